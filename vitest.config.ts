@@ -1,0 +1,24 @@
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+
+const source = (path: string) => fileURLToPath(new URL(`./packages/${path}`, import.meta.url));
+
+/** One project for the whole tree: every suite shares one server, found or started by the global set-up. */
+export default defineConfig({
+  // Packages are tested from their sources; the packing tests cover what is built from them.
+  resolve: {
+    alias: [
+      { find: "@sluice/lua-scripts", replacement: source("lua-scripts/src/index.ts") },
+      { find: "@sluice/core/ioredis", replacement: source("core/src/ioredis.ts") },
+      { find: "@sluice/core", replacement: source("core/src/index.ts") },
+      { find: "@sluice/node", replacement: source("client-node/src/index.ts") },
+      { find: "@sluice/test-server", replacement: source("test-server/src/index.ts") },
+    ],
+  },
+  test: {
+    include: ["packages/*/tests/**/*.test.ts", "examples/*/tests/**/*.test.ts", "tools/tests/**/*.test.ts"],
+    globalSetup: ["tools/vitest/server.ts"],
+    testTimeout: 30_000,
+    hookTimeout: 120_000,
+  },
+});
