@@ -1,0 +1,29 @@
+local constants = {
+  --- The protocol (key layout, script arguments, replies) that these scripts speak, kept in `meta`.
+  PROTOCOL = 1,
+  --- Most entries one script call takes.
+  MAX_ENTRIES = 1000,
+  --- Most values handed to one variadic command; Lua's stack bounds `unpack` at about 8,000.
+  CHUNK = 1000,
+  --- Longest idempotency key, in bytes.
+  MAX_KEY_BYTES = 256,
+  --- Longest reason or message a settle call may carry, in bytes.
+  MAX_MESSAGE_BYTES = 4096,
+  --- Most events one handled event may emit.
+  MAX_EMITS = 1000,
+  --- Longest span of time a setting may ask for, in milliseconds: ten years.
+  MAX_SPAN_MS = 315360000000,
+  --- Most attempts a group may be given.
+  MAX_ATTEMPTS = 1000,
+  --- Processed buckets in the ring: the one being filled, three that are remembered, one that is let go.
+  RING_BUCKETS = 5,
+  --- Longest time that a key outlives its last use so that UNLINK comes before expiry, in milliseconds.
+  EXPIRY_SLACK_MS = 60000,
+  --- Shortest wait before an entry whose key another entry holds is looked at again, in milliseconds.
+  DEFER_MIN_MS = 25,
+  --- Longest wait before an entry whose key another entry holds is looked at again, in milliseconds.
+  DEFER_MAX_MS = 5000,
+  --- Leases and waiting entries that one recovery sweeps for orphans.
+  SWEEP = 100,
+}
+return constants

@@ -1,0 +1,42 @@
+-- A group's low-water ID: the last one up to which it has settled everything. `meta` keeps it, so that a group that
+-- is lost can be made again where it was.
+local ids = require("ids")
+
+local lowwater = {}
+
+--- The groups that the stream has, each { name, last_delivered }; none if there is no stream.
+function lowwater.groups(stream)
+  local found = {}
+  local groups = redis.pcall("XINFO", "GROUPS", stream)
+  for at = 1, #groups do
+    local about = {}
+    for field = 1, #groups[at], 2 do
+      about[groups[at][field]] = groups[at][field + 1]
+    end
+    found[at] = { name = about["name"], last_delivered = about["last-delivered-id"] }
+  end
+  return found
+end
+
+--- One of them, or nil.
+function lowwater.group(stream, name)
+  local groups = lowwater.groups(stream)
+  for at = 1, #groups do
+    if groups[at].name == name then
+      return groups[at]
+    end
+  end
+end
+
+--- The low-water ID of a group that the stream has.
+function lowwater.of(stream, group)
+  local oldest = redis.call("XPENDING", stream, group.name, "-", "+", 1)[1]
+  return oldest and ids.before(oldest[1]) or group.last_delivered
+end
+
+--- The field of `meta` that keeps it.
+function lowwater.field(name)
+  return "group:" .. name
+end
+
+return lowwater

@@ -1,0 +1,64 @@
+-- The pending entries list: the lease clock, and the count of attempts.
+local chunks = require("chunks")
+
+local pending = {}
+
+--- The reserved consumer that holds entries until they are due. No name of a consumer starts with a slash.
+pending.WAITING = "/waiting"
+
+--- Whether the stream has the group.
+function pending.group_exists(stream, group)
+  local reply = redis.pcall("XPENDING", stream, group, "-", "+", 1)
+  return reply.err == nil
+end
+
+--- { id, consumer, idle_ms, attempt } of a pending entry, or nil.
+function pending.entry(stream, group, id)
+  return redis.call("XPENDING", stream, group, id, id, 1)[1]
+end
+
+--- Restarts the lease clock of a consumer's own entries; the count of attempts stays.
+function pending.touch(stream, group, consumer, ids)
+  if #ids > 0 then
+    local claim = { unpack(ids) } -- at most MAX_ENTRIES
+    claim[#claim + 1] = "JUSTID"
+    redis.call("XCLAIM", stream, group, consumer, 0, unpack(claim))
+  end
+end
+
+--- Gives the entry to the consumer as this attempt, its lease clock restarted.
+function pending.take(stream, group, consumer, id, attempt)
+  redis.call("XCLAIM", stream, group, consumer, 0, id, "RETRYCOUNT", attempt, "JUSTID")
+end
+
+--- Parks the entry until `due_at`. Waiting entries have no lease, so their clock holds the first delivery.
+function pending.park(stream, group, retries, id, attempt, first_ms, due_at)
+  redis.call(
+    "XCLAIM",
+    stream,
+    group,
+    pending.WAITING,
+    0,
+    id,
+    "TIME",
+    first_ms,
+    "RETRYCOUNT",
+    attempt,
+    "JUSTID"
+  )
+  redis.call("ZADD", retries, due_at, id)
+end
+
+function pending.acknowledge(stream, group, ids)
+  if #ids > 0 then
+    chunks.call(ids, 1, "XACK", stream, group)
+  end
+end
+
+--- Milliseconds until the next waiting entry is due: 0 when one is, -1 when none waits.
+function pending.next_due_in(retries, now)
+  local first = redis.call("ZRANGE", retries, 0, 0, "WITHSCORES")
+  return first[2] and math.max(0, math.ceil(first[2] - now)) or -1
+end
+
+return pending

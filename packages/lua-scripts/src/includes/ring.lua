@@ -1,0 +1,109 @@
+-- The processed keys: a ring of SETs, each filled for a third of the TTL.
+--
+-- The ring is relative (index, openedAt, width in `state`), since an absolute bucket number would forget keys early
+-- when the TTL changes. Bucket i is being filled; i, i-1, i-2 and i-3 are remembered; i+1 is let go. So a key is
+-- remembered for at least the TTL and less than 4/3 of it and a bucket's rounding. Buckets expire by themselves too,
+-- a little later than the ring lets them go: UNLINK frees a large set in the background, expiry may not, so expiry
+-- is for the idle group only.
+local chunks = require("chunks")
+local constants = require("constants")
+
+local ring = {}
+
+local COUNT = constants.RING_BUCKETS
+local REMEMBERED = COUNT - 1
+
+local function bucket_width(ttl_ms)
+  return math.ceil(ttl_ms / (REMEMBERED - 1))
+end
+
+--- The ring as it stands at `now`; nothing is written until `turn`.
+function ring.at(buckets, recorded, ttl_ms, now)
+  local self = { buckets = buckets, now = now, turns = 0, recorded = recorded.index ~= nil }
+  self.index = recorded.index or 0
+  self.width = recorded.width or bucket_width(ttl_ms)
+  self.opened_at = math.min(recorded.opened_at or now, now)
+  self.moved_back = self.recorded and self.opened_at ~= recorded.opened_at
+  local turns = math.floor((now - self.opened_at) / self.width)
+  if turns > 0 then
+    self.from = self.index
+    self.turns = math.min(turns, COUNT)
+    self.index = (self.index + turns) % COUNT
+    self.opened_at = self.opened_at + turns * self.width
+    self.width = bucket_width(ttl_ms)
+  end
+  return self
+end
+
+local function bucket(self, back)
+  return self.buckets[(self.index - back) % COUNT + 1]
+end
+
+-- Buckets that the turns since the last write have emptied, though they are still in Redis.
+local function forgotten(self)
+  local names = {}
+  for turn = 1, self.turns do
+    names[self.buckets[(self.from + turn) % COUNT + 1]] = true
+  end
+  return names
+end
+
+--- Which of the members are remembered, as a set.
+function ring.remembers(self, members)
+  local found = {}
+  local gone = forgotten(self)
+  for back = 0, REMEMBERED - 1 do
+    local name = bucket(self, back)
+    if not gone[name] and redis.call("EXISTS", name) == 1 then
+      local replies = chunks.ask("SMISMEMBER", name, members)
+      for at = 1, #members do
+        if replies[at] == 1 then
+          found[members[at]] = true
+        end
+      end
+    end
+  end
+  return found
+end
+
+local function expire(self, back)
+  local slack = math.min(math.ceil(self.width / 10), constants.EXPIRY_SLACK_MS)
+  local at = self.opened_at + (REMEMBERED - back) * self.width + slack
+  redis.call("PEXPIREAT", bucket(self, back), at)
+end
+
+--- Writes the ring's turns, if there were any: lets go of what is forgotten, and dates what is remembered.
+function ring.turn(self, state)
+  if self.recorded and self.turns == 0 and not self.moved_back then
+    return
+  end
+  for turn = 1, self.turns do
+    redis.call("UNLINK", self.buckets[(self.from + turn) % COUNT + 1])
+  end
+  if self.turns > 0 then
+    redis.call("UNLINK", self.buckets[(self.index + 1) % COUNT + 1])
+    for back = 1, REMEMBERED - 1 do
+      expire(self, back)
+    end
+  end
+  redis.call("HSET", state, "ringIndex", self.index, "ringOpenedAt", self.opened_at, "ringWidth", self.width)
+  self.recorded, self.turns, self.moved_back = true, 0, false
+end
+
+--- Remembers the members from now on.
+function ring.add(self, state, members)
+  if #members > 0 then
+    ring.turn(self, state)
+    chunks.call(members, 1, "SADD", bucket(self, 0))
+    expire(self, 0)
+  end
+end
+
+--- Forgets a member in every bucket.
+function ring.forget(self, member)
+  for at = 1, COUNT do
+    redis.call("SREM", self.buckets[at], member)
+  end
+end
+
+return ring

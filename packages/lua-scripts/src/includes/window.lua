@@ -1,0 +1,105 @@
+-- The publish window: idempotency key -> `entryId|fingerprint`, in two generations that change places every
+-- `windowMs`. A key is remembered for at least the window and at most twice as long.
+local chunks = require("chunks")
+local constants = require("constants")
+local ids = require("ids")
+local stream_info = require("stream")
+
+local window = {}
+
+window.FIELDS = { "windowIndex", "windowOpenedAt", "windowWidth" }
+
+--- The window as it stands at `now`; nothing is written until `add`. `recorded` are the values of FIELDS in `meta`.
+function window.at(generations, recorded, window_ms, now)
+  local index, opened_at, width = tonumber(recorded[1]), tonumber(recorded[2]), tonumber(recorded[3])
+  local self = { generations = generations, window_ms = window_ms, turns = 0, recorded = index ~= nil }
+  self.index = index or 0
+  self.width = width or window_ms
+  self.opened_at = math.min(opened_at or now, now)
+  local turns = math.floor((now - self.opened_at) / self.width)
+  if turns > 0 then
+    self.turns = turns
+    self.index = (self.index + turns) % 2
+    self.opened_at = self.opened_at + turns * self.width
+    self.width = window_ms
+  end
+  self.changed = not self.recorded or self.turns > 0 or self.opened_at ~= opened_at
+  return self
+end
+
+local function generation(self, back)
+  return self.generations[(self.index + back) % 2 + 1]
+end
+
+-- An ID above the stream's last one names an entry that is not there: the stream was deleted, or a failover lost it.
+local function forget_unknown(found, stream)
+  if next(found) then
+    local last_id = stream_info.last_id(stream)
+    for key, first in pairs(found) do
+      if ids.less(last_id, first.id) then
+        found[key] = nil
+      end
+    end
+  end
+  return found
+end
+
+--- The first entry published under each of the keys that the window remembers: its id and fingerprint, by key.
+function window.published(self, stream, keys)
+  local found = {}
+  for back = 0, 1 do
+    -- After one turn the older generation is in the place that is filled next; after two, both are forgotten.
+    local live = (back == 0 and self.turns == 0) or (back == 1 and self.turns <= 1)
+    if live and #keys > 0 then
+      local replies = chunks.ask("HMGET", generation(self, back), keys)
+      for at = 1, #keys do
+        if replies[at] and not found[keys[at]] then
+          local id, fingerprint = string.match(replies[at], "^([^|]*)|(.*)$")
+          found[keys[at]] = { id = id, fingerprint = fingerprint }
+        end
+      end
+    end
+  end
+  return forget_unknown(found, stream)
+end
+
+local function expire(self, back)
+  local slack = math.min(math.ceil(self.width / 10), constants.EXPIRY_SLACK_MS)
+  local at = self.opened_at + (2 - back) * self.width + slack
+  redis.call("PEXPIREAT", generation(self, back), at)
+end
+
+local function turn(self, meta)
+  if not self.changed then
+    return
+  end
+  if self.turns > 0 then
+    redis.call("UNLINK", generation(self, 0))
+    if self.turns > 1 then
+      redis.call("UNLINK", generation(self, 1))
+    end
+    expire(self, 1)
+  end
+  redis.call(
+    "HSET",
+    meta,
+    "windowIndex",
+    self.index,
+    "windowOpenedAt",
+    self.opened_at,
+    "windowWidth",
+    self.width
+  )
+  self.changed, self.turns = false, 0
+end
+
+--- Remembers (key, `entryId|fingerprint`) pairs from now on. Not the first write of a script.
+function window.add(self, meta, pairs_)
+  if #pairs_ > 0 then
+    turn(self, meta)
+    chunks.call(pairs_, 2, "HSET", generation(self, 0))
+    expire(self, 0)
+  end
+end
+
+return window

@@ -1,0 +1,145 @@
+--- publish: add a batch of events to a stream, each key once within the publish window.
+--
+-- A publisher that lost a reply publishes again under the same key; the window answers with the ID of the first
+-- entry, so neither it nor its caller makes a second one. The same key with another payload is a mistake that must
+-- not pass in silence. The length limit refuses rather than trims: nobody's event is dropped to make room, and only
+-- new entries count towards it.
+--
+-- The first write is an XADD, so a server at maxmemory refuses the call before anything has changed.
+--
+-- @key   stream       STREAM
+-- @key   meta         HASH    protocol, publish window state
+-- @key   published.0  HASH    idempotency key -> entryId|fingerprint
+-- @key   published.1  HASH    the other generation
+-- @arg   windowMs     integer milliseconds, 0 for no window
+-- @arg   maxLength    integer entries, 0 for no limit
+-- @arg   atomic       0 | 1: 1 publishes all or nothing
+-- @arg   events       list of (idempotency_key, event, fingerprint), 1..1000
+-- @reply OK | REFUSED, the stream's length, its slowest group (empty unless an event was FULL), then in the order
+--        asked (NEW | DUPLICATE | MISMATCH | FULL, entry_id); REFUSED is answered to an atomic call of which one is
+--        MISMATCH or FULL, and then nothing was published
+-- @reply PROTOCOL, found
+-- @reply WRONGTYPE, key, found, wanted
+-- @reply EXHAUSTED
+-- @error SLUICE_BADARG      a caller's bug; nothing was written
+-- @error OOM                the server is at maxmemory; nothing was written
+-- @invariant an entry's event is byte for byte the argument
+-- @invariant a key in the window names an entry that was added under it
+-- @cost  O(N) in the events; with a length limit reached also O(G) in the groups
+-- @since protocol 1
+local args = require("args")
+local clock = require("clock")
+local constants = require("constants")
+local ids = require("ids")
+local lowwater = require("lowwater")
+local protocol = require("protocol")
+local status = require("status")
+local stream_info = require("stream")
+local types = require("types")
+local window = require("window")
+
+local stream, meta, published_0, published_1 = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local HEAD, WIDTH = 3, 3
+
+local function slowest_group()
+  local slowest, slowest_id = "", nil
+  for _, group in ipairs(lowwater.groups(stream)) do
+    local id = lowwater.of(stream, group)
+    if not slowest_id or ids.less(id, slowest_id) then
+      slowest, slowest_id = group.name, id
+    end
+  end
+  return slowest
+end
+
+local function run()
+  local window_ms = args.int(ARGV[1], "windowMs", 0, constants.MAX_SPAN_MS)
+  local max_length = args.int(ARGV[2], "maxLength", 0, 2 ^ 53)
+  local atomic = args.flag(ARGV[3], "atomic")
+  local count = args.items(HEAD + 1, WIDTH)
+  local keys = {}
+  for n = 1, count do
+    keys[n] = args.key(ARGV[HEAD + (n - 1) * WIDTH + 1], "idempotency_key")
+  end
+  local refusal = types.refusal(stream, "stream", meta, "hash", published_0, "hash", published_1, "hash")
+  if refusal then
+    return refusal
+  end
+  local recorded = redis.call("HMGET", meta, "protocol", unpack(window.FIELDS))
+  refusal = protocol.refusal(recorded[1])
+  if refusal then
+    return refusal
+  end
+
+  local publish_window = window_ms > 0
+    and window.at(
+      { published_0, published_1 },
+      { recorded[2], recorded[3], recorded[4] },
+      window_ms,
+      clock.now()
+    )
+  local known = publish_window and window.published(publish_window, stream, keys) or {}
+  local room = max_length > 0 and max_length - redis.call("XLEN", stream) or count
+
+  local verdicts, refused, full = {}, false, false
+  local first_in_batch = {}
+  for n = 1, count do
+    local key, fingerprint = keys[n], ARGV[HEAD + n * WIDTH]
+    local first = known[key]
+    local twin = publish_window and first_in_batch[key]
+    if first or twin then
+      local same = fingerprint == (first and first.fingerprint or ARGV[HEAD + twin * WIDTH])
+      verdicts[n] = same and status.DUPLICATE or status.MISMATCH
+    elseif room <= 0 then
+      verdicts[n], full = status.FULL, true
+    else
+      verdicts[n], room = status.NEW, room - 1
+      first_in_batch[key] = n
+    end
+    refused = refused or verdicts[n] == status.MISMATCH or verdicts[n] == status.FULL
+  end
+
+  refused = refused and atomic
+  local added, fresh = {}, {}
+  for n = 1, refused and 0 or count do
+    if verdicts[n] == status.NEW then
+      local event = ARGV[HEAD + (n - 1) * WIDTH + 2]
+      local id = redis.pcall("XADD", stream, "*", "key", keys[n], "event", event)
+      if type(id) == "table" then
+        -- Only the first XADD can fail: of maxmemory, or because the stream's last ID is the greatest there is.
+        return string.find(id.err, "exhausted", 1, true) and { status.EXHAUSTED } or id
+      end
+      if #fresh == 0 and not next(added) and not stream_info.has_room(id) then
+        redis.call("XDEL", stream, id)
+        return { status.EXHAUSTED }
+      end
+      added[n] = id
+      if publish_window then
+        fresh[#fresh + 1] = keys[n]
+        fresh[#fresh + 1] = id .. "|" .. ARGV[HEAD + n * WIDTH]
+      end
+    end
+  end
+  if next(added) then
+    if not recorded[1] then
+      redis.call("HSET", meta, "protocol", protocol.CURRENT)
+    end
+    if publish_window then
+      window.add(publish_window, meta, fresh)
+    end
+  end
+
+  local reply = {
+    refused and status.REFUSED or status.OK,
+    max_length > 0 and redis.call("XLEN", stream) or 0,
+    full and slowest_group() or "",
+  }
+  for n = 1, count do
+    local key = keys[n]
+    reply[#reply + 1] = verdicts[n]
+    reply[#reply + 1] = added[n] or known[key] and known[key].id or added[first_in_batch[key]] or ""
+  end
+  return reply
+end
+
+return args.guarded(4, run)

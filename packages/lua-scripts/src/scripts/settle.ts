@@ -1,0 +1,79 @@
+/** Codec of `settle.lua`. */
+import { settleScript } from "../generated/settle.js";
+import { Status } from "../generated/status.js";
+import { type GroupKeys, keysOf } from "../keys.js";
+import { type Refusal, valuesOf } from "../reply.js";
+import type { Arg, ScriptCall } from "../script.js";
+import { dueIn, type Member } from "./member.js";
+
+/** How an attempt ended. `key` is empty for an entry that carries none; `token` is as it was issued. */
+export type Attempt = { readonly key: string; readonly token: string } & (
+  | { readonly outcome: "SUCCESS"; readonly emits: readonly Emit[] }
+  /** Acknowledge, without recording the key as processed. */
+  | { readonly outcome: "SKIP" }
+  /** The script caps `delayMs` at half the idempotency TTL. `message` is kept if this was the last attempt. */
+  | { readonly outcome: "RETRY"; readonly delayMs: number; readonly message: string }
+  /** A dead letter; `reason` is 1 to 32 of A-Z _. */
+  | { readonly outcome: "FAILURE"; readonly reason: string; readonly message: string }
+);
+
+/** An event to publish with the acknowledgement. */
+export interface Emit {
+  readonly key: string;
+  readonly event: string | Uint8Array;
+  /** Empty: not through the publish window, since the key follows from the attempt and is committed once. */
+  readonly fingerprint: string;
+}
+
+export type SettleVerdict = "SETTLED" | "WAITING" | "DEAD" | "FENCED";
+
+export interface SettleReply {
+  /** Milliseconds until the next waiting entry is due; undefined if none waits. */
+  readonly nextDueInMs: number | undefined;
+  /** The server's clock, in milliseconds since 1970. */
+  readonly now: number;
+  /** In the order asked. */
+  readonly verdicts: readonly SettleVerdict[];
+}
+
+/** `attempts`: 1 to 1,000; `windowMs`: the publish window for emitted keys, 0 for none. */
+export function settleCall(
+  keys: GroupKeys,
+  member: Member,
+  windowMs: number,
+  attempts: readonly Attempt[],
+): ScriptCall {
+  const args: Arg[] = [member.group, member.consumer, member.incarnation, windowMs];
+  for (const attempt of attempts) {
+    args.push(attempt.outcome, attempt.key, attempt.token);
+    switch (attempt.outcome) {
+      case Status.SUCCESS:
+        args.push(attempt.emits.length);
+        for (const emit of attempt.emits) {
+          args.push(emit.key, emit.event, emit.fingerprint);
+        }
+        break;
+      case Status.RETRY:
+        args.push(attempt.delayMs, attempt.message);
+        break;
+      case Status.FAILURE:
+        args.push(attempt.reason, attempt.message);
+        break;
+    }
+  }
+  return { script: settleScript, keys: keysOf(settleScript, keys), args };
+}
+
+export function settleReply(reply: unknown): Refusal | (SettleReply & { readonly status: "OK" }) {
+  const read = valuesOf(reply);
+  if ("refusal" in read) {
+    return read.refusal;
+  }
+  const [, nextDue, now, ...verdicts] = read.values;
+  return {
+    status: "OK",
+    nextDueInMs: dueIn(nextDue),
+    now: Number(now),
+    verdicts: verdicts as readonly string[] as readonly SettleVerdict[], // the script answers with these words only
+  };
+}
