@@ -1,0 +1,40 @@
+// Generated from src/includes/constants.lua by `npx tsx packages/lua-scripts/build/generate.ts`. Do not edit.
+
+/** The protocol (key layout, script arguments, replies) that these scripts speak, kept in `meta`. */
+export const PROTOCOL = 1;
+
+/** Most entries one script call takes. */
+export const MAX_ENTRIES = 1000;
+
+/** Most values handed to one variadic command; Lua's stack bounds `unpack` at about 8,000. */
+export const CHUNK = 1000;
+
+/** Longest idempotency key, in bytes. */
+export const MAX_KEY_BYTES = 256;
+
+/** Longest reason or message a settle call may carry, in bytes. */
+export const MAX_MESSAGE_BYTES = 4096;
+
+/** Most events one handled event may emit. */
+export const MAX_EMITS = 1000;
+
+/** Longest span of time a setting may ask for, in milliseconds: ten years. */
+export const MAX_SPAN_MS = 315360000000;
+
+/** Most attempts a group may be given. */
+export const MAX_ATTEMPTS = 1000;
+
+/** Processed buckets in the ring: the one being filled, three that are remembered, one that is let go. */
+export const RING_BUCKETS = 5;
+
+/** Longest time that a key outlives its last use so that UNLINK comes before expiry, in milliseconds. */
+export const EXPIRY_SLACK_MS = 60000;
+
+/** Shortest wait before an entry whose key another entry holds is looked at again, in milliseconds. */
+export const DEFER_MIN_MS = 25;
+
+/** Longest wait before an entry whose key another entry holds is looked at again, in milliseconds. */
+export const DEFER_MAX_MS = 5000;
+
+/** Leases and waiting entries that one recovery sweeps for orphans. */
+export const SWEEP = 100;

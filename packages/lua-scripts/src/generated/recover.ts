@@ -1,0 +1,885 @@
+// Generated from src/scripts/recover.lua by `npx tsx packages/lua-scripts/build/generate.ts`. Do not edit.
+import type { Script } from "../script.js";
+
+/** recover: take back what is due, and lease it. */
+export const recoverScript: Script = {
+  name: "recover",
+  sha1: "198b8c26f7127720c774d6b0c606fa968ed40ccc",
+  keys: ["stream", "meta", "leases", "processed.0", "processed.1", "processed.2", "processed.3", "processed.4", "retries", "dead", "state"],
+  groupKeys: [],
+  source: `-- sluice recover: generated from src/scripts/recover.lua, do not edit
+local constants = (function()
+  local constants = {
+    PROTOCOL = 1,
+    MAX_ENTRIES = 1000,
+    CHUNK = 1000,
+    MAX_KEY_BYTES = 256,
+    MAX_MESSAGE_BYTES = 4096,
+    MAX_EMITS = 1000,
+    MAX_SPAN_MS = 315360000000,
+    MAX_ATTEMPTS = 1000,
+    RING_BUCKETS = 5,
+    EXPIRY_SLACK_MS = 60000,
+    DEFER_MIN_MS = 25,
+    DEFER_MAX_MS = 5000,
+    SWEEP = 100,
+  }
+  return constants
+end)()
+local args = (function()
+  local args = {}
+  local UINT64_MAX = "18446744073709551615"
+  function args.bad(field, value, wanted)
+    local shown = string.gsub(string.sub(tostring(value), 1, 80), "[%z\\1-\\31\\127-\\255]", "?")
+    error("SLUICE_BADARG " .. field .. " '" .. shown .. "': " .. wanted, 0)
+  end
+  function args.int(value, field, min, max)
+    local number = value and #value <= 16 and string.find(value, "^%d+$") and tonumber(value)
+    if not number or number < min or number > max or (#value > 1 and string.byte(value) == 48) then
+      args.bad(field, value, "wanted an integer from " .. min .. " to " .. string.format("%.0f", max))
+    end
+    return number
+  end
+  function args.name(value, field)
+    if not value or #value > 128 or not string.find(value, "^[A-Za-z0-9][A-Za-z0-9._-]*$") then
+      args.bad(field, value, "wanted 1 to 128 of A-Z a-z 0-9 . _ - that start with a letter or digit")
+    end
+    return value
+  end
+  local function uint64(text)
+    local digits = #text
+    if digits > 1 and string.byte(text) == 48 then
+      return false
+    end
+    return digits < 20 or (digits == 20 and text <= UINT64_MAX)
+  end
+  function args.id(value, field)
+    local ms, seq
+    if value then
+      ms, seq = string.match(value, "^(%d+)-(%d+)$")
+    end
+    if not ms or not uint64(ms) or not uint64(seq) then
+      args.bad(field, value, "wanted an entry ID such as 1764000000000-0")
+    end
+    return value
+  end
+  function args.key(value, field)
+    if not value or #value == 0 or #value > constants.MAX_KEY_BYTES or string.find(value, "[%z\\1-\\31\\127]") then
+      args.bad(field, value, "wanted 1 to " .. constants.MAX_KEY_BYTES .. " bytes without control characters")
+    end
+    return value
+  end
+  function args.entry_key(value, field)
+    return value == "" and value or args.key(value, field)
+  end
+  function args.text(value, field)
+    if not value or #value > constants.MAX_MESSAGE_BYTES then
+      args.bad(field, value, "wanted at most " .. constants.MAX_MESSAGE_BYTES .. " bytes")
+    end
+    return value
+  end
+  function args.nonce(value, field)
+    if not value or #value > 64 or not string.find(value, "^[A-Za-z0-9_-]+$") then
+      args.bad(field, value, "wanted 1 to 64 of A-Z a-z 0-9 _ -")
+    end
+    return value
+  end
+  function args.flag(value, field)
+    if value ~= "0" and value ~= "1" then
+      args.bad(field, value, "wanted 0 or 1")
+    end
+    return value == "1"
+  end
+  function args.items(first, width)
+    local count = (#ARGV - first + 1) / width
+    if count < 1 or count > constants.MAX_ENTRIES or count ~= math.floor(count) then
+      args.bad(
+        "ARGV",
+        #ARGV,
+        "wanted " .. (first - 1) .. " values and 1 to " .. constants.MAX_ENTRIES .. " times " .. width
+      )
+    end
+    return count
+  end
+  function args.guarded(keys, run)
+    if #KEYS ~= keys then
+      return redis.error_reply("SLUICE_BADARG KEYS '" .. #KEYS .. "': wanted " .. keys)
+    end
+    local ok, reply = pcall(run)
+    if ok or type(reply) == "table" then
+      return reply
+    end
+    if string.find(reply, "^SLUICE_BADARG ") then
+      return redis.error_reply(reply)
+    end
+    return redis.error_reply(string.match(reply, "%-(%u+ .*)$") or reply)
+  end
+  return args
+end)()
+local clock = (function()
+  local clock = {}
+  function clock.now()
+    local time = redis.call("TIME")
+    return time[1] * 1000 + math.floor(time[2] / 1000)
+  end
+  return clock
+end)()
+local dead = (function()
+  local dead = {}
+  local function packed(fields)
+    local parts = {}
+    for at = 1, #fields do
+      parts[at] = #fields[at] .. ":" .. fields[at]
+    end
+    return { "fields", table.concat(parts) }
+  end
+  function dead.write(stream, now, letter, group, fields)
+    local whole = fields or {}
+    local layout = "fields"
+    if #whole > constants.CHUNK then
+      whole, layout = packed(whole), "packed"
+    end
+    redis.call(
+      "XADD",
+      stream,
+      "*",
+      "entryId",
+      letter.id,
+      "reason",
+      letter.reason,
+      "message",
+      letter.message,
+      "attempts",
+      letter.attempts,
+      "firstDeliveredAt",
+      letter.first_ms,
+      "deadAt",
+      now,
+      "group",
+      group,
+      "layout",
+      fields and layout or "gone",
+      unpack(whole)
+    )
+  end
+  return dead
+end)()
+local chunks = (function()
+  local chunks = {}
+  function chunks.call(values, width, ...)
+    local size = constants.CHUNK - constants.CHUNK % width
+    local head = { ... }
+    local words = #head
+    for first = 1, #values, size do
+      for at = 1, math.min(size, #values - first + 1) do
+        head[words + at] = values[first + at - 1]
+      end
+      redis.call(unpack(head, 1, words + math.min(size, #values - first + 1)))
+    end
+  end
+  function chunks.ask(command, key, values)
+    if #values <= constants.CHUNK then
+      return #values == 0 and {} or redis.call(command, key, unpack(values))
+    end
+    local replies = {}
+    for first = 1, #values, constants.CHUNK do
+      local part =
+        redis.call(command, key, unpack(values, first, math.min(first + constants.CHUNK - 1, #values)))
+      for at = 1, #part do
+        replies[first + at - 1] = part[at]
+      end
+    end
+    return replies
+  end
+  return chunks
+end)()
+local pending = (function()
+  local pending = {}
+  pending.WAITING = "/waiting"
+  function pending.group_exists(stream, group)
+    local reply = redis.pcall("XPENDING", stream, group, "-", "+", 1)
+    return reply.err == nil
+  end
+  function pending.entry(stream, group, id)
+    return redis.call("XPENDING", stream, group, id, id, 1)[1]
+  end
+  function pending.touch(stream, group, consumer, ids)
+    if #ids > 0 then
+      local claim = { unpack(ids) }
+      claim[#claim + 1] = "JUSTID"
+      redis.call("XCLAIM", stream, group, consumer, 0, unpack(claim))
+    end
+  end
+  function pending.take(stream, group, consumer, id, attempt)
+    redis.call("XCLAIM", stream, group, consumer, 0, id, "RETRYCOUNT", attempt, "JUSTID")
+  end
+  function pending.park(stream, group, retries, id, attempt, first_ms, due_at)
+    redis.call(
+      "XCLAIM",
+      stream,
+      group,
+      pending.WAITING,
+      0,
+      id,
+      "TIME",
+      first_ms,
+      "RETRYCOUNT",
+      attempt,
+      "JUSTID"
+    )
+    redis.call("ZADD", retries, due_at, id)
+  end
+  function pending.acknowledge(stream, group, ids)
+    if #ids > 0 then
+      chunks.call(ids, 1, "XACK", stream, group)
+    end
+  end
+  function pending.next_due_in(retries, now)
+    local first = redis.call("ZRANGE", retries, 0, 0, "WITHSCORES")
+    return first[2] and math.max(0, math.ceil(first[2] - now)) or -1
+  end
+  return pending
+end)()
+local tokens = (function()
+  local tokens = {}
+  function tokens.make(id, consumer, attempt, nonce, first_ms)
+    return id .. "|" .. consumer .. "|" .. attempt .. "|" .. nonce .. "." .. first_ms
+  end
+  function tokens.entry(token)
+    return string.match(token, "^[^|]*")
+  end
+  function tokens.history(token)
+    local attempt, first_ms = string.match(token, "|(%d+)|[^|]*%.(%d+)$")
+    return tonumber(attempt), tonumber(first_ms)
+  end
+  return tokens
+end)()
+local deferral = (function()
+  local deferral = {}
+  function deferral.holder(stream, group, token, id)
+    local holder = token and tokens.entry(token)
+    if holder and holder ~= id and pending.entry(stream, group, holder) then
+      return token
+    end
+  end
+  function deferral.due_at(holder, now)
+    local _, first_ms = tokens.history(holder)
+    local age = now - (first_ms or now)
+    return now + math.min(math.max(age, constants.DEFER_MIN_MS), constants.DEFER_MAX_MS)
+  end
+  return deferral
+end)()
+local entries = (function()
+  local entries = {}
+  function entries.read(stream, id)
+    local found = redis.call("XRANGE", stream, id, id)[1]
+    return found and found[2]
+  end
+  function entries.key(fields)
+    local ours = fields[1] == "key"
+      and fields[3] == "event"
+      and (#fields == 4 or (#fields == 6 and fields[5] == "group"))
+    local key = ours and fields[2] or ""
+    if #key > constants.MAX_KEY_BYTES or string.find(key, "[%z\\1-\\31\\127]") then
+      return ""
+    end
+    return key
+  end
+  return entries
+end)()
+local status = (function()
+  local status = {
+    OK = "OK",
+    PROTOCOL = "PROTOCOL",
+    WRONGTYPE = "WRONGTYPE",
+    NOGROUP = "NOGROUP",
+    SUPERSEDED = "SUPERSEDED",
+    SETTINGS = "SETTINGS",
+    NOPERM = "NOPERM",
+    EXHAUSTED = "EXHAUSTED",
+    REFUSED = "REFUSED",
+    NEW = "NEW",
+    DUPLICATE = "DUPLICATE",
+    MISMATCH = "MISMATCH",
+    FULL = "FULL",
+    LEASED = "LEASED",
+    DEFERRED = "DEFERRED",
+    LOST = "LOST",
+    SUCCESS = "SUCCESS",
+    SKIP = "SKIP",
+    RETRY = "RETRY",
+    FAILURE = "FAILURE",
+    SETTLED = "SETTLED",
+    WAITING = "WAITING",
+    DEAD = "DEAD",
+    FENCED = "FENCED",
+    EXTENDED = "EXTENDED",
+    RELEASED = "RELEASED",
+    CREATED = "CREATED",
+    JOINED = "JOINED",
+    HEALED = "HEALED",
+    FAILED = "FAILED",
+    MAX_ATTEMPTS = "MAX_ATTEMPTS",
+    INVALID = "INVALID",
+    MALFORMED = "MALFORMED",
+    UNHANDLED = "UNHANDLED",
+    EMIT_REJECTED = "EMIT_REJECTED",
+  }
+  return status
+end)()
+local protocol = (function()
+  local protocol = {}
+  protocol.CURRENT = tostring(constants.PROTOCOL)
+  function protocol.refusal(recorded)
+    if recorded and recorded ~= protocol.CURRENT then
+      return { status.PROTOCOL, recorded }
+    end
+  end
+  return protocol
+end)()
+local ring = (function()
+  local ring = {}
+  local COUNT = constants.RING_BUCKETS
+  local REMEMBERED = COUNT - 1
+  local function bucket_width(ttl_ms)
+    return math.ceil(ttl_ms / (REMEMBERED - 1))
+  end
+  function ring.at(buckets, recorded, ttl_ms, now)
+    local self = { buckets = buckets, now = now, turns = 0, recorded = recorded.index ~= nil }
+    self.index = recorded.index or 0
+    self.width = recorded.width or bucket_width(ttl_ms)
+    self.opened_at = math.min(recorded.opened_at or now, now)
+    self.moved_back = self.recorded and self.opened_at ~= recorded.opened_at
+    local turns = math.floor((now - self.opened_at) / self.width)
+    if turns > 0 then
+      self.from = self.index
+      self.turns = math.min(turns, COUNT)
+      self.index = (self.index + turns) % COUNT
+      self.opened_at = self.opened_at + turns * self.width
+      self.width = bucket_width(ttl_ms)
+    end
+    return self
+  end
+  local function bucket(self, back)
+    return self.buckets[(self.index - back) % COUNT + 1]
+  end
+  local function forgotten(self)
+    local names = {}
+    for turn = 1, self.turns do
+      names[self.buckets[(self.from + turn) % COUNT + 1]] = true
+    end
+    return names
+  end
+  function ring.remembers(self, members)
+    local found = {}
+    local gone = forgotten(self)
+    for back = 0, REMEMBERED - 1 do
+      local name = bucket(self, back)
+      if not gone[name] and redis.call("EXISTS", name) == 1 then
+        local replies = chunks.ask("SMISMEMBER", name, members)
+        for at = 1, #members do
+          if replies[at] == 1 then
+            found[members[at]] = true
+          end
+        end
+      end
+    end
+    return found
+  end
+  local function expire(self, back)
+    local slack = math.min(math.ceil(self.width / 10), constants.EXPIRY_SLACK_MS)
+    local at = self.opened_at + (REMEMBERED - back) * self.width + slack
+    redis.call("PEXPIREAT", bucket(self, back), at)
+  end
+  function ring.turn(self, state)
+    if self.recorded and self.turns == 0 and not self.moved_back then
+      return
+    end
+    for turn = 1, self.turns do
+      redis.call("UNLINK", self.buckets[(self.from + turn) % COUNT + 1])
+    end
+    if self.turns > 0 then
+      redis.call("UNLINK", self.buckets[(self.index + 1) % COUNT + 1])
+      for back = 1, REMEMBERED - 1 do
+        expire(self, back)
+      end
+    end
+    redis.call("HSET", state, "ringIndex", self.index, "ringOpenedAt", self.opened_at, "ringWidth", self.width)
+    self.recorded, self.turns, self.moved_back = true, 0, false
+  end
+  function ring.add(self, state, members)
+    if #members > 0 then
+      ring.turn(self, state)
+      chunks.call(members, 1, "SADD", bucket(self, 0))
+      expire(self, 0)
+    end
+  end
+  function ring.forget(self, member)
+    for at = 1, COUNT do
+      redis.call("SREM", self.buckets[at], member)
+    end
+  end
+  return ring
+end)()
+local group = (function()
+  local group = {}
+  function group.incarnation_field(consumer)
+    return "incarnation:" .. consumer
+  end
+  function group.load(meta, state, consumer)
+    local refusal = protocol.refusal(redis.call("HGET", meta, "protocol"))
+    if refusal then
+      return refusal
+    end
+    local found = redis.call(
+      "HMGET",
+      state,
+      "idempotencyTtlMs",
+      "leaseMs",
+      "maxAttempts",
+      "readTo",
+      "ringIndex",
+      "ringOpenedAt",
+      "ringWidth",
+      "seenAt",
+      group.incarnation_field(consumer)
+    )
+    local loaded = {
+      ttl_ms = tonumber(found[1]),
+      lease_ms = tonumber(found[2]),
+      max_attempts = tonumber(found[3]),
+      read_to = found[4] or "0-0",
+      seen_at = tonumber(found[8]),
+      incarnation = found[9] or nil,
+    }
+    function loaded.ring(buckets, now)
+      local recorded =
+        { index = tonumber(found[5]), opened_at = tonumber(found[6]), width = tonumber(found[7]) }
+      return ring.at(buckets, recorded, loaded.ttl_ms, now)
+    end
+    return nil, loaded
+  end
+  function group.join(meta, state, consumer, incarnation)
+    local refusal, loaded = group.load(meta, state, consumer)
+    if refusal then
+      return refusal
+    end
+    if not loaded.ttl_ms or not loaded.lease_ms or not loaded.max_attempts or not loaded.incarnation then
+      return { status.NOGROUP }
+    end
+    if loaded.incarnation ~= incarnation then
+      return { status.SUPERSEDED }
+    end
+    return nil, loaded
+  end
+  return group
+end)()
+local ids = (function()
+  local ids = {}
+  ids.UINT64_MAX = "18446744073709551615"
+  local function less_number(a, b)
+    if #a ~= #b then
+      return #a < #b
+    end
+    return a < b
+  end
+  function ids.split(id)
+    local ms, seq = string.match(id, "^(%d+)-(%d+)$")
+    return ms, seq
+  end
+  function ids.less(a, b)
+    local a_ms, a_seq = ids.split(a)
+    local b_ms, b_seq = ids.split(b)
+    if a_ms ~= b_ms then
+      return less_number(a_ms, b_ms)
+    end
+    return less_number(a_seq, b_seq)
+  end
+  local function decrement(digits)
+    local zeros = #string.match(digits, "0*$")
+    local place = #digits - zeros
+    local lowered = string.sub(digits, 1, place - 1)
+      .. (string.byte(digits, place) - 49)
+      .. string.rep("9", zeros)
+    return (string.gsub(lowered, "^0+(%d)", "%1"))
+  end
+  function ids.before(id)
+    local ms, seq = ids.split(id)
+    if seq ~= "0" then
+      return ms .. "-" .. decrement(seq)
+    end
+    return ms == "0" and id or decrement(ms) .. "-" .. ids.UINT64_MAX
+  end
+  return ids
+end)()
+local lowwater = (function()
+  local lowwater = {}
+  function lowwater.groups(stream)
+    local found = {}
+    local groups = redis.pcall("XINFO", "GROUPS", stream)
+    for at = 1, #groups do
+      local about = {}
+      for field = 1, #groups[at], 2 do
+        about[groups[at][field]] = groups[at][field + 1]
+      end
+      found[at] = { name = about["name"], last_delivered = about["last-delivered-id"] }
+    end
+    return found
+  end
+  function lowwater.group(stream, name)
+    local groups = lowwater.groups(stream)
+    for at = 1, #groups do
+      if groups[at].name == name then
+        return groups[at]
+      end
+    end
+  end
+  function lowwater.of(stream, group)
+    local oldest = redis.call("XPENDING", stream, group.name, "-", "+", 1)[1]
+    return oldest and ids.before(oldest[1]) or group.last_delivered
+  end
+  function lowwater.field(name)
+    return "group:" .. name
+  end
+  return lowwater
+end)()
+local marks = (function()
+  local marks = {}
+  function marks.of_entry(id)
+    return "#" .. id
+  end
+  function marks.of_key(key, id)
+    if key == "" then
+      return "#" .. id
+    end
+    return string.byte(key) == 35 and "#" .. key or key
+  end
+  return marks
+end)()
+local sweep = (function()
+  local sweep = {}
+  local function sweep_leases(stream, group, leases, cursor)
+    local page = redis.call("HSCAN", leases, cursor, "COUNT", constants.SWEEP)
+    for at = 1, #page[2], 2 do
+      if not pending.entry(stream, group, tokens.entry(page[2][at + 1])) then
+        redis.call("HDEL", leases, page[2][at])
+      end
+    end
+    return page[1]
+  end
+  local function sweep_waiting(stream, group, retries, after, now)
+    local page = redis.call("XPENDING", stream, group, "(" .. after, "+", constants.SWEEP, pending.WAITING)
+    for at = 1, #page do
+      if not redis.call("ZSCORE", retries, page[at][1]) then
+        redis.call("ZADD", retries, now, page[at][1])
+      end
+    end
+    return #page == constants.SWEEP and page[#page][1] or "0-0"
+  end
+  function sweep.orphans(stream, group, leases, retries, state, now)
+    local cursors = redis.call("HMGET", state, "leasesCursor", "waitingCursor")
+    redis.call(
+      "HSET",
+      state,
+      "leasesCursor",
+      sweep_leases(stream, group, leases, cursors[1] or "0"),
+      "waitingCursor",
+      sweep_waiting(stream, group, retries, cursors[2] or "0-0", now)
+    )
+  end
+  local function touch_all(stream, group, consumer)
+    local after = "0-0"
+    while after do
+      local page = redis.call("XPENDING", stream, group, "(" .. after, "+", constants.CHUNK, consumer)
+      local ids = {}
+      for at = 1, #page do
+        ids[at] = page[at][1]
+      end
+      pending.touch(stream, group, consumer, ids)
+      after = #page == constants.CHUNK and ids[#ids]
+    end
+  end
+  function sweep.clock(stream, group, retries, state, loaded, now)
+    local jump = (loaded.seen_at or now) - now
+    if jump > loaded.lease_ms then
+      local consumers = redis.call("XINFO", "CONSUMERS", stream, group)
+      for at = 1, #consumers do
+        if consumers[at][2] ~= pending.WAITING then
+          touch_all(stream, group, consumers[at][2])
+        end
+      end
+      local waiting = redis.call("ZRANGEBYSCORE", retries, "(" .. now, "+inf", "WITHSCORES")
+      for at = 1, #waiting, 2 do
+        redis.call("ZADD", retries, math.max(now, waiting[at + 1] - jump), waiting[at])
+      end
+    end
+    if jump > loaded.lease_ms or jump < -1000 or not loaded.seen_at then
+      redis.call("HSET", state, "seenAt", now)
+    end
+  end
+  return sweep
+end)()
+local types = (function()
+  local types = {}
+  function types.refusal(...)
+    local wanted = { ... }
+    for at = 1, #wanted, 2 do
+      local found = redis.call("TYPE", wanted[at]).ok
+      if found ~= "none" and found ~= wanted[at + 1] then
+        return { status.WRONGTYPE, wanted[at], found, wanted[at + 1] }
+      end
+    end
+  end
+  function types.refusal_of_all(keys, wanted)
+    for at = 1, #keys do
+      local refusal = types.refusal(keys[at], wanted)
+      if refusal then
+        return refusal
+      end
+    end
+  end
+  return types
+end)()
+local dead_letters = dead
+local group_state = group
+local stream, meta, leases = KEYS[1], KEYS[2], KEYS[3]
+local processed = { KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8] }
+local retries, dead, state = KEYS[9], KEYS[10], KEYS[11]
+local HEAD, MAX_IN_HAND = 7, 10000
+local CRASHED = "the consumer died, or was stopped past its lease, during every attempt"
+local function begin(group, consumer, nonce, max, in_hand)
+  return {
+    in_hand = in_hand,
+    free = next(in_hand) == nil,
+    alone_waits = 0,
+    group = group,
+    consumer = consumer,
+    nonce = nonce,
+    now = clock.now(),
+    room = max,
+    looks = constants.MAX_ENTRIES,
+    more = 0,
+    own_after = "",
+    counts = {
+      own = 0,
+      stale = 0,
+      retried = 0,
+      duplicates = 0,
+      dead_lettered = 0,
+      trimmed = 0,
+      deferred = 0,
+    },
+    leased = {},
+  }
+end
+local function exhausted(self)
+  if self.room > 0 and self.looks > 0 then
+    return false
+  end
+  self.more = 1
+  return true
+end
+local function acknowledge(self, id, count)
+  redis.call("XACK", stream, self.group, id)
+  redis.call("ZREM", retries, id)
+  self.counts[count] = self.counts[count] + 1
+end
+local function lease(self, id, held_as, attempt, first_ms, alone, fields, count)
+  local token = tokens.make(id, self.consumer, attempt, self.nonce, first_ms)
+  pending.take(stream, self.group, self.consumer, id, attempt)
+  redis.call("HSET", leases, held_as, token)
+  redis.call("ZREM", retries, id)
+  self.in_hand[id] = true
+  local leased = self.leased
+  leased[#leased + 1] = token
+  leased[#leased + 1] = alone and 1 or 0
+  leased[#leased + 1] = #fields
+  for at = 1, #fields do
+    leased[#leased + 1] = fields[at]
+  end
+  self.room = alone and 0 or self.room - 1
+  self.counts[count] = self.counts[count] + 1
+end
+local function recover_entry(self, about, count)
+  local id, attempt = about[1], math.max(about[4], 1)
+  self.looks = self.looks - 1
+  local fields = entries.read(stream, id)
+  if not fields then
+    return acknowledge(self, id, "trimmed")
+  end
+  local held_as = marks.of_key(entries.key(fields), id)
+  local is_dead = not ids.less(self.loaded.read_to, id) and marks.of_entry(id)
+  local settled = ring.remembers(self.ring, { held_as, is_dead or nil })
+  if settled[held_as] or (is_dead and settled[is_dead]) then
+    return acknowledge(self, id, "duplicates")
+  end
+  local token = redis.call("HGET", leases, held_as)
+  local crashed = token and tokens.entry(token) == id
+  local first_ms = self.now - about[3]
+  if crashed then
+    attempt = attempt + 1
+    local _, token_first_ms = tokens.history(token)
+    first_ms = token_first_ms or first_ms
+  else
+    local holder = deferral.holder(stream, self.group, token, id)
+    if holder then
+      self.counts.deferred = self.counts.deferred + 1
+      return pending.park(
+        stream,
+        self.group,
+        retries,
+        id,
+        attempt,
+        first_ms,
+        deferral.due_at(holder, self.now)
+      )
+    end
+  end
+  if attempt > self.loaded.max_attempts then
+    redis.call("XACK", stream, self.group, id)
+    redis.call("ZREM", retries, id)
+    redis.call("HDEL", leases, held_as)
+    ring.add(self.ring, state, { marks.of_entry(id) })
+    dead_letters.write(dead, self.now, {
+      id = id,
+      reason = status.MAX_ATTEMPTS,
+      message = CRASHED,
+      attempts = attempt - 1,
+      first_ms = first_ms,
+    }, self.group, fields)
+    self.counts.dead_lettered = self.counts.dead_lettered + 1
+    return nil
+  end
+  local alone = crashed and attempt == self.loaded.max_attempts
+  if alone and not (self.free and #self.leased == 0) then
+    self.alone_waits = 1
+    return nil
+  end
+  return lease(self, id, held_as, attempt, first_ms, alone, fields, count)
+end
+local function recover_due(self)
+  local due = redis.call("ZRANGEBYSCORE", retries, "-inf", self.now, "LIMIT", 0, constants.MAX_ENTRIES)
+  for at = 1, #due do
+    if exhausted(self) then
+      return
+    end
+    local about = pending.entry(stream, self.group, due[at])
+    if about and about[2] == pending.WAITING then
+      recover_entry(self, about, "retried")
+    else
+      redis.call("ZREM", retries, due[at])
+      self.looks = self.looks - 1
+    end
+  end
+  if #due == constants.MAX_ENTRIES then
+    self.more = 1
+  end
+end
+local function recover_own(self, after)
+  self.own_after = after
+  while after ~= "" do
+    local page = redis.call("XPENDING", stream, self.group, "(" .. after, "+", constants.SWEEP, self.consumer)
+    for at = 1, #page do
+      if exhausted(self) then
+        return
+      end
+      if not self.in_hand[page[at][1]] then
+        recover_entry(self, page[at], "own")
+      end
+      self.own_after = page[at][1]
+    end
+    after = #page == constants.SWEEP and self.own_after or ""
+  end
+  self.own_after = ""
+end
+local function recover_stale(self)
+  local consumers = redis.call("XINFO", "CONSUMERS", stream, self.group)
+  for at = 1, #consumers do
+    local name, held = consumers[at][2], consumers[at][4]
+    if held > 0 and name ~= self.consumer and name ~= pending.WAITING then
+      local limit = math.min(self.room, self.looks) + 1
+      local idle = self.loaded.lease_ms + 1
+      local stale = redis.call("XPENDING", stream, self.group, "IDLE", idle, "-", "+", limit, name)
+      for entry = 1, #stale do
+        if exhausted(self) then
+          return
+        end
+        recover_entry(self, stale[entry], "stale")
+      end
+      if #stale == limit then
+        self.more = 1
+      end
+    end
+  end
+end
+local function run()
+  local group, consumer = args.name(ARGV[1], "group"), args.name(ARGV[2], "consumer")
+  local incarnation, nonce = args.nonce(ARGV[3], "incarnation"), args.nonce(ARGV[4], "nonce")
+  local max = args.int(ARGV[5], "max", 0, constants.MAX_ENTRIES)
+  local scope, own_after = ARGV[6], ARGV[7]
+  if scope ~= "DUE" and scope ~= "ALL" then
+    args.bad("scope", scope, "wanted DUE or ALL")
+  end
+  if own_after ~= "" then
+    args.id(own_after, "ownAfter")
+  end
+  if #ARGV - HEAD > MAX_IN_HAND then
+    args.bad("inHand", #ARGV - HEAD, "wanted at most " .. MAX_IN_HAND .. " entry IDs")
+  end
+  local in_hand = {}
+  for at = HEAD + 1, #ARGV do
+    in_hand[args.id(ARGV[at], "inHand")] = true
+  end
+  local refusal = types.refusal(stream, "stream", meta, "hash", leases, "hash", retries, "zset")
+    or types.refusal(dead, "stream", state, "hash")
+    or types.refusal_of_all(processed, "set")
+  if refusal then
+    return refusal
+  end
+  local loaded
+  refusal, loaded = group_state.join(meta, state, consumer, incarnation)
+  if refusal then
+    return refusal
+  end
+  if not pending.group_exists(stream, group) then
+    return { status.NOGROUP }
+  end
+  local self = begin(group, consumer, nonce, max, in_hand)
+  self.loaded, self.ring = loaded, loaded.ring(processed, self.now)
+  redis.call("HDEL", state, "")
+  if scope == "ALL" then
+    sweep.clock(stream, group, retries, state, loaded, self.now)
+    sweep.orphans(stream, group, leases, retries, state, self.now)
+  end
+  recover_due(self)
+  if scope == "ALL" then
+    recover_own(self, own_after)
+    recover_stale(self)
+    local existing = lowwater.group(stream, group)
+    redis.call("HSET", meta, lowwater.field(group), lowwater.of(stream, existing))
+  end
+  local counts = self.counts
+  local reply = {
+    status.OK,
+    pending.next_due_in(retries, self.now),
+    self.now,
+    self.more,
+    self.alone_waits,
+    self.own_after,
+    counts.own,
+    counts.stale,
+    counts.retried,
+    counts.duplicates,
+    counts.dead_lettered,
+    counts.trimmed,
+    counts.deferred,
+  }
+  local head = #reply
+  for at = 1, #self.leased do
+    reply[head + at] = self.leased[at]
+  end
+  return reply
+end
+return args.guarded(11, run)
+`,
+};

@@ -1,0 +1,582 @@
+-- sluice open: generated from src/scripts/open.lua, do not edit
+local constants = (function()
+  local constants = {
+    PROTOCOL = 1,
+    MAX_ENTRIES = 1000,
+    CHUNK = 1000,
+    MAX_KEY_BYTES = 256,
+    MAX_MESSAGE_BYTES = 4096,
+    MAX_EMITS = 1000,
+    MAX_SPAN_MS = 315360000000,
+    MAX_ATTEMPTS = 1000,
+    RING_BUCKETS = 5,
+    EXPIRY_SLACK_MS = 60000,
+    DEFER_MIN_MS = 25,
+    DEFER_MAX_MS = 5000,
+    SWEEP = 100,
+  }
+  return constants
+end)()
+local args = (function()
+  local args = {}
+  local UINT64_MAX = "18446744073709551615"
+  function args.bad(field, value, wanted)
+    local shown = string.gsub(string.sub(tostring(value), 1, 80), "[%z\1-\31\127-\255]", "?")
+    error("SLUICE_BADARG " .. field .. " '" .. shown .. "': " .. wanted, 0)
+  end
+  function args.int(value, field, min, max)
+    local number = value and #value <= 16 and string.find(value, "^%d+$") and tonumber(value)
+    if not number or number < min or number > max or (#value > 1 and string.byte(value) == 48) then
+      args.bad(field, value, "wanted an integer from " .. min .. " to " .. string.format("%.0f", max))
+    end
+    return number
+  end
+  function args.name(value, field)
+    if not value or #value > 128 or not string.find(value, "^[A-Za-z0-9][A-Za-z0-9._-]*$") then
+      args.bad(field, value, "wanted 1 to 128 of A-Z a-z 0-9 . _ - that start with a letter or digit")
+    end
+    return value
+  end
+  local function uint64(text)
+    local digits = #text
+    if digits > 1 and string.byte(text) == 48 then
+      return false
+    end
+    return digits < 20 or (digits == 20 and text <= UINT64_MAX)
+  end
+  function args.id(value, field)
+    local ms, seq
+    if value then
+      ms, seq = string.match(value, "^(%d+)-(%d+)$")
+    end
+    if not ms or not uint64(ms) or not uint64(seq) then
+      args.bad(field, value, "wanted an entry ID such as 1764000000000-0")
+    end
+    return value
+  end
+  function args.key(value, field)
+    if not value or #value == 0 or #value > constants.MAX_KEY_BYTES or string.find(value, "[%z\1-\31\127]") then
+      args.bad(field, value, "wanted 1 to " .. constants.MAX_KEY_BYTES .. " bytes without control characters")
+    end
+    return value
+  end
+  function args.entry_key(value, field)
+    return value == "" and value or args.key(value, field)
+  end
+  function args.text(value, field)
+    if not value or #value > constants.MAX_MESSAGE_BYTES then
+      args.bad(field, value, "wanted at most " .. constants.MAX_MESSAGE_BYTES .. " bytes")
+    end
+    return value
+  end
+  function args.nonce(value, field)
+    if not value or #value > 64 or not string.find(value, "^[A-Za-z0-9_-]+$") then
+      args.bad(field, value, "wanted 1 to 64 of A-Z a-z 0-9 _ -")
+    end
+    return value
+  end
+  function args.flag(value, field)
+    if value ~= "0" and value ~= "1" then
+      args.bad(field, value, "wanted 0 or 1")
+    end
+    return value == "1"
+  end
+  function args.items(first, width)
+    local count = (#ARGV - first + 1) / width
+    if count < 1 or count > constants.MAX_ENTRIES or count ~= math.floor(count) then
+      args.bad(
+        "ARGV",
+        #ARGV,
+        "wanted " .. (first - 1) .. " values and 1 to " .. constants.MAX_ENTRIES .. " times " .. width
+      )
+    end
+    return count
+  end
+  function args.guarded(keys, run)
+    if #KEYS ~= keys then
+      return redis.error_reply("SLUICE_BADARG KEYS '" .. #KEYS .. "': wanted " .. keys)
+    end
+    local ok, reply = pcall(run)
+    if ok or type(reply) == "table" then
+      return reply
+    end
+    if string.find(reply, "^SLUICE_BADARG ") then
+      return redis.error_reply(reply)
+    end
+    return redis.error_reply(string.match(reply, "%-(%u+ .*)$") or reply)
+  end
+  return args
+end)()
+local clock = (function()
+  local clock = {}
+  function clock.now()
+    local time = redis.call("TIME")
+    return time[1] * 1000 + math.floor(time[2] / 1000)
+  end
+  return clock
+end)()
+local status = (function()
+  local status = {
+    OK = "OK",
+    PROTOCOL = "PROTOCOL",
+    WRONGTYPE = "WRONGTYPE",
+    NOGROUP = "NOGROUP",
+    SUPERSEDED = "SUPERSEDED",
+    SETTINGS = "SETTINGS",
+    NOPERM = "NOPERM",
+    EXHAUSTED = "EXHAUSTED",
+    REFUSED = "REFUSED",
+    NEW = "NEW",
+    DUPLICATE = "DUPLICATE",
+    MISMATCH = "MISMATCH",
+    FULL = "FULL",
+    LEASED = "LEASED",
+    DEFERRED = "DEFERRED",
+    LOST = "LOST",
+    SUCCESS = "SUCCESS",
+    SKIP = "SKIP",
+    RETRY = "RETRY",
+    FAILURE = "FAILURE",
+    SETTLED = "SETTLED",
+    WAITING = "WAITING",
+    DEAD = "DEAD",
+    FENCED = "FENCED",
+    EXTENDED = "EXTENDED",
+    RELEASED = "RELEASED",
+    CREATED = "CREATED",
+    JOINED = "JOINED",
+    HEALED = "HEALED",
+    FAILED = "FAILED",
+    MAX_ATTEMPTS = "MAX_ATTEMPTS",
+    INVALID = "INVALID",
+    MALFORMED = "MALFORMED",
+    UNHANDLED = "UNHANDLED",
+    EMIT_REJECTED = "EMIT_REJECTED",
+  }
+  return status
+end)()
+local protocol = (function()
+  local protocol = {}
+  protocol.CURRENT = tostring(constants.PROTOCOL)
+  function protocol.refusal(recorded)
+    if recorded and recorded ~= protocol.CURRENT then
+      return { status.PROTOCOL, recorded }
+    end
+  end
+  return protocol
+end)()
+local chunks = (function()
+  local chunks = {}
+  function chunks.call(values, width, ...)
+    local size = constants.CHUNK - constants.CHUNK % width
+    local head = { ... }
+    local words = #head
+    for first = 1, #values, size do
+      for at = 1, math.min(size, #values - first + 1) do
+        head[words + at] = values[first + at - 1]
+      end
+      redis.call(unpack(head, 1, words + math.min(size, #values - first + 1)))
+    end
+  end
+  function chunks.ask(command, key, values)
+    if #values <= constants.CHUNK then
+      return #values == 0 and {} or redis.call(command, key, unpack(values))
+    end
+    local replies = {}
+    for first = 1, #values, constants.CHUNK do
+      local part =
+        redis.call(command, key, unpack(values, first, math.min(first + constants.CHUNK - 1, #values)))
+      for at = 1, #part do
+        replies[first + at - 1] = part[at]
+      end
+    end
+    return replies
+  end
+  return chunks
+end)()
+local ring = (function()
+  local ring = {}
+  local COUNT = constants.RING_BUCKETS
+  local REMEMBERED = COUNT - 1
+  local function bucket_width(ttl_ms)
+    return math.ceil(ttl_ms / (REMEMBERED - 1))
+  end
+  function ring.at(buckets, recorded, ttl_ms, now)
+    local self = { buckets = buckets, now = now, turns = 0, recorded = recorded.index ~= nil }
+    self.index = recorded.index or 0
+    self.width = recorded.width or bucket_width(ttl_ms)
+    self.opened_at = math.min(recorded.opened_at or now, now)
+    self.moved_back = self.recorded and self.opened_at ~= recorded.opened_at
+    local turns = math.floor((now - self.opened_at) / self.width)
+    if turns > 0 then
+      self.from = self.index
+      self.turns = math.min(turns, COUNT)
+      self.index = (self.index + turns) % COUNT
+      self.opened_at = self.opened_at + turns * self.width
+      self.width = bucket_width(ttl_ms)
+    end
+    return self
+  end
+  local function bucket(self, back)
+    return self.buckets[(self.index - back) % COUNT + 1]
+  end
+  local function forgotten(self)
+    local names = {}
+    for turn = 1, self.turns do
+      names[self.buckets[(self.from + turn) % COUNT + 1]] = true
+    end
+    return names
+  end
+  function ring.remembers(self, members)
+    local found = {}
+    local gone = forgotten(self)
+    for back = 0, REMEMBERED - 1 do
+      local name = bucket(self, back)
+      if not gone[name] and redis.call("EXISTS", name) == 1 then
+        local replies = chunks.ask("SMISMEMBER", name, members)
+        for at = 1, #members do
+          if replies[at] == 1 then
+            found[members[at]] = true
+          end
+        end
+      end
+    end
+    return found
+  end
+  local function expire(self, back)
+    local slack = math.min(math.ceil(self.width / 10), constants.EXPIRY_SLACK_MS)
+    local at = self.opened_at + (REMEMBERED - back) * self.width + slack
+    redis.call("PEXPIREAT", bucket(self, back), at)
+  end
+  function ring.turn(self, state)
+    if self.recorded and self.turns == 0 and not self.moved_back then
+      return
+    end
+    for turn = 1, self.turns do
+      redis.call("UNLINK", self.buckets[(self.from + turn) % COUNT + 1])
+    end
+    if self.turns > 0 then
+      redis.call("UNLINK", self.buckets[(self.index + 1) % COUNT + 1])
+      for back = 1, REMEMBERED - 1 do
+        expire(self, back)
+      end
+    end
+    redis.call("HSET", state, "ringIndex", self.index, "ringOpenedAt", self.opened_at, "ringWidth", self.width)
+    self.recorded, self.turns, self.moved_back = true, 0, false
+  end
+  function ring.add(self, state, members)
+    if #members > 0 then
+      ring.turn(self, state)
+      chunks.call(members, 1, "SADD", bucket(self, 0))
+      expire(self, 0)
+    end
+  end
+  function ring.forget(self, member)
+    for at = 1, COUNT do
+      redis.call("SREM", self.buckets[at], member)
+    end
+  end
+  return ring
+end)()
+local group = (function()
+  local group = {}
+  function group.incarnation_field(consumer)
+    return "incarnation:" .. consumer
+  end
+  function group.load(meta, state, consumer)
+    local refusal = protocol.refusal(redis.call("HGET", meta, "protocol"))
+    if refusal then
+      return refusal
+    end
+    local found = redis.call(
+      "HMGET",
+      state,
+      "idempotencyTtlMs",
+      "leaseMs",
+      "maxAttempts",
+      "readTo",
+      "ringIndex",
+      "ringOpenedAt",
+      "ringWidth",
+      "seenAt",
+      group.incarnation_field(consumer)
+    )
+    local loaded = {
+      ttl_ms = tonumber(found[1]),
+      lease_ms = tonumber(found[2]),
+      max_attempts = tonumber(found[3]),
+      read_to = found[4] or "0-0",
+      seen_at = tonumber(found[8]),
+      incarnation = found[9] or nil,
+    }
+    function loaded.ring(buckets, now)
+      local recorded =
+        { index = tonumber(found[5]), opened_at = tonumber(found[6]), width = tonumber(found[7]) }
+      return ring.at(buckets, recorded, loaded.ttl_ms, now)
+    end
+    return nil, loaded
+  end
+  function group.join(meta, state, consumer, incarnation)
+    local refusal, loaded = group.load(meta, state, consumer)
+    if refusal then
+      return refusal
+    end
+    if not loaded.ttl_ms or not loaded.lease_ms or not loaded.max_attempts or not loaded.incarnation then
+      return { status.NOGROUP }
+    end
+    if loaded.incarnation ~= incarnation then
+      return { status.SUPERSEDED }
+    end
+    return nil, loaded
+  end
+  return group
+end)()
+local ids = (function()
+  local ids = {}
+  ids.UINT64_MAX = "18446744073709551615"
+  local function less_number(a, b)
+    if #a ~= #b then
+      return #a < #b
+    end
+    return a < b
+  end
+  function ids.split(id)
+    local ms, seq = string.match(id, "^(%d+)-(%d+)$")
+    return ms, seq
+  end
+  function ids.less(a, b)
+    local a_ms, a_seq = ids.split(a)
+    local b_ms, b_seq = ids.split(b)
+    if a_ms ~= b_ms then
+      return less_number(a_ms, b_ms)
+    end
+    return less_number(a_seq, b_seq)
+  end
+  local function decrement(digits)
+    local zeros = #string.match(digits, "0*$")
+    local place = #digits - zeros
+    local lowered = string.sub(digits, 1, place - 1)
+      .. (string.byte(digits, place) - 49)
+      .. string.rep("9", zeros)
+    return (string.gsub(lowered, "^0+(%d)", "%1"))
+  end
+  function ids.before(id)
+    local ms, seq = ids.split(id)
+    if seq ~= "0" then
+      return ms .. "-" .. decrement(seq)
+    end
+    return ms == "0" and id or decrement(ms) .. "-" .. ids.UINT64_MAX
+  end
+  return ids
+end)()
+local lowwater = (function()
+  local lowwater = {}
+  function lowwater.groups(stream)
+    local found = {}
+    local groups = redis.pcall("XINFO", "GROUPS", stream)
+    for at = 1, #groups do
+      local about = {}
+      for field = 1, #groups[at], 2 do
+        about[groups[at][field]] = groups[at][field + 1]
+      end
+      found[at] = { name = about["name"], last_delivered = about["last-delivered-id"] }
+    end
+    return found
+  end
+  function lowwater.group(stream, name)
+    local groups = lowwater.groups(stream)
+    for at = 1, #groups do
+      if groups[at].name == name then
+        return groups[at]
+      end
+    end
+  end
+  function lowwater.of(stream, group)
+    local oldest = redis.call("XPENDING", stream, group.name, "-", "+", 1)[1]
+    return oldest and ids.before(oldest[1]) or group.last_delivered
+  end
+  function lowwater.field(name)
+    return "group:" .. name
+  end
+  return lowwater
+end)()
+local stream = (function()
+  local stream = {}
+  function stream.last_id(key)
+    local about = redis.pcall("XINFO", "STREAM", key)
+    for at = 1, #about, 2 do
+      if about[at] == "last-generated-id" then
+        return about[at + 1]
+      end
+    end
+    return "0-0"
+  end
+  function stream.has_room(last_id)
+    local ms, seq = ids.split(last_id)
+    return ms ~= ids.UINT64_MAX or #seq < #ids.UINT64_MAX
+  end
+  return stream
+end)()
+local types = (function()
+  local types = {}
+  function types.refusal(...)
+    local wanted = { ... }
+    for at = 1, #wanted, 2 do
+      local found = redis.call("TYPE", wanted[at]).ok
+      if found ~= "none" and found ~= wanted[at + 1] then
+        return { status.WRONGTYPE, wanted[at], found, wanted[at + 1] }
+      end
+    end
+  end
+  function types.refusal_of_all(keys, wanted)
+    for at = 1, #keys do
+      local refusal = types.refusal(keys[at], wanted)
+      if refusal then
+        return refusal
+      end
+    end
+  end
+  return types
+end)()
+local group_state = group
+local stream_info = stream
+local stream, meta, published_0, published_1, leases = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local processed = { KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10] }
+local retries, dead, state = KEYS[11], KEYS[12], KEYS[13]
+local SETTINGS = { "idempotencyTtlMs", "leaseMs", "maxAttempts" }
+local function forbidden_command(group)
+  if not redis.acl_check_cmd then
+    return nil
+  end
+  local commands = {
+    { "XADD", stream, "*", "key", "", "event", "" },
+    { "XREADGROUP", "GROUP", group, "-", "STREAMS", stream, ">" },
+    { "XGROUP", "CREATE", stream, group, "0" },
+    { "XACK", stream, group, "0-0" },
+    { "XCLAIM", stream, group, "-", 0, "0-0" },
+    { "XPENDING", stream, group },
+    { "XRANGE", stream, "-", "+" },
+    { "XINFO", "GROUPS", stream },
+    { "XINFO", "STREAM", stream },
+    { "XINFO", "CONSUMERS", stream, group },
+    { "HMGET", leases, "" },
+    { "HSET", leases, "", "" },
+    { "HDEL", leases, "" },
+    { "HSCAN", leases, "0" },
+    { "SMISMEMBER", processed[1], "" },
+    { "SADD", processed[1], "" },
+    { "SREM", processed[1], "" },
+    { "UNLINK", processed[1] },
+    { "PEXPIREAT", processed[1], 1 },
+    { "ZADD", retries, 0, "" },
+    { "ZRANGE", retries, 0, 0 },
+    { "ZRANGEBYSCORE", retries, 0, 0 },
+    { "ZREM", retries, "" },
+    { "HGET", meta, "" },
+    { "TYPE", meta },
+    { "EXISTS", meta },
+    { "TIME" },
+  }
+  for _, command in ipairs(commands) do
+    if not redis.acl_check_cmd(unpack(command)) then
+      return string.lower(command[1])
+    end
+  end
+end
+local function differences(recorded, asked)
+  local found = {}
+  for n, setting in ipairs(SETTINGS) do
+    if recorded[n] and tonumber(recorded[n]) ~= asked[n] then
+      found[#found + 1] = setting
+      found[#found + 1] = recorded[n]
+      found[#found + 1] = ARGV[6 + n]
+    end
+  end
+  return found
+end
+local function heal(group, low_water)
+  local last_id = stream_info.last_id(stream)
+  if ids.less(last_id, low_water) then
+    low_water = "0-0"
+  end
+  redis.call("UNLINK", leases, retries)
+  redis.call("XGROUP", "CREATE", stream, group, low_water, "MKSTREAM")
+  redis.call("HSET", state, "readTo", last_id)
+  return low_water
+end
+local function run()
+  local group, consumer = args.name(ARGV[1], "group"), args.name(ARGV[2], "consumer")
+  local incarnation = args.nonce(ARGV[3], "incarnation")
+  local mode, start_from, change = ARGV[4], ARGV[5], args.flag(ARGV[6], "change")
+  if mode ~= "TAKE" and mode ~= "REJOIN" then
+    args.bad("mode", mode, "wanted TAKE or REJOIN")
+  end
+  if start_from ~= "$" then
+    args.id(start_from, "startFrom")
+  end
+  local asked = {
+    args.int(ARGV[7], "idempotencyTtlMs", 1, constants.MAX_SPAN_MS),
+    args.int(ARGV[8], "leaseMs", 1, constants.MAX_SPAN_MS),
+    args.int(ARGV[9], "maxAttempts", 1, constants.MAX_ATTEMPTS),
+  }
+  if #ARGV ~= 9 then
+    args.bad("ARGV", #ARGV, "wanted 9 values")
+  end
+  local refusal = types.refusal(
+    stream,
+    "stream",
+    meta,
+    "hash",
+    published_0,
+    "hash",
+    published_1,
+    "hash",
+    leases,
+    "hash",
+    retries,
+    "zset",
+    dead,
+    "stream",
+    state,
+    "hash"
+  ) or types.refusal_of_all(processed, "set") or protocol.refusal(redis.call("HGET", meta, "protocol"))
+  if refusal then
+    return refusal
+  end
+  local forbidden = forbidden_command(group)
+  if forbidden then
+    return { status.NOPERM, forbidden }
+  end
+  local other = differences(redis.call("HMGET", state, unpack(SETTINGS)), asked)
+  if #other > 0 and not change then
+    return { status.SETTINGS, unpack(other) }
+  end
+  local incarnation_field = group_state.incarnation_field(consumer)
+  local holder = redis.call("HGET", state, incarnation_field)
+  if mode == "REJOIN" and holder and holder ~= incarnation then
+    return { status.SUPERSEDED }
+  end
+  local low_water = redis.call("HGET", meta, lowwater.field(group))
+  local existing = lowwater.group(stream, group)
+  local how = status.JOINED
+  if existing then
+    redis.call("HDEL", state, "")
+    low_water = low_water or lowwater.of(stream, existing)
+  elseif low_water then
+    how, low_water = status.HEALED, heal(group, low_water)
+  else
+    how = status.CREATED
+    low_water = start_from == "$" and stream_info.last_id(stream) or start_from
+    redis.call("XGROUP", "CREATE", stream, group, low_water, "MKSTREAM")
+  end
+  redis.call("HSET", meta, "protocol", protocol.CURRENT, lowwater.field(group), low_water)
+  redis.call("HSET", state, incarnation_field, incarnation)
+  for n, setting in ipairs(SETTINGS) do
+    redis.call("HSET", state, setting, asked[n])
+  end
+  local _, loaded = group_state.load(meta, state, consumer)
+  local now = clock.now()
+  ring.turn(loaded.ring(processed, now), state)
+  return { status.OK, how, low_water, now }
+end
+return args.guarded(13, run)
