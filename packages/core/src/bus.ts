@@ -1,0 +1,280 @@
+/**
+ * The bus: publishing to a stream, and consumers of it, for one tenant or for many. Everything here works on a
+ * connection that somebody else made.
+ */
+import { streamKeys } from "@sluice/lua-scripts";
+import {
+  type EventCatalog,
+  type EventInput,
+  type EventSchemas,
+  type EventType,
+  isEventCatalog,
+  type PublishEntry,
+} from "./catalog.js";
+import { type Composed, type ComposeSettings, compose } from "./compose.js";
+import type { Connection } from "./connection.js";
+import { warningsOnConsole } from "./console.js";
+import { Consumer } from "./consumer/consumer.js";
+import type { ConsumerOptions } from "./consumer/settings.js";
+import { currentTenant } from "./context.js";
+import { ClosedError, InvalidOptionError, SingleTenantError, TenantRequiredError } from "./errors.js";
+import type { PublishOptions } from "./event.js";
+import { type Logger, toLogger } from "./logger.js";
+import { checkStream, checkTenant } from "./names.js";
+import { integerOption, MAX_SPAN_MS, textOption, wordOption } from "./options.js";
+import { MAX_BATCH, Publisher, type Receipt } from "./publisher.js";
+
+/** Whether a bus keeps tenants apart. */
+export type Tenancy = "single" | "multi";
+
+export interface BusOptions<C extends EventSchemas, T extends Tenancy = "single"> {
+  /** The stream: 1 to 128 of A-Z a-z 0-9 . _ : -, starting with a letter or digit. */
+  readonly stream: string;
+  /** What may be published: made by `defineEvents`. */
+  readonly events: EventCatalog<C>;
+  /** `"multi"` keeps each tenant under keys of its own; `"single"` unless given. */
+  readonly tenancy?: T;
+  /** For how long at least a key published again answers with its first entry, in milliseconds; 120,000 unless given, 0 for no window. */
+  readonly publishWindowMs?: number;
+  /** Longest data of one event, in bytes of its JSON; 1,048,576 unless given. */
+  readonly maxPayloadBytes?: number;
+  /** Most entries in the stream, above which publishing is refused with StreamFullError; no limit unless given. */
+  readonly maxLength?: number;
+  /** How long a call may take, in milliseconds; 5,000 unless given. */
+  readonly deadlineMs?: number;
+  /** Who publishes, as the events' `source`; the stream's name unless given. */
+  readonly source?: string;
+  /** Where to log; warnings and errors go to the console unless given. */
+  readonly logger?: Logger;
+}
+
+/** What can be done for one tenant, or on a single-tenant bus. */
+export interface Publishing<C extends EventSchemas> {
+  /**
+   * Publishes one event. It is validated, and gets time, tenant and, if it has none, a key. Concurrent publishes to
+   * one stream travel together; each has a result of its own.
+   *
+   * @throws {ValidationError} with every issue and its path; nothing is written.
+   * @throws {UnknownEventTypeError} with the known types.
+   * @throws {PayloadTooLargeError} when the data's JSON is longer than `maxPayloadBytes`.
+   * @throws {IdempotencyMismatchError} when the key was published with another payload within the publish window.
+   * @throws {StreamFullError} when the stream has reached `maxLength`.
+   * @throws {TenantRequiredError} on a multi-tenant bus, outside of every tenant.
+   */
+  publish<const T extends EventType<C>>(
+    type: T,
+    data: EventInput<C, T>,
+    options?: PublishOptions,
+  ): Promise<Receipt>;
+  /**
+   * Publishes up to 1,000 events, all or none, in one script call. The errors are those of `publish`; their `index`
+   * is the position of the first bad event. Resolves with receipts in order.
+   */
+  publishMany(events: readonly PublishEntry<C>[]): Promise<Receipt[]>;
+  /** A consumer, not started yet. */
+  consumer(options: ConsumerOptions<C>): Consumer<C>;
+}
+
+/** A bus on one tenant's behalf. */
+export interface TenantBus<C extends EventSchemas> extends Publishing<C> {
+  readonly tenantId: string;
+}
+
+interface CommonBus<T extends Tenancy, C extends EventSchemas> extends Publishing<C> {
+  readonly tenancy: T;
+  readonly streamName: string;
+  /** Another stream on the same connections. */
+  stream<D extends EventSchemas>(name: string, options: { readonly events: EventCatalog<D> }): Bus<T, D>;
+  /** Stops the consumers, waits for what is being published, and closes the connections that the bus opened. */
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/**
+ * A bus. That of many tenants has `tenant()`, and takes the tenant from `withTenant` where none is named; that of one
+ * has neither.
+ */
+export type Bus<T extends Tenancy = Tenancy, C extends EventSchemas = EventSchemas> = T extends "multi"
+  ? CommonBus<"multi", C> & {
+      /** @throws {InvalidNameError} when the name is not 1 to 64 of A-Z a-z 0-9 . _ - */
+      tenant(tenantId: string): TenantBus<C>;
+    }
+  : CommonBus<"single", C>;
+
+/** What the streams of one connection share. */
+interface Shared {
+  readonly connection: Connection;
+  readonly publisher: Publisher;
+  readonly publishWindowMs: number;
+  readonly deadlineMs: number;
+  readonly logger: Logger;
+  readonly consumers: Set<{ stop(): Promise<void> }>;
+  closing: Promise<void> | undefined;
+}
+
+const MEGABYTE = 1_048_576;
+/** Longest data of one event that any bus may allow: an eighth of the longest value that Redis takes. */
+const MAX_PAYLOAD_BYTES = 64 * MEGABYTE;
+/** Longest data of all events in one publishMany, in bytes, about: they travel in one command. */
+const MAX_TOGETHER_CHARS = 64 * MEGABYTE;
+
+/**
+ * A bus on a connection.
+ *
+ * @throws {InvalidNameError | InvalidOptionError} naming the option, its value and what was wanted.
+ */
+export function createBus<C extends EventSchemas, T extends Tenancy = "single">(
+  connection: Connection,
+  options: BusOptions<C, T>,
+): Bus<T, C> {
+  const publishWindowMs = integerOption("publishWindowMs", options.publishWindowMs, 120_000, 0, MAX_SPAN_MS);
+  const deadlineMs = integerOption("deadlineMs", options.deadlineMs, 5_000, 1, 3_600_000);
+  const maxLength =
+    options.maxLength === undefined ? 0 : integerOption("maxLength", options.maxLength, 0, 1, 2 ** 48);
+  const shared: Shared = {
+    connection,
+    publisher: new Publisher(connection, { publishWindowMs, maxLength, deadlineMs }),
+    publishWindowMs,
+    deadlineMs,
+    logger: toLogger(options.logger ?? warningsOnConsole),
+    consumers: new Set(),
+    closing: undefined,
+  };
+  const tenancy = wordOption<Tenancy>("tenancy", options.tenancy, "single", ["single", "multi"]);
+  const bus = new StreamBus<C>(shared, options, tenancy);
+  // `tenancy` is T, or "single" where T was left to its default; `tenant` is there for both, and refuses on "single".
+  return bus as unknown as Bus<T, C>;
+}
+
+class StreamBus<C extends EventSchemas> implements CommonBus<Tenancy, C> {
+  readonly streamName: string;
+  private readonly compose: ComposeSettings;
+
+  constructor(
+    private readonly shared: Shared,
+    private readonly options: Omit<BusOptions<C, Tenancy>, "tenancy">,
+    readonly tenancy: Tenancy,
+    readonly tenantId?: string,
+  ) {
+    this.streamName = checkStream(options.stream);
+    if (!isEventCatalog(options.events)) {
+      throw new InvalidOptionError({
+        option: "events",
+        value: options.events,
+        wanted: "a catalog made by defineEvents",
+      });
+    }
+    this.compose = {
+      catalog: options.events,
+      source: textOption("source", options.source, 256) ?? this.streamName,
+      maxPayloadBytes: integerOption(
+        "maxPayloadBytes",
+        options.maxPayloadBytes,
+        MEGABYTE,
+        1,
+        MAX_PAYLOAD_BYTES,
+      ),
+    };
+  }
+
+  async publish(type: string, data: unknown, options?: PublishOptions): Promise<Receipt> {
+    const tenantId = this.tenantFor("publish");
+    const composing = compose(this.compose, tenantId, type, data, options);
+    const composed = composing instanceof Promise ? await composing : composing;
+    return this.shared.publisher.publish(
+      this.streamName,
+      streamKeys(this.streamName, tenantId),
+      itemOf(composed),
+    );
+  }
+
+  async publishMany(
+    events: readonly ({ readonly type: string; readonly data: unknown } & PublishOptions)[],
+  ): Promise<Receipt[]> {
+    const tenantId = this.tenantFor("publishMany");
+    if (!Array.isArray(events) || events.length > MAX_BATCH) {
+      const value = Array.isArray(events) ? events.length : events;
+      throw new InvalidOptionError({
+        option: "publishMany",
+        value,
+        wanted: `a list of at most ${MAX_BATCH} events`,
+      });
+    }
+    if (events.length === 0) return [];
+    const items = [];
+    let chars = 0;
+    for (const [index, entry] of events.entries()) {
+      const { type, data, ...options } = entry;
+      const item = itemOf(await compose(this.compose, tenantId, type, data, options, index));
+      chars += item.event.length;
+      if (chars > MAX_TOGETHER_CHARS) {
+        throw new InvalidOptionError({
+          option: `publishMany[${index}]`,
+          value: chars,
+          wanted: `at most ${MAX_TOGETHER_CHARS} characters of all events together`,
+        });
+      }
+      items.push(item);
+    }
+    return this.shared.publisher.publishAll(this.streamName, streamKeys(this.streamName, tenantId), items);
+  }
+
+  consumer(options: ConsumerOptions<C>): Consumer<C> {
+    const { shared } = this;
+    if (shared.closing) throw new ClosedError({ attempted: "consumer", closed: "bus" });
+    const tenantId = this.tenantFor("consumer");
+    const parts = {
+      ...shared,
+      compose: this.compose,
+      catalog: this.compose.catalog,
+      stream: this.streamName,
+      tenantId,
+    };
+    const consumer = new Consumer<C>(parts, options);
+    shared.consumers.add(consumer);
+    return consumer;
+  }
+
+  tenant(tenantId: string): TenantBus<C> {
+    if (this.tenancy === "single") throw new SingleTenantError({ attempted: "tenant()" });
+    const bus = new StreamBus<C>(this.shared, this.options, this.tenancy, checkTenant(tenantId));
+    return bus as unknown as TenantBus<C>; // its tenantId is the one just given
+  }
+
+  stream<D extends EventSchemas>(
+    name: string,
+    options: { readonly events: EventCatalog<D> },
+  ): Bus<Tenancy, D> {
+    const bus = new StreamBus<D>(this.shared, { ...this.options, ...options, stream: name }, this.tenancy);
+    return bus as unknown as Bus<Tenancy, D>; // of this bus's own tenancy
+  }
+
+  close(): Promise<void> {
+    this.shared.closing ??= this.wind();
+    return this.shared.closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  private async wind(): Promise<void> {
+    const { consumers, publisher, connection } = this.shared;
+    await Promise.allSettled([...consumers].map((consumer) => consumer.stop()));
+    await publisher.close();
+    await connection.close();
+  }
+
+  /** The tenant that a call is for: the one named, or that of the code which calls. */
+  private tenantFor(attempted: string): string | undefined {
+    if (this.tenancy === "single") return undefined;
+    const tenantId = this.tenantId ?? currentTenant();
+    if (tenantId === undefined) throw new TenantRequiredError({ attempted });
+    return tenantId;
+  }
+}
+
+function itemOf(composed: Composed) {
+  const idempotencyKey = composed.namedKey ?? globalThis.crypto.randomUUID();
+  return { idempotencyKey, event: composed.document(idempotencyKey), fingerprint: composed.fingerprint };
+}

@@ -1,0 +1,201 @@
+/**
+ * The catalog: which event types there are, and what the data of each is. Everything typed in Sluice follows
+ * from it. It knows nothing of Redis; the bus asks it when publishing, the consumer when delivering.
+ */
+
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import type { JsonInputSchemas } from "./catalog/json-input.js";
+import { checkJsonInput } from "./catalog/json-schema.js";
+import { quote } from "./errors/describe.js";
+import { InvalidOptionError, type Issue, UnknownEventTypeError } from "./errors.js";
+import type { PublishOptions, SluiceEvent } from "./event.js";
+import { checkHandler, type EventHandler } from "./handler.js";
+import { checkEventType } from "./names.js";
+
+/** The schemas of a catalog: event type to any schema of Standard Schema v1 (zod, valibot, arktype, …). */
+export type EventSchemas = Readonly<Record<string, StandardSchemaV1>>;
+
+/** The event types of a catalog, as a union of string literals. */
+export type EventType<C extends EventSchemas> = keyof C & string;
+
+/**
+ * The data that may be published under event type `T`: what the schema takes in. If `T` is a union, the data
+ * that suits each of its types, because which one it is shows at run time only.
+ */
+export type EventInput<C extends EventSchemas, T extends EventType<C>> = (
+  T extends unknown
+    ? (data: StandardSchemaV1.InferInput<C[T]>) => void
+    : never
+) extends (data: infer Input) => void
+  ? Input
+  : never;
+
+/**
+ * The data that a handler gets for event type `T`: what the schema gives out, after its defaults and
+ * transforms.
+ */
+export type EventOutput<C extends EventSchemas, T extends EventType<C>> = StandardSchemaV1.InferOutput<C[T]>;
+
+/** An event of the catalog. For a union of types, a union that narrows by `event.type`. */
+export type EventOf<C extends EventSchemas, T extends EventType<C> = EventType<C>> = T extends unknown
+  ? SluiceEvent<T, EventOutput<C, T>>
+  : never;
+
+/** One event of a batch to publish. For a union of types, each type with the data of its own only. */
+export type PublishEntry<C extends EventSchemas, T extends EventType<C> = EventType<C>> = T extends unknown
+  ? { readonly type: T; readonly data: EventInput<C, T> } & PublishOptions
+  : never;
+
+/** What validating came to: the schema's output, or every issue it found. */
+export type ValidationOutcome =
+  | { readonly value: unknown; readonly issues?: undefined }
+  | { readonly issues: readonly Issue[] };
+
+/** A catalog of whatever events: what code that serves every catalog needs of one. */
+export interface AnyEventCatalog {
+  /** The event types, in the order of definition. */
+  readonly types: readonly string[];
+  /** The schemas as they were given. */
+  readonly schemas: EventSchemas;
+
+  /** Whether the catalog has this event type. */
+  has(type: string): boolean;
+
+  /**
+   * Validates data against the schema of its type. The outcome comes at once if the schema is synchronous, as
+   * a promise if it is not. What a schema throws (a fault in a user's refinement) is thrown on.
+   *
+   * @param index - position in a list of events, for the error.
+   * @throws {UnknownEventTypeError} at once, when the catalog has no such type.
+   */
+  validate(type: string, data: unknown, index?: number): ValidationOutcome | Promise<ValidationOutcome>;
+}
+
+/** A catalog of events, made by {@link defineEvents}. `typeof events.schemas` is its `C`. */
+export interface EventCatalog<C extends EventSchemas = EventSchemas> extends AnyEventCatalog {
+  readonly types: readonly EventType<C>[];
+  readonly schemas: C;
+
+  has(type: string): type is EventType<C>;
+
+  /**
+   * Gives a handler the types of this catalog: `event` in `canHandle` and `handle` is one of `eventTypes`, with
+   * its data, and `context.emit` knows the catalog. Returns the handler itself.
+   *
+   * @throws {InvalidOptionError} when `name`, `eventTypes` or `handle` is missing or wrong.
+   * @throws {UnknownEventTypeError} when `eventTypes` has a type that the catalog has not.
+   */
+  handler<const T extends EventType<C>>(handler: EventHandler<C, T>): EventHandler<C, T>;
+}
+
+/**
+ * Defines the events of a stream: their types, and a schema for the data of each. A type is
+ * `[A-Za-z0-9][A-Za-z0-9._:-]{0,127}`.
+ *
+ * What is stored is the schema's input, so it must be JSON: a `Date`, bigint, Map, Set, function, symbol,
+ * class instance or required `undefined` anywhere in it is a compile error, and, with a schema that can
+ * describe itself as JSON Schema (zod from 4.2 on), an error here. Describe the data as it is stored and
+ * transform it from there: `z.iso.datetime().pipe(z.coerce.date())` takes text and gives handlers a `Date`.
+ *
+ * @example
+ * const events = defineEvents({
+ *   "order.placed": z.object({ orderId: z.string(), amount: z.number().int() }),
+ *   "order.shipped": z.object({ orderId: z.string() }),
+ * });
+ *
+ * @throws {InvalidNameError} when an event type is not of the documented form.
+ * @throws {InvalidOptionError} when there is no event, a value is no Standard Schema, or its input is not
+ *   JSON.
+ */
+export function defineEvents<C extends EventSchemas>(schemas: C & JsonInputSchemas<C>): EventCatalog<C> {
+  const byType = readSchemas(schemas);
+  const types = Object.freeze([...byType.keys()]);
+  const catalog: EventCatalog<C> = {
+    // The keys of `schemas`, which the compiler types as plain strings.
+    types: types as readonly EventType<C>[],
+    schemas: Object.freeze({ ...schemas }),
+    has: (type): type is EventType<C> => byType.has(type),
+    handler(handler) {
+      checkHandler(handler, "handler", catalog);
+      return handler;
+    },
+    validate(type, data, index) {
+      const schema = byType.get(type);
+      if (schema === undefined) throw new UnknownEventTypeError({ eventType: type, known: types, index });
+      const result = schema["~standard"].validate(data);
+      return "then" in result ? Promise.resolve(result).then(outcomeOf) : outcomeOf(result);
+    },
+  };
+  return Object.freeze(catalog);
+}
+
+/**
+ * Looked up in a Map, so that an event may be of type `constructor` and an unknown one is never found on a
+ * prototype.
+ */
+function readSchemas(schemas: unknown): ReadonlyMap<string, StandardSchemaV1> {
+  if (!isPlainObject(schemas)) {
+    throw new InvalidOptionError({
+      option: "events",
+      value: schemas,
+      wanted: "a plain object with an event type for each key and a schema for each value",
+    });
+  }
+  const byType = new Map<string, StandardSchemaV1>();
+  for (const [type, schema] of Object.entries(schemas)) {
+    checkEventType(type);
+    if (!isStandardSchema(schema)) {
+      const wanted = "a schema of Standard Schema v1, such as one of zod, valibot or arktype";
+      throw new InvalidOptionError({ option: `events[${quote(type)}]`, value: schema, wanted });
+    }
+    checkJsonInput(type, schema);
+    byType.set(type, schema);
+  }
+  if (byType.size === 0) {
+    throw new InvalidOptionError({ option: "events", value: schemas, wanted: "at least one event type" });
+  }
+  return byType;
+}
+
+/**
+ * Whether the value is a catalog, of this copy of the package or another one.
+ */
+export function isEventCatalog(value: unknown): value is EventCatalog {
+  if (typeof value !== "object" || value === null) return false;
+  const { types, schemas, validate, handler }: { [K in keyof EventCatalog]?: unknown } = value;
+  return Array.isArray(types) && isPlainObject(schemas) && isFunction(validate) && isFunction(handler);
+}
+
+/** The literal `{ __proto__: schema }` has no key but a prototype, so the prototype is looked at as well. */
+function isPlainObject(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== "object" || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  // Object.prototype of any realm, or a namespace or null-prototype object.
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
+function isFunction(value: unknown): boolean {
+  return typeof value === "function";
+}
+
+/** Schemas are objects in most libraries and functions in some. */
+function isStandardSchema(value: unknown): value is StandardSchemaV1 {
+  if ((typeof value !== "object" && typeof value !== "function") || value === null) return false;
+  const props: unknown = Reflect.get(value, "~standard");
+  if (typeof props !== "object" || props === null) return false;
+  return Reflect.get(props, "version") === 1 && isFunction(Reflect.get(props, "validate"));
+}
+
+function outcomeOf(result: StandardSchemaV1.Result<unknown>): ValidationOutcome {
+  // A falsy `issues` is success. The result itself is the outcome then: this runs once per event.
+  if (!result.issues) return result;
+  return { issues: result.issues.map(issueOf) };
+}
+
+function issueOf(issue: StandardSchemaV1.Issue): Issue {
+  const path = (issue.path ?? []).map((segment) => {
+    const key = typeof segment === "object" ? segment.key : segment;
+    return typeof key === "symbol" ? String(key) : key;
+  });
+  return { path, message: issue.message };
+}

@@ -1,0 +1,105 @@
+/**
+ * From what a caller publishes or emits to what is stored: validated, with time, tenant and key added, and measured.
+ *
+ * What is stored is the schema's input as JSON, since the consumer validates again: transforms and defaults run on
+ * both sides.
+ */
+import type { EventCatalog, ValidationOutcome } from "./catalog.js";
+import { encodeData, encodeEvent, utf8Length } from "./envelope.js";
+import { PayloadTooLargeError, ValidationError } from "./errors.js";
+import { type PublishOptions, toTimestamp } from "./event.js";
+import { fingerprint } from "./fingerprint.js";
+import { checkIdempotencyKey } from "./names.js";
+import { textOption } from "./options.js";
+
+/** An event ready to be stored. */
+export interface Composed {
+  readonly type: string;
+  /** Undefined: the caller named none. */
+  readonly namedKey: string | undefined;
+  /** Tells one payload from another under the same key. */
+  readonly fingerprint: string;
+  /** The stored document under an idempotency key. */
+  document(idempotencyKey: string): string;
+}
+
+export interface ComposeSettings {
+  readonly catalog: EventCatalog;
+  readonly source: string;
+  readonly maxPayloadBytes: number;
+}
+
+/** Longest subject, correlation ID, causation ID and traceparent, in characters. */
+const MAX_ATTRIBUTE_LENGTH = 1_024;
+
+const ATTRIBUTES = ["subject", "correlationId", "causationId", "traceparent"] as const;
+
+/**
+ * Checks an event, at once where its schema is not async.
+ *
+ * @param index - its position in a `publishMany`, for the error.
+ * @throws {UnknownEventTypeError | ValidationError | PayloadTooLargeError | InvalidNameError | InvalidOptionError}
+ */
+export function compose(
+  settings: ComposeSettings,
+  tenantId: string | undefined,
+  type: string,
+  data: unknown,
+  options: PublishOptions | undefined,
+  index?: number,
+): Composed | Promise<Composed> {
+  const outcome = settings.catalog.validate(type, data, index);
+  const finish = (validated: ValidationOutcome) => {
+    if ("issues" in validated && validated.issues) {
+      throw new ValidationError({ eventType: type, issues: validated.issues, index });
+    }
+    return composeValid(settings, tenantId, type, data, options, index);
+  };
+  return outcome instanceof Promise ? outcome.then(finish) : finish(outcome);
+}
+
+function composeValid(
+  settings: ComposeSettings,
+  tenantId: string | undefined,
+  type: string,
+  data: unknown,
+  options: PublishOptions | undefined,
+  index: number | undefined,
+): Composed {
+  const encoded = encodeData(data);
+  if (encoded.issues) {
+    throw new ValidationError({ eventType: type, issues: encoded.issues, index });
+  }
+  const { json } = encoded;
+  const maxBytes = settings.maxPayloadBytes;
+  if (json.length * 3 > maxBytes) {
+    const bytes = utf8Length(json);
+    if (bytes > maxBytes) throw new PayloadTooLargeError({ eventType: type, bytes, maxBytes, index });
+  }
+  const namedKey =
+    options?.idempotencyKey === undefined
+      ? undefined
+      : checkIdempotencyKey(options.idempotencyKey, { caller: true });
+  const attributes = {
+    type,
+    source: settings.source,
+    timestamp: options?.timestamp === undefined ? new Date().toISOString() : toTimestamp(options.timestamp),
+    ...(tenantId === undefined ? {} : { tenantId }),
+    ...(options === undefined ? {} : attributesOf(options)),
+  };
+  return {
+    type,
+    namedKey,
+    fingerprint: fingerprint(type, options?.subject, json),
+    document: (idempotencyKey) => encodeEvent({ ...attributes, idempotencyKey }, json),
+  };
+}
+
+function attributesOf(options: PublishOptions): Partial<Record<(typeof ATTRIBUTES)[number], string>> {
+  const attributes: Partial<Record<(typeof ATTRIBUTES)[number], string>> = {};
+  for (const name of ATTRIBUTES) {
+    const value = textOption(name, options[name], MAX_ATTRIBUTE_LENGTH);
+    if (value !== undefined) attributes[name] = value;
+  }
+  return attributes;
+}

@@ -1,0 +1,91 @@
+/**
+ * What the rest of core needs of a connection to Redis, as an interface that is passed as a value. How it is kept up,
+ * how long things may take and what a server's refusal means are behind it; the one that exists is `ioredis.ts`.
+ */
+
+import type { Arg, ScriptCall } from "@sluice/lua-scripts";
+import { SluiceError } from "./errors.js";
+
+/**
+ * A script to run, or a plain command. A command's words after the first are arguments: `XINFO` with
+ * `["STREAM", key]`.
+ */
+export type Request =
+  | ({ readonly kind: "script" } & ScriptCall)
+  | { readonly kind: "command"; readonly name: string; readonly args: readonly Arg[] };
+
+export interface SendOptions {
+  /** How long the whole call may take, in milliseconds, from 1: waiting for the connection included. */
+  readonly deadlineMs: number;
+}
+
+/**
+ * A connection to a Redis deployment. It comes up when it is first used, comes back by itself after a loss, and never
+ * sends anything twice of which it does not know that the server refused it.
+ */
+export interface Connection {
+  /**
+   * Sends the requests in one write and resolves with their replies in the order asked. A request that failed has a
+   * {@link SluiceError} in its place: what the server refused, ConnectionError when the connection broke,
+   * DeadlineError when time ran out, ClosedError after `close`. Never rejects, and always resolves within
+   * `deadlineMs`.
+   *
+   * Replies have the shapes of RESP2 whatever the connection speaks: strings (as UTF-8), integers, null, arrays.
+   *
+   * A script that the server does not know is sent again with its source, that request alone, within the same
+   * deadline; it then runs after the other requests. On a Cluster the requests of one call may be about several
+   * slots, and go to each node in one write; those without a key go where the first request with a key goes.
+   */
+  send(requests: readonly Request[], options: SendOptions): Promise<readonly unknown[]>;
+  /**
+   * A further connection to the same deployment, for blocking reads. It has to be closed by itself.
+   *
+   * @throws {ClosedError} when this one is closed.
+   */
+  duplicate(): Connection;
+  /**
+   * Calls the listener each time the connection is ready again after it was lost: replies may have been lost with it.
+   *
+   * @returns the way to stop.
+   */
+  onReconnect(listener: () => void): () => void;
+  /**
+   * Closes what this connection opened itself; what a user brought stays open. Requests in flight settle with
+   * ClosedError. Idempotent; resolves when nothing keeps the process alive any more.
+   */
+  close(): Promise<void>;
+}
+
+/**
+ * Runs one script.
+ *
+ * @returns its reply, for the script's own codec to read.
+ * @throws {SluiceError} as {@link Connection.send} describes.
+ */
+export async function evaluate(
+  connection: Connection,
+  call: ScriptCall,
+  options: SendOptions,
+): Promise<unknown> {
+  const { script, keys, args } = call;
+  const [reply] = await connection.send([{ kind: "script", script, keys, args }], options);
+  if (reply instanceof SluiceError) throw reply;
+  return reply;
+}
+
+/**
+ * Runs one plain command.
+ *
+ * @returns its reply in the shape of RESP2.
+ * @throws {SluiceError} as {@link Connection.send} describes.
+ */
+export async function command(
+  connection: Connection,
+  name: string,
+  args: readonly Arg[],
+  options: SendOptions,
+): Promise<unknown> {
+  const [reply] = await connection.send([{ kind: "command", name, args }], options);
+  if (reply instanceof SluiceError) throw reply;
+  return reply;
+}

@@ -1,0 +1,11 @@
+/** The logger of a bus that was given none: what needs somebody's attention should not pass unseen. */
+import type { Logger } from "./logger.js";
+
+const ignore = () => {};
+
+export const warningsOnConsole: Logger = Object.freeze({
+  debug: ignore,
+  info: ignore,
+  warn: (message: string, fields?: object) => console.warn(`sluice: ${message}`, fields ?? ""),
+  error: (message: string, fields?: object) => console.error(`sluice: ${message}`, fields ?? ""),
+});

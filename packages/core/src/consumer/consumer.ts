@@ -1,0 +1,219 @@
+/**
+ * A consumer as users have it: handles the events of one stream, for one group, for one tenant. What it does all day is
+ * `loop.ts`.
+ */
+import { type GroupKeys, groupKeys } from "@sluice/lua-scripts";
+import type { EventCatalog, EventSchemas } from "../catalog.js";
+import type { ComposeSettings } from "../compose.js";
+import type { Connection } from "../connection.js";
+import { ClosedError } from "../errors.js";
+import type { UntypedEventHandler } from "../handler.js";
+import { type Logger, withFields } from "../logger.js";
+import { integerOption, knownOptions } from "../options.js";
+import { type ConsumerEvents, type ConsumerListener, Emitter } from "./events.js";
+import { nothingLeft } from "./idle.js";
+import type { Recovery } from "./recovery.js";
+import { Reporter } from "./reporter.js";
+import { Runner } from "./run.js";
+import { Session, type SessionParts } from "./session.js";
+import { type ConsumerOptions, type ConsumerSettings, consumerSettings } from "./settings.js";
+import { ConsumerStats } from "./stats.js";
+
+export interface ConsumerParts {
+  readonly connection: Connection;
+  readonly catalog: EventCatalog;
+  readonly compose: ComposeSettings;
+  readonly stream: string;
+  readonly tenantId: string | undefined;
+  readonly publishWindowMs: number;
+  readonly deadlineMs: number;
+  readonly logger: Logger;
+}
+
+/** What one `runOnce` did, in events. */
+export interface RunOnceReport {
+  readonly handled: number;
+  readonly skipped: number;
+  readonly retried: number;
+  readonly deadLettered: number;
+}
+
+/** Longest wait of `runOnce`, in milliseconds. */
+const MAX_BLOCK_MS = 60_000;
+/** How often `idle` asks the server again while others' entries, or waiting ones, keep it from resolving. */
+const IDLE_POLL_MS = 25;
+
+export class Consumer<C extends EventSchemas = EventSchemas> {
+  readonly group: string;
+  /** This consumer's name in the group. */
+  readonly name: string;
+  readonly tenantId: string | undefined;
+  private readonly settings: ConsumerSettings;
+  private readonly keys: GroupKeys;
+  private readonly parts: SessionParts;
+  private readonly stats = new ConsumerStats();
+  private readonly emitter: Emitter;
+  private readonly incarnation = globalThis.crypto.randomUUID().replaceAll("-", "").slice(0, 16);
+  private session: Session | undefined;
+  private lastRecovery: Recovery | undefined;
+
+  /** @throws {InvalidNameError | InvalidOptionError | UnknownEventTypeError} naming the option and what was wanted. */
+  constructor(parts: ConsumerParts, options: ConsumerOptions<C>) {
+    this.settings = consumerSettings(options);
+    this.group = this.settings.group;
+    this.name = this.settings.consumer;
+    this.tenantId = parts.tenantId;
+    this.keys = groupKeys(parts.stream, this.group, parts.tenantId);
+    const logger = withFields(parts.logger, {
+      ...(parts.tenantId === undefined ? {} : { tenantId: parts.tenantId }),
+      stream: parts.stream,
+      group: this.group,
+      consumer: this.name,
+    });
+    this.emitter = new Emitter((event, error) => logger.error("listener threw", { event, err: error }));
+    const reporter = new Reporter(this.emitter, this.stats, logger, parts.tenantId);
+    // A handler that its catalog types takes the events of its types, which are all that it is given.
+    const handlers = options.handlers as readonly UntypedEventHandler[];
+    const runner = new Runner({ ...parts, settings: this.settings, logger }, handlers);
+    this.parts = {
+      ...parts,
+      keys: this.keys,
+      settings: this.settings,
+      logger,
+      reporter,
+      run: (attempt) => runner.run(attempt),
+    };
+    this.emitter.on("recovered", (recovery) => {
+      this.lastRecovery = recovery;
+    });
+  }
+
+  /** What the last recovery that found something did; the one of `start` in any case. */
+  get recovery(): Recovery | undefined {
+    return this.lastRecovery;
+  }
+
+  /**
+   * Opens the group, takes back everything that is due, own or stale, and begins to read. Resolves when all of that is
+   * leased, with what it was. Rejects with what keeps the consumer from its work: GroupSettingsError, ProtocolError,
+   * PermissionError, WrongTypeError, ConnectionError.
+   *
+   * @throws {ClosedError} if it is running already.
+   */
+  async start(): Promise<Recovery> {
+    return this.begin(true).start();
+  }
+
+  /**
+   * Stops reading, lets handlers end for up to `drainTimeoutMs`, settles what they answered, aborts the signal of
+   * those that are left, and gives what was not finished back: due at once for other consumers, at no cost of an
+   * attempt.
+   */
+  async stop(): Promise<void> {
+    const { session } = this;
+    if (session === undefined) return;
+    await session.end(this.settings.drainTimeoutMs);
+    if (this.session === session) this.session = undefined;
+  }
+
+  /** Takes no more events until `resume`. What is being handled goes on. */
+  pause(): void {
+    this.running("pause").loop.pause();
+  }
+
+  resume(): void {
+    this.running("resume").loop.resume();
+  }
+
+  /**
+   * Resolves when nothing is left to do: everything that was published is delivered, nothing is in this consumer's
+   * hands, and nothing waits for a retry. For tests, above all.
+   *
+   * @throws {ClosedError} if the consumer is not running, or stops meanwhile.
+   */
+  async idle(): Promise<void> {
+    const session = this.running("idle");
+    const { connection, deadlineMs } = this.parts;
+    await session.until(async () => {
+      if (session.loop.error !== undefined) throw session.loop.error;
+      if (this.session !== session) throw this.notRunning("idle");
+      return (
+        session.loop.settled && (await nothingLeft(connection, this.keys, session.loop.member, deadlineMs))
+      );
+    }, IDLE_POLL_MS);
+  }
+
+  /**
+   * Handles what is there, and ends: for edge functions and cron. Recovers first, then reads; waits for up to
+   * `blockMs` if there is nothing to do.
+   *
+   * @param options.max - events to handle at most, 1 to 1,000,000; 1,000 unless given.
+   * @param options.blockMs - milliseconds, 0 to 60,000; 0 unless given.
+   */
+  async runOnce(options: { readonly max?: number; readonly blockMs?: number } = {}): Promise<RunOnceReport> {
+    knownOptions("the options of runOnce", options, ["max", "blockMs"]);
+    const max = integerOption("max", options.max, 1_000, 1, 1_000_000);
+    const blockMs = integerOption("blockMs", options.blockMs, 0, 0, MAX_BLOCK_MS);
+    const before = this.counts();
+    const session = this.begin(blockMs > 0);
+    const deadline = performance.now() + blockMs;
+    try {
+      session.loop.limit(max);
+      await session.start();
+      await session.until(
+        () => {
+          const { loop } = session;
+          if (loop.error !== undefined) throw loop.error;
+          if (!loop.settled) return false;
+          return (
+            loop.spent ||
+            (loop.quiet && (this.counts().total > before.total || performance.now() >= deadline))
+          );
+        },
+        Math.max(1, Math.min(blockMs, 50)),
+      );
+    } finally {
+      await this.stop();
+    }
+    const after = this.counts();
+    return {
+      handled: after.handled - before.handled,
+      skipped: after.skipped - before.skipped,
+      retried: after.retried - before.retried,
+      deadLettered: after.deadLettered - before.deadLettered,
+    };
+  }
+
+  /** Calls the listener at each event of that name. Returns the way to stop. A listener that throws is logged. */
+  on<E extends keyof ConsumerEvents>(event: E, listener: ConsumerListener<E>): () => void {
+    return this.emitter.on(event, listener);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  private begin(blocks: boolean): Session {
+    if (this.session !== undefined && this.session.loop.error === undefined) {
+      throw new ClosedError({ attempted: "start", closed: "consumer to a second start" });
+    }
+    this.session = new Session(this.parts, this.incarnation, blocks);
+    return this.session;
+  }
+
+  private running(attempted: string): Session {
+    if (this.session === undefined) throw this.notRunning(attempted);
+    return this.session;
+  }
+
+  private notRunning(attempted: string): ClosedError {
+    return new ClosedError({ attempted, closed: `consumer '${this.name}' of group '${this.group}'` });
+  }
+
+  private counts() {
+    const { handled, duplicates, unhandled, otherGroup, retries, deadLetters } = this.stats;
+    const skipped = duplicates + unhandled + otherGroup;
+    const total = handled + skipped + retries + deadLetters;
+    return { handled, skipped, retried: retries, deadLettered: deadLetters, total };
+  }
+}

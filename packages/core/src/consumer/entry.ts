@@ -1,0 +1,80 @@
+/** Entries as Redis delivers them, and what a consumer has in hand of them. */
+import { attemptOf, entryOf } from "@sluice/lua-scripts";
+
+/** An entry of the stream. */
+export interface Entry {
+  readonly id: string;
+  /** The idempotency key; empty for an entry that is not in our layout, which is known by its ID alone. */
+  readonly key: string;
+  /** Fields and values, flat and in order. */
+  readonly fields: readonly string[];
+}
+
+/** Control characters, and what stands for bytes that are not UTF-8. The scripts read keys by the same rule. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: it is them that are looked for
+const NOT_IN_A_KEY = /[\u0000-\u001f\u007f\ufffd]/;
+const MAX_KEY_BYTES = 256;
+
+function keyOf(fields: readonly string[]): string {
+  const ours =
+    fields[0] === "key" &&
+    fields[2] === "event" &&
+    (fields.length === 4 || (fields.length === 6 && fields[4] === "group"));
+  const key = ours ? (fields[1] ?? "") : "";
+  const long = key.length * 3 > MAX_KEY_BYTES && new TextEncoder().encode(key).length > MAX_KEY_BYTES;
+  return long || NOT_IN_A_KEY.test(key) ? "" : key;
+}
+
+export function entryFrom(id: string, fields: readonly string[]): Entry {
+  return { id, key: keyOf(fields), fields };
+}
+
+/** The entries in a reply of XREADGROUP for one stream; none in null, its answer when there is nothing to read. */
+export function entriesIn(reply: unknown): Entry[] {
+  if (!Array.isArray(reply)) return [];
+  // [[stream, [[id, [field, value, …]], …]]]: the reply's documented shape in RESP2, which every connection gives.
+  const [[, delivered]] = reply as [[string, [string, string[]][]]];
+  return delivered.map(([id, fields]) => entryFrom(id, fields));
+}
+
+/** An entry that is leased to this process: one attempt at handling it. */
+export class Attempt {
+  /** From 1. */
+  readonly number: number;
+  /** By performance.now(): when the lease clock was last known to be restarted. */
+  leasedAt = performance.now();
+  /** A newer attempt has the entry: whatever this one ends with is of no consequence. */
+  lost = false;
+  /** A settle call for it may have run although its reply was lost. */
+  maybeSettled = false;
+  private controller: AbortController | undefined;
+  private reason: unknown;
+
+  constructor(
+    readonly entry: Entry,
+    readonly token: string,
+    /** Nothing else may run beside it. */
+    readonly alone: boolean,
+  ) {
+    this.number = attemptOf(token);
+  }
+
+  /** Made when it is first asked for: most handlers never look, and making one costs more than settling. */
+  get signal(): AbortSignal {
+    if (this.controller === undefined) {
+      this.controller = new AbortController();
+      if (this.reason !== undefined) this.controller.abort(this.reason);
+    }
+    return this.controller.signal;
+  }
+
+  abort(reason: unknown): void {
+    this.reason ??= reason;
+    this.controller?.abort(this.reason);
+  }
+}
+
+/** The attempt that recovery leased. */
+export function recoveredAttempt(token: string, alone: boolean, fields: readonly string[]): Attempt {
+  return new Attempt(entryFrom(entryOf(token), fields), token, alone);
+}

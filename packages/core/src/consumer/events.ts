@@ -1,0 +1,63 @@
+/** What a consumer tells while it works: typed events, and plain numbers. */
+import type { Recovery } from "./recovery.js";
+
+/** What every event about one entry says. Never the payload. */
+export interface EntryReport {
+  readonly entryId: string;
+  /** Empty for an entry that carries none. */
+  readonly idempotencyKey: string;
+  /** Undefined for an entry that is not ours to read. */
+  readonly type?: string;
+  readonly tenantId?: string;
+}
+
+export interface ConsumerEvents {
+  /** A handler succeeded, and its success is recorded. */
+  handled: EntryReport & { readonly attempt: number; readonly durationMs: number; readonly emitted: number };
+  /** Acknowledged without being handled. */
+  skipped: EntryReport & { readonly reason: "duplicate" | "unhandled" | "otherGroup" };
+  /** Waiting for its next attempt. */
+  retry: EntryReport & { readonly attempt: number; readonly delayMs: number; readonly message: string };
+  /** In the dead-letter stream. */
+  deadLetter: EntryReport & { readonly attempt: number; readonly reason: string; readonly message: string };
+  /**
+   * The entry went to a newer attempt. `outcome` is unknown if the reply of an earlier settle call was lost: this
+   * attempt may have been committed.
+   */
+  leaseLost: EntryReport & { readonly attempt: number; readonly outcome: "fenced" | "unknown" };
+  /** A recovery pass ended that had something to do, or the first one. */
+  recovered: Recovery;
+  /** Something went wrong that the consumer goes on from, or, if `fatal`, stops at. */
+  error: { readonly error: unknown; readonly fatal: boolean };
+}
+
+export type ConsumerListener<E extends keyof ConsumerEvents> = (report: ConsumerEvents[E]) => void;
+
+/** Calls listeners in the order they came. One that throws keeps neither the others nor the consumer from going on. */
+export class Emitter {
+  private readonly listeners = new Map<keyof ConsumerEvents, Set<(report: never) => void>>();
+
+  constructor(private readonly onListenerError: (event: string, error: unknown) => void) {}
+
+  /** Returns the way to stop listening. */
+  on<E extends keyof ConsumerEvents>(event: E, listener: ConsumerListener<E>): () => void {
+    const listeners = this.listeners.get(event) ?? new Set();
+    this.listeners.set(event, listeners.add(listener));
+    return () => listeners.delete(listener);
+  }
+
+  /** Whether anybody listens: a report that nobody wants need not be made. */
+  wants(event: keyof ConsumerEvents): boolean {
+    return (this.listeners.get(event)?.size ?? 0) > 0;
+  }
+
+  emit<E extends keyof ConsumerEvents>(event: E, report: ConsumerEvents[E]): void {
+    for (const listener of this.listeners.get(event) ?? []) {
+      try {
+        (listener as ConsumerListener<E>)(report); // `on` put it under its own event
+      } catch (error) {
+        this.onListenerError(event, error);
+      }
+    }
+  }
+}

@@ -1,0 +1,530 @@
+/**
+ * The consumer's loop: one turn after the other, each a single round trip that settles what has ended, leases what was
+ * read, takes back what is due, and reads what comes next.
+ *
+ * Only one turn is under way at a time, so whatever ends meanwhile is settled together. When nothing is waiting the
+ * loop blocks on a second connection. How handlers are run is `run.ts`; starting and stopping is `consumer.ts`.
+ */
+import {
+  firstToken,
+  type GroupKeys,
+  leaseCall,
+  leaseReply,
+  type Member,
+  openCall,
+  openReply,
+  type Refusal,
+  recoverCall,
+  recoverReply,
+  releaseCall,
+  type ScriptCall,
+  settleCall,
+  settleReply,
+} from "@sluice/lua-scripts";
+import { type Connection, evaluate, type Request } from "../connection.js";
+import {
+  ConnectionError,
+  DeadlineError,
+  ProtocolError,
+  ServerError,
+  SluiceError,
+  SupersededError,
+} from "../errors.js";
+import type { Logger } from "../logger.js";
+import { refusalError } from "../refusals.js";
+import { jittered, nextTick, sleep } from "../timing.js";
+import { Attempt, type Entry, entriesIn, recoveredAttempt } from "./entry.js";
+import { type Ending, Hand } from "./hand.js";
+import { type Recovery, RecoveryPass } from "./recovery.js";
+import type { Reporter } from "./reporter.js";
+import type { ConsumerSettings } from "./settings.js";
+
+export interface LoopParts {
+  readonly connection: Connection;
+  /** The connection for blocking reads; without one the loop never waits for entries. */
+  readonly blocking: Connection | undefined;
+  readonly stream: string;
+  readonly keys: GroupKeys;
+  readonly settings: ConsumerSettings;
+  readonly publishWindowMs: number;
+  readonly deadlineMs: number;
+  readonly logger: Logger;
+  readonly reporter: Reporter;
+  /** Runs the handler. Never rejects. */
+  readonly run: (attempt: Attempt) => Promise<Ending>;
+}
+
+/** Most attempts, or entries, that one script call takes. */
+const MAX_CALL = 1_000;
+/** Events emitted in one settle call take about this many characters at most, unless one attempt alone takes more. */
+const MAX_EMIT_CHARS = 4 * 1_024 * 1_024;
+/** Waiting entries are looked at this often at least, in milliseconds. */
+const DUE_POLL_MS = 500;
+/** Bounds of the pause after a failed turn, in milliseconds. */
+const BACKOFF_MS = { min: 25, max: 2_000 };
+
+/** Whether reads are under way; `closed` ends the loop for good. */
+type Phase = "reading" | "draining" | "closed";
+
+type Turn = {
+  readonly settle: readonly Ending[];
+  readonly lease: readonly Entry[];
+  readonly nonce: string;
+  readonly recover: ScriptCall | undefined;
+  readonly readCount: number;
+};
+
+export class Loop {
+  readonly hand = new Hand();
+  /** Who this process is among those that go, or went, by the consumer's name. */
+  readonly member: Member;
+  private readonly parts: LoopParts;
+  private phase: Phase = "reading";
+  private paused = false;
+  private turning = false;
+  private wanted = false;
+  /** The stream had more to read at the last look. */
+  private hot = true;
+  /** Entries that the blocking read under way may bring. */
+  private blockedFor = 0;
+  private pass: RecoveryPass | undefined;
+  private nextPass: RecoveryPass | undefined;
+  /** By performance.now(): when the next waiting entry is due, as far as is known. */
+  private dueAt = 0;
+  private dueTimer: ReturnType<typeof setTimeout> | undefined;
+  private failures = 0;
+  private nonces = 0;
+  /** By how long the slowest handler of the last settled batch took. */
+  private lastBatchMs = 0;
+  /** Entries that may still be leased: all, but in `runOnce`. */
+  private budget = Number.POSITIVE_INFINITY;
+  private readonly watchers = new Set<() => void>();
+  private fatalError: unknown;
+
+  constructor(parts: LoopParts, incarnation: string) {
+    this.parts = parts;
+    const { group, consumer } = parts.settings;
+    this.member = { group, consumer, incarnation };
+  }
+
+  /** Opens the group and takes the consumer's name; throws what keeps it from that. */
+  async open(mode: "TAKE" | "REJOIN"): Promise<"CREATED" | "JOINED" | "HEALED"> {
+    const { connection, keys, settings, deadlineMs, stream } = this.parts;
+    const { startFrom, changeSettings: change, leaseMs, maxAttempts, idempotencyTtlMs } = settings;
+    const asked = {
+      mode,
+      startFrom,
+      change: change && mode === "TAKE",
+      leaseMs,
+      maxAttempts,
+      idempotencyTtlMs,
+    };
+    const call = openCall(keys, { ...this.member, ...asked });
+    const reply = openReply(await evaluate(connection, call, { deadlineMs }));
+    if (reply.status !== "OK") throw refusalError("open", reply, { stream, ...this.member });
+    return reply.how;
+  }
+
+  /** Takes back what is due, own or stale before anything new is read. Resolves when that is complete. */
+  recover(first: boolean): Promise<Recovery> {
+    const done = this.addPass(new RecoveryPass(first)).done();
+    this.kick();
+    return done;
+  }
+
+  pause(): void {
+    this.paused = true;
+  }
+
+  resume(): void {
+    this.paused = false;
+    this.hot = true;
+    this.kick();
+  }
+
+  /** Reads and leases nothing more; what runs goes on, and is settled. */
+  drain(): void {
+    if (this.phase === "reading") this.phase = "draining";
+    this.kick();
+  }
+
+  /** Ends the loop: no turn begins after this one. */
+  close(): void {
+    this.phase = "closed";
+    clearTimeout(this.dueTimer);
+    this.changed();
+  }
+
+  get error(): unknown {
+    return this.fatalError;
+  }
+
+  /** Leases at most this many entries from now on. */
+  limit(budget: number): void {
+    this.budget = budget;
+  }
+
+  get spent(): boolean {
+    return this.budget <= 0;
+  }
+
+  /** Nothing was there to read at the last look, and no recovery is under way. */
+  get quiet(): boolean {
+    return !this.hot && this.pass === undefined && !this.turning;
+  }
+
+  /** Nothing is in hand, or on its way to be. */
+  get settled(): boolean {
+    return this.hand.empty && !this.turning && this.pass === undefined;
+  }
+
+  /** Calls `watcher` after each change of what is in hand. Returns the way to stop. */
+  watch(watcher: () => void): () => void {
+    this.watchers.add(watcher);
+    return () => this.watchers.delete(watcher);
+  }
+
+  /** Looks again, at the stream and at waiting entries. */
+  look(): void {
+    this.hot = true;
+    this.dueAt = 0;
+    this.kick();
+  }
+
+  /** Makes sure that a turn follows. */
+  kick(): void {
+    this.wanted = true;
+    if (!this.turning && this.phase !== "closed") void this.turns();
+  }
+
+  /** Gives back everything in hand, due at once for others: what was leased and what was only delivered. */
+  async release(): Promise<number> {
+    const { connection, keys, deadlineMs } = this.parts;
+    const entries = [
+      ...this.hand.prefetched.map(({ id, key }) => ({ id, key, token: undefined })),
+      ...[...this.hand.running.values()].map(({ entry, token }) => ({ id: entry.id, key: entry.key, token })),
+    ];
+    for (let first = 0; first < entries.length; first += MAX_CALL) {
+      const call = releaseCall(keys, this.member, entries.slice(first, first + MAX_CALL));
+      await evaluate(connection, call, { deadlineMs });
+    }
+    this.hand.prefetched.length = 0;
+    return entries.length;
+  }
+
+  private async turns(): Promise<void> {
+    this.turning = true;
+    while (this.phase !== "closed") {
+      this.wanted = false;
+      const turn = this.plan();
+      if (turn === undefined) {
+        if (this.wanted) continue;
+        break;
+      }
+      await this.take(turn);
+      this.changed();
+      // Handlers that do not wait for anything end within this tick, and travel with the next turn.
+      if (this.hand.running.size > 0 && this.hand.ended.length === 0) await new Promise<void>(nextTick);
+    }
+    this.turning = false;
+    if (this.phase === "closed") return;
+    this.block();
+    this.armDue();
+    this.changed();
+  }
+
+  private changed(): void {
+    for (const watcher of this.watchers) watcher();
+  }
+
+  // --- what the next turn does -------------------------------------------------------------------------------------
+
+  private plan(): Turn | undefined {
+    const { hand, parts } = this;
+    const settle = this.takeEnded();
+    const reading = this.phase === "reading" && !this.paused;
+    const aloneRuns = [...hand.running.values()].some(({ alone }) => alone);
+    const mayLease = reading && !aloneRuns;
+    const free = mayLease
+      ? Math.min(parts.settings.concurrency - hand.running.size, this.budget, MAX_CALL)
+      : 0;
+    // Recovery comes before new work, unless an entry waits for this process to finish what it has.
+    const leasing = this.pass === undefined || this.pass.aloneWaits;
+    const inHand = this.pass ? [...hand.ids(), ...settle.map(({ attempt }) => attempt.entry.id)] : [];
+    const lease = leasing ? hand.prefetched.splice(0, Math.max(0, free)) : [];
+    const nonce = this.nonce();
+    const recover = this.planRecovery(free - lease.length, inHand, nonce);
+    const readCount =
+      reading && this.hot && this.blockedFor === 0 && !this.pass && !aloneRuns ? this.room(lease.length) : 0;
+    if (settle.length + lease.length + readCount === 0 && !recover) return undefined;
+    return { settle, lease, nonce, recover, readCount };
+  }
+
+  private takeEnded(): Ending[] {
+    const { ended } = this.hand;
+    let count = 0;
+    let chars = 0;
+    for (const { item } of ended) {
+      if (count === MAX_CALL) break;
+      if (item.outcome === "SUCCESS") for (const { event } of item.emits) chars += event.length;
+      if (count > 0 && chars > MAX_EMIT_CHARS) break;
+      count += 1;
+    }
+    return ended.splice(0, count);
+  }
+
+  private planRecovery(max: number, inHand: readonly string[], nonce: string): ScriptCall | undefined {
+    const { hand, pass } = this;
+    if (max <= 0 || (pass?.aloneWaits && inHand.length > 0)) return undefined;
+    if (pass) {
+      const input = { nonce, max, scope: "ALL", ownAfter: pass.ownAfter ?? "0-0", inHand } as const;
+      return recoverCall(this.parts.keys, this.member, input);
+    }
+    if (performance.now() < this.dueAt || this.phase !== "reading" || hand.prefetched.length > 0)
+      return undefined;
+    const input = { nonce, max, scope: "DUE", ownAfter: undefined, inHand } as const;
+    return recoverCall(this.parts.keys, this.member, input);
+  }
+
+  /** How many entries to read: prefetched ones wait for a slot with their lease clock running, so not many. */
+  private room(leasing: number): number {
+    const { hand, parts } = this;
+    const { concurrency, batchSize, leaseMs } = parts.settings;
+    const waiting = hand.prefetched.length + this.blockedFor;
+    const free = concurrency - hand.running.size - leasing;
+    const ahead = this.lastBatchMs < leaseMs / 10 ? concurrency : Math.max(0, free);
+    const room = Math.min(ahead - waiting, this.budget - leasing - waiting, batchSize);
+    return Math.max(0, room);
+  }
+
+  private nonce(): string {
+    this.nonces += 1;
+    return `${this.member.incarnation}_${this.nonces.toString(36)}`;
+  }
+
+  // --- one round trip ----------------------------------------------------------------------------------------------
+
+  private async take(turn: Turn): Promise<void> {
+    const { connection, keys, publishWindowMs, deadlineMs } = this.parts;
+    const requests: Request[] = [];
+    const script = (call: ScriptCall) => requests.push({ kind: "script", ...call });
+    if (turn.settle.length > 0) {
+      script(
+        settleCall(
+          keys,
+          this.member,
+          publishWindowMs,
+          turn.settle.map(({ item }) => item),
+        ),
+      );
+    }
+    if (turn.lease.length > 0) script(leaseCall(keys, this.member, turn.nonce, turn.lease));
+    if (turn.recover) script(turn.recover);
+    if (turn.readCount > 0) requests.push(this.readRequest(turn.readCount));
+
+    const replies = await connection.send(requests, { deadlineMs });
+    if (this.phase === "closed") return;
+    let at = 0;
+    const failures: unknown[] = [];
+    if (turn.settle.length > 0) failures.push(this.noteSettled(turn.settle, replies[at++]));
+    if (turn.lease.length > 0) failures.push(this.noteLeased(turn.lease, turn.nonce, replies[at++]));
+    if (turn.recover) failures.push(this.noteRecovered(replies[at++]));
+    if (turn.readCount > 0) failures.push(this.noteRead(replies[at++]));
+    const failure = failures.find((error) => error !== undefined);
+    if (failure === undefined) this.failures = 0;
+    else await this.failed(failure);
+  }
+
+  private readRequest(count: number, blockMs?: number): Request {
+    const { group, consumer } = this.member;
+    const block = blockMs === undefined ? [] : ["BLOCK", blockMs];
+    const args = ["GROUP", group, consumer, "COUNT", count, ...block, "STREAMS", this.parts.keys.stream, ">"];
+    return { kind: "command", name: "XREADGROUP", args };
+  }
+
+  private noteSettled(endings: readonly Ending[], reply: unknown): unknown {
+    const read = reply instanceof SluiceError ? reply : settleReply(reply);
+    if (read instanceof SluiceError || read.status !== "OK") {
+      for (const { attempt } of endings) attempt.maybeSettled ||= hasMaybeExecuted(read);
+      this.hand.ended.unshift(...endings);
+      return this.refused("settle", read);
+    }
+    this.knowDue(read.nextDueInMs);
+    this.lastBatchMs = 0;
+    for (const [at, ending] of endings.entries()) {
+      this.lastBatchMs = Math.max(this.lastBatchMs, ending.durationMs);
+      this.parts.reporter.settled(ending, read.verdicts[at] ?? "FENCED");
+    }
+    return undefined;
+  }
+
+  private noteLeased(entries: readonly Entry[], nonce: string, reply: unknown): unknown {
+    const read = reply instanceof SluiceError ? reply : leaseReply(reply);
+    if (read instanceof SluiceError || read.status !== "OK") {
+      // Entries of a call that may have run may be leased by now; recovery finds them among our own.
+      if (!hasMaybeExecuted(read)) this.hand.prefetched.unshift(...entries);
+      return this.refused("lease", read);
+    }
+    this.knowDue(read.nextDueInMs);
+    for (const [at, entry] of entries.entries()) {
+      const verdict = read.verdicts[at];
+      if (verdict === "LEASED") {
+        this.start(new Attempt(entry, firstToken(entry.id, this.member.consumer, nonce, read.now), false));
+      } else {
+        this.parts.reporter.notLeased(entry, verdict ?? "LOST");
+      }
+    }
+    return undefined;
+  }
+
+  private noteRecovered(reply: unknown): unknown {
+    const read = reply instanceof SluiceError ? reply : recoverReply(reply);
+    if (read instanceof SluiceError || read.status !== "OK") return this.refused("recover", read);
+    this.knowDue(read.nextDueInMs);
+    if (read.more && !this.pass) this.dueAt = 0;
+    this.parts.reporter.recoveredCounts(read.counts);
+    for (const { token, alone, fields } of read.leased) this.start(recoveredAttempt(token, alone, fields));
+    if (read.aloneWaits && !this.pass) this.pass = new RecoveryPass(false);
+    const pass = this.pass;
+    if (pass?.note(read)) {
+      this.pass = this.nextPass;
+      this.nextPass = undefined;
+      this.hot = true;
+      this.parts.reporter.recoveryEnded(pass.complete(), pass.first || pass.foundSomething);
+    }
+    return undefined;
+  }
+
+  private noteRead(reply: unknown): unknown {
+    if (reply instanceof SluiceError) return reply;
+    const entries = entriesIn(reply);
+    this.hand.prefetched.push(...entries);
+    this.hot = entries.length > 0;
+    return undefined;
+  }
+
+  /** What runs and has been leased for longer than `ms`. */
+  leasedFor(ms: number): Attempt[] {
+    const before = performance.now() - ms;
+    return [...this.hand.running.values()].filter(({ leasedAt, lost }) => !lost && leasedAt < before);
+  }
+
+  private start(attempt: Attempt): void {
+    this.budget -= 1;
+    this.hand.running.set(attempt.entry.id, attempt);
+    void this.parts.run(attempt).then((ending) => {
+      // A newer attempt of the same entry may run in this very process by now.
+      if (this.hand.running.get(attempt.entry.id) === attempt) this.hand.running.delete(attempt.entry.id);
+      if (!attempt.lost) this.hand.ended.push(ending);
+      this.kick();
+    });
+  }
+
+  private knowDue(nextDueInMs: number | undefined): void {
+    this.dueAt = performance.now() + Math.min(nextDueInMs ?? DUE_POLL_MS, DUE_POLL_MS);
+  }
+
+  private armDue(): void {
+    clearTimeout(this.dueTimer);
+    // Without a free slot nothing could be taken; the next handler to end makes a turn by itself.
+    const free = this.parts.settings.concurrency - this.hand.running.size;
+    if (this.phase !== "reading" || this.paused || this.pass || free <= 0 || this.spent) return;
+    const inMs = Math.max(0, Math.ceil(this.dueAt - performance.now()));
+    this.dueTimer = setTimeout(() => this.kick(), inMs);
+  }
+
+  // --- the second connection ---------------------------------------------------------------------------------------
+
+  /** Waits on the second connection for what comes next. */
+  private block(): void {
+    const { blocking } = this.parts;
+    if (blocking === undefined) return;
+    if (this.phase !== "reading" || this.paused || this.hot || this.pass || this.blockedFor > 0 || this.spent)
+      return;
+    const count = this.room(0);
+    if (count > 0) void this.blockFor(blocking, count);
+  }
+
+  private async blockFor(blocking: Connection, count: number): Promise<void> {
+    const { settings, deadlineMs } = this.parts;
+    this.blockedFor = count;
+    // The deadline is the watchdog: a read that has not come back by then hangs on a dead connection.
+    const request = this.readRequest(count, settings.blockMs);
+    const [reply] = await blocking.send([request], { deadlineMs: settings.blockMs + deadlineMs });
+    this.blockedFor = 0;
+    if (this.phase === "closed") return;
+    if (reply instanceof SluiceError) {
+      await this.failed(reply);
+    } else {
+      const entries = entriesIn(reply);
+      this.hand.prefetched.push(...entries);
+      this.hot = entries.length === count;
+    }
+    if (!this.turning) this.block();
+    this.kick();
+  }
+
+  // --- what goes wrong ---------------------------------------------------------------------------------------------
+
+  private refused(attempted: string, read: SluiceError | Refusal): SluiceError {
+    if (read instanceof SluiceError) return read;
+    return refusalError(attempted, read, { stream: this.parts.stream, ...this.member });
+  }
+
+  /** Goes on from a failed call, after a pause, or stops for good where going on could only do harm. */
+  private async failed(error: unknown): Promise<void> {
+    if (this.phase === "closed") return;
+    if (error instanceof SupersededError || error instanceof ProtocolError) {
+      this.fatalError = error;
+      this.parts.reporter.failed(error, true);
+      for (const attempt of this.hand.running.values()) attempt.abort(error);
+      this.pass?.fail(error);
+      this.nextPass?.fail(error);
+      this.close();
+      return;
+    }
+    if (isNoGroup(error)) {
+      await this.rejoin();
+      return;
+    }
+    this.failures += 1;
+    this.parts.reporter.failed(error, false);
+    if (hasMaybeExecuted(error)) this.recoverSoon();
+    await sleep(jittered(Math.min(BACKOFF_MS.min * 2 ** this.failures, BACKOFF_MS.max)));
+  }
+
+  /** The group is gone: makes it again where it was, and takes back what that delivers anew. */
+  private async rejoin(): Promise<void> {
+    try {
+      const how = await this.open("REJOIN");
+      this.parts.logger.warn("consumer group was gone and is open again", { how });
+      this.recoverSoon();
+    } catch (error) {
+      if (isNoGroup(error)) await sleep(BACKOFF_MS.max);
+      else await this.failed(error);
+    }
+  }
+
+  private recoverSoon(): void {
+    this.addPass(new RecoveryPass(false));
+    this.hot = true;
+  }
+
+  /** A pass that is under way has gone past what is new to recover, so another one follows it. */
+  private addPass(pass: RecoveryPass): RecoveryPass {
+    if (this.pass === undefined) {
+      this.pass = pass;
+      return pass;
+    }
+    this.nextPass ??= pass;
+    return this.nextPass;
+  }
+}
+
+function hasMaybeExecuted(error: unknown): boolean {
+  return (error instanceof ConnectionError || error instanceof DeadlineError) && error.maybeExecuted;
+}
+
+function isNoGroup(error: unknown): boolean {
+  return error instanceof ServerError && error.prefix === "NOGROUP";
+}

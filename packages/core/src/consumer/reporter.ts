@@ -1,0 +1,123 @@
+/** Tells what happened: to listeners, to the log, and in numbers. Never shows payload. */
+import type { LeaseVerdict, RecoveryCounts, SettleVerdict } from "@sluice/lua-scripts";
+import type { Logger } from "../logger.js";
+import type { Attempt, Entry } from "./entry.js";
+import type { Emitter, EntryReport } from "./events.js";
+import type { Ending } from "./hand.js";
+import type { Recovery } from "./recovery.js";
+import type { ConsumerStats } from "./stats.js";
+
+/** A failure that goes on is logged again after this long, in milliseconds. */
+const REPEAT_LOG_MS = 30_000;
+
+export class Reporter {
+  private lastFailure = "";
+  private lastFailureAt = Number.NEGATIVE_INFINITY;
+
+  constructor(
+    private readonly emitter: Emitter,
+    private readonly stats: ConsumerStats,
+    private readonly logger: Logger,
+    private readonly tenantId: string | undefined,
+  ) {}
+
+  /** An attempt's end was judged by the server. */
+  settled(ending: Ending, verdict: SettleVerdict): void {
+    const { attempt, item, durationMs } = ending;
+    const about = () => this.about(attempt.entry, ending.type);
+    if (verdict === "FENCED") return this.leaseLost(attempt, ending.type);
+    this.stats.observe(durationMs);
+    if (verdict === "DEAD") {
+      this.stats.deadLetters += 1;
+      const reason =
+        item.outcome === "FAILURE"
+          ? item.reason
+          : item.outcome === "RETRY"
+            ? "MAX_ATTEMPTS"
+            : "EMIT_REJECTED";
+      const message = item.outcome === "FAILURE" || item.outcome === "RETRY" ? item.message : "";
+      const report = { ...about(), attempt: attempt.number, reason, message };
+      this.logger.warn("event became a dead letter", report);
+      this.emitter.emit("deadLetter", report);
+    } else if (item.outcome === "SUCCESS") {
+      this.stats.handled += 1;
+      this.stats.emitted += item.emits.length;
+      if (this.emitter.wants("handled")) {
+        this.emitter.emit("handled", {
+          ...about(),
+          attempt: attempt.number,
+          durationMs,
+          emitted: item.emits.length,
+        });
+      }
+    } else if (item.outcome === "RETRY") {
+      this.stats.retries += 1;
+      const { delayMs, message } = item;
+      this.emitter.emit("retry", { ...about(), attempt: attempt.number, delayMs, message });
+    } else {
+      const reason = ending.skipped ?? "unhandled";
+      this.stats[reason] += 1;
+      this.emitter.emit("skipped", { ...about(), reason });
+    }
+  }
+
+  /** An entry that was read is not this process's to handle. */
+  notLeased(entry: Entry, verdict: LeaseVerdict): void {
+    if (verdict === "DUPLICATE") {
+      this.stats.duplicates += 1;
+      this.emitter.emit("skipped", { ...this.about(entry, undefined), reason: "duplicate" });
+    } else if (verdict === "DEFERRED") {
+      this.stats.deferred += 1;
+    } else {
+      this.logger.debug("entry went to another consumer before it was leased", { entryId: entry.id });
+    }
+  }
+
+  leaseLost(attempt: Attempt, type: string | undefined): void {
+    this.stats.leasesLost += 1;
+    const outcome = attempt.maybeSettled ? "unknown" : "fenced";
+    const report = { ...this.about(attempt.entry, type), attempt: attempt.number, outcome } as const;
+    if (outcome === "unknown")
+      this.logger.info("the reply of a settle call was lost, its outcome is unknown", report);
+    else this.logger.warn("lease lost: a newer attempt has the event", report);
+    this.emitter.emit("leaseLost", report);
+  }
+
+  recoveredCounts(counts: RecoveryCounts): void {
+    this.stats.recoveredOwn += counts.own;
+    this.stats.recoveredStale += counts.stale;
+    this.stats.retried += counts.retried;
+    this.stats.duplicates += counts.duplicates;
+    this.stats.deadLetters += counts.deadLettered;
+    this.stats.trimmed += counts.trimmed;
+    this.stats.deferred += counts.deferred;
+  }
+
+  recoveryEnded(recovery: Recovery, worthTelling: boolean): void {
+    if (!worthTelling) return;
+    this.logger.info("recovered", recovery);
+    this.emitter.emit("recovered", recovery);
+  }
+
+  failed(error: unknown, fatal: boolean): void {
+    this.stats.errors += 1;
+    const text = String(error);
+    const now = performance.now();
+    if (fatal || text !== this.lastFailure || now - this.lastFailureAt > REPEAT_LOG_MS) {
+      this.lastFailure = text;
+      this.lastFailureAt = now;
+      if (fatal) this.logger.error("consumer stopped", { err: error });
+      else this.logger.warn("consumer goes on after an error", { err: error });
+    }
+    this.emitter.emit("error", { error, fatal });
+  }
+
+  private about(entry: Entry, type: string | undefined): EntryReport {
+    return {
+      entryId: entry.id,
+      idempotencyKey: entry.key,
+      ...(type === undefined ? {} : { type }),
+      ...(this.tenantId === undefined ? {} : { tenantId: this.tenantId }),
+    };
+  }
+}

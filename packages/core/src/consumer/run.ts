@@ -1,0 +1,256 @@
+/**
+ * Running a handler on an entry: decoding, validating, finding the handler, catching what it throws, and turning all
+ * of it into how the attempt ended. Knows nothing of Redis.
+ */
+import { type Emit, type Attempt as SettleItem, Status } from "@sluice/lua-scripts";
+import { retryDelayMs } from "../backoff.js";
+import type { EventCatalog } from "../catalog.js";
+import { type Composed, type ComposeSettings, compose } from "../compose.js";
+import { withTenant } from "../context.js";
+import { decodeEvent } from "../envelope.js";
+import { InvalidOptionError, type Issue, NonRetryableError } from "../errors.js";
+import type { EmitOptions, SluiceEvent } from "../event.js";
+import { emitKey } from "../fingerprint.js";
+import { checkHandlers, type HandlerContext, type UntypedEventHandler } from "../handler.js";
+import { type Logger, withFields } from "../logger.js";
+import { type Result, toResult } from "../results.js";
+import type { Attempt } from "./entry.js";
+import type { Ending } from "./hand.js";
+import type { ConsumerSettings } from "./settings.js";
+
+/** Most events that one handled event may emit. */
+const MAX_EMITS = 1_000;
+/** A dead letter's message is cut at this many characters; what the scripts take is 4,096 bytes. */
+const MAX_MESSAGE_CHARS = 1_000;
+
+export interface RunParts {
+  readonly catalog: EventCatalog;
+  readonly compose: ComposeSettings;
+  readonly settings: ConsumerSettings;
+  readonly tenantId: string | undefined;
+  readonly logger: Logger;
+}
+
+/** The part of an ending that is up to the handler: without the entry it is about. */
+type Outcome =
+  | { readonly outcome: "SUCCESS"; readonly emits: readonly Emit[] }
+  | { readonly outcome: "SKIP"; readonly skipped: "unhandled" | "otherGroup" }
+  | { readonly outcome: "RETRY"; readonly delayMs: number; readonly message: string }
+  | { readonly outcome: "FAILURE"; readonly reason: string; readonly message: string };
+
+export class Runner {
+  private readonly handlers: ReadonlyMap<string, UntypedEventHandler>;
+
+  /** @throws {InvalidOptionError | UnknownEventTypeError} as checkHandlers does */
+  constructor(
+    private readonly parts: RunParts,
+    handlers: readonly UntypedEventHandler[],
+  ) {
+    this.handlers = checkHandlers(handlers, parts.catalog);
+  }
+
+  /** Runs one attempt. Never rejects. */
+  async run(attempt: Attempt): Promise<Ending> {
+    const startedAt = performance.now();
+    const { key } = attempt.entry;
+    const event = this.read(attempt);
+    const type = "type" in event ? event.type : undefined;
+    let outcome: Outcome;
+    try {
+      outcome = "outcome" in event ? event : await this.handle(attempt, event);
+    } catch (error) {
+      outcome = this.thrown(attempt, type, error);
+    }
+    const durationMs = performance.now() - startedAt;
+    if (outcome.outcome === "SKIP") {
+      const item: SettleItem = { outcome: "SKIP", key, token: attempt.token };
+      return { attempt, type, durationMs, item, skipped: outcome.skipped };
+    }
+    return { attempt, type, durationMs, item: { ...outcome, key, token: attempt.token } };
+  }
+
+  /** The event as it was stored, or what becomes of an entry that is none of ours to handle. */
+  private read(attempt: Attempt): SluiceEvent | Outcome {
+    const { id, key, fields } = attempt.entry;
+    if (key === "") {
+      return failed(
+        Status.MALFORMED,
+        `read entry '${id}': wanted the fields key and event, once each and in this order`,
+      );
+    }
+    const onlyFor = fields[5];
+    if (onlyFor !== undefined && onlyFor !== this.parts.settings.group)
+      return { outcome: "SKIP", skipped: "otherGroup" };
+    const decoded = decodeEvent(fields[3] ?? "");
+    if (!decoded.ok) return failed(Status.MALFORMED, decoded.message);
+    if (decoded.attributes.tenantId !== this.parts.tenantId) {
+      return failed(Status.MALFORMED, `read entry '${id}': its tenantid is not the tenant of this stream`);
+    }
+    return { ...decoded.attributes, idempotencyKey: key, id, data: decoded.data };
+  }
+
+  private async handle(attempt: Attempt, stored: SluiceEvent): Promise<Outcome> {
+    const handler = this.handlers.get(stored.type);
+    if (handler === undefined) return this.unhandled(attempt, stored);
+    const validated = this.parts.catalog.validate(stored.type, stored.data);
+    const outcome = validated instanceof Promise ? await validated : validated;
+    if (outcome.issues) return failed(Status.INVALID, describeIssues(stored.type, outcome.issues));
+    const event: SluiceEvent = { ...stored, data: outcome.value };
+    return this.inTenant(async () => {
+      if (handler.canHandle !== undefined && !handler.canHandle(event)) return this.unhandled(attempt, event);
+      const context = new AttemptContext(this.parts, attempt, event, handler.name);
+      const result = toResult(await handler.handle(event, context));
+      return this.outcomeOf(result, attempt, event, context);
+    });
+  }
+
+  private inTenant<R>(fn: () => R): R {
+    return this.parts.tenantId === undefined ? fn() : withTenant(this.parts.tenantId, fn);
+  }
+
+  private async outcomeOf(
+    result: Result,
+    attempt: Attempt,
+    event: SluiceEvent,
+    context: AttemptContext,
+  ): Promise<Outcome> {
+    switch (result.kind) {
+      case "success":
+        return { outcome: "SUCCESS", emits: await context.emitted(this.parts.settings.group) };
+      case "failure":
+        return failed(Status.FAILED, result.reason ?? "the handler answered failure");
+      case "retry": {
+        const delayMs = result.delayMs ?? retryDelayMs(this.parts.settings.retry, attempt.number);
+        const message = result.reason ?? "the handler asked for a retry";
+        this.log(event.type, attempt).info("handler asked for a retry", { delayMs, reason: message });
+        return { outcome: "RETRY", delayMs, message };
+      }
+    }
+  }
+
+  private unhandled(attempt: Attempt, event: SluiceEvent): Outcome {
+    const message = `no handler of this consumer takes events of type '${event.type}'`;
+    switch (this.parts.settings.unhandled) {
+      case "skip":
+        return { outcome: "SKIP", skipped: "unhandled" };
+      case "retry":
+        return {
+          outcome: "RETRY",
+          delayMs: retryDelayMs(this.parts.settings.retry, attempt.number),
+          message,
+        };
+      case "deadLetter":
+        return failed(Status.UNHANDLED, message);
+    }
+  }
+
+  /** What a handler, a schema or `canHandle` threw. */
+  private thrown(attempt: Attempt, type: string | undefined, error: unknown): Outcome {
+    const message = cut(error instanceof Error ? `${error.name}: ${error.message}` : String(error));
+    const logger = this.log(type, attempt);
+    if (error instanceof NonRetryableError) {
+      logger.error("handler failed for good", { err: error });
+      return failed(Status.FAILED, message);
+    }
+    const delayMs = retryDelayMs(this.parts.settings.retry, attempt.number);
+    logger.error("handler threw", { err: error, delayMs });
+    return { outcome: "RETRY", delayMs, message };
+  }
+
+  private log(type: string | undefined, attempt: Attempt): Logger {
+    return withFields(this.parts.logger, aboutAttempt(type, attempt));
+  }
+}
+
+function aboutAttempt(eventType: string | undefined, attempt: Attempt): object {
+  return { eventType, idempotencyKey: attempt.entry.key, entryId: attempt.entry.id, attempt: attempt.number };
+}
+
+function failed(reason: string, message: string): Outcome {
+  return { outcome: "FAILURE", reason, message: cut(message) };
+}
+
+function cut(message: string): string {
+  return message.length > MAX_MESSAGE_CHARS ? `${message.slice(0, MAX_MESSAGE_CHARS)}…` : message;
+}
+
+function describeIssues(type: string, issues: readonly Issue[]): string {
+  const list = issues.map(({ path, message }) => `${path.join(".") || "data"}: ${message}`);
+  return `validate a stored event of type '${type}': ${list.join("; ")}`;
+}
+
+/** What a handler is given besides the event; collects what it emits. */
+class AttemptContext implements HandlerContext {
+  declare readonly tenantId?: string;
+  readonly attempt: number;
+  readonly idempotencyKey: string;
+  private readonly composed: (Composed | Promise<Composed>)[] = [];
+  private lines: Logger | undefined;
+  private ended = false;
+
+  constructor(
+    private readonly parts: RunParts,
+    private readonly leased: Attempt,
+    private readonly event: SluiceEvent,
+    private readonly handlerName: string,
+  ) {
+    if (parts.tenantId !== undefined) this.tenantId = parts.tenantId;
+    this.attempt = leased.number;
+    this.idempotencyKey = event.idempotencyKey;
+    this.emit = this.emit.bind(this);
+  }
+
+  get signal(): AbortSignal {
+    return this.leased.signal;
+  }
+
+  get logger(): Logger {
+    this.lines ??= withFields(this.parts.logger, {
+      handler: this.handlerName,
+      ...aboutAttempt(this.event.type, this.leased),
+    });
+    return this.lines;
+  }
+
+  emit(type: string, data: unknown, options?: EmitOptions): void {
+    if (this.ended) {
+      throw new InvalidOptionError({
+        option: "emit",
+        value: type,
+        wanted: "a call before the handler returns",
+      });
+    }
+    if (this.composed.length === MAX_EMITS) {
+      throw new InvalidOptionError({
+        option: "emit",
+        value: type,
+        wanted: `at most ${MAX_EMITS} events of one handler`,
+      });
+    }
+    const { event } = this;
+    const related = {
+      correlationId: event.correlationId ?? event.idempotencyKey,
+      causationId: event.idempotencyKey,
+      traceparent: event.traceparent,
+      ...options,
+    };
+    const composed = compose(this.parts.compose, this.parts.tenantId, type, data, related);
+    // Awaited when the handler has ended; a rejection before that is not unhandled.
+    if (composed instanceof Promise) composed.catch(() => {});
+    this.composed.push(composed);
+  }
+
+  /** What the handler emitted, ready to be settled: under keys that each attempt makes the same. */
+  async emitted(group: string): Promise<readonly Emit[]> {
+    this.ended = true;
+    if (this.composed.length === 0) return [];
+    const emits: Emit[] = [];
+    for (const [n, promised] of this.composed.entries()) {
+      const composed = await promised;
+      const key = composed.namedKey ?? (await emitKey(this.idempotencyKey, group, n));
+      const fingerprint = composed.namedKey === undefined ? "" : composed.fingerprint;
+      emits.push({ key, event: composed.document(key), fingerprint });
+    }
+    return emits;
+  }
+}

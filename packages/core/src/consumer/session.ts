@@ -1,0 +1,161 @@
+/**
+ * One run of a consumer, from opening the group to giving back what is left: its loop, its blocking connection, its
+ * heartbeats and its recovery passes.
+ */
+import { extendCall, extendReply } from "@sluice/lua-scripts";
+import { type Connection, command, evaluate } from "../connection.js";
+import { ConsumerStoppedError, LeaseLostError, SluiceError } from "../errors.js";
+import { jittered } from "../timing.js";
+import { entryFrom } from "./entry.js";
+import { Loop, type LoopParts } from "./loop.js";
+import type { Recovery } from "./recovery.js";
+
+/** Bounds of the time between two recovery passes of a running consumer, in milliseconds; a quarter of the lease within them. */
+const RECOVERY_INTERVAL_MS = { min: 50, max: 30_000 };
+/** Own pending entries looked for when a consumer stops. */
+const LEFTOVERS = 1_000;
+
+export type SessionParts = Omit<LoopParts, "blocking">;
+
+export class Session {
+  readonly loop: Loop;
+  private readonly blocking: Connection | undefined;
+  private readonly stopListening: () => void;
+  private heartbeat: ReturnType<typeof setInterval> | undefined;
+  private recoveryTimer: ReturnType<typeof setTimeout> | undefined;
+  private ending: Promise<void> | undefined;
+
+  constructor(
+    private readonly parts: SessionParts,
+    incarnation: string,
+    blocks: boolean,
+  ) {
+    this.blocking = blocks ? parts.connection.duplicate() : undefined;
+    this.loop = new Loop({ ...parts, blocking: this.blocking }, incarnation);
+    const stops = [parts.connection, this.blocking].map((connection) =>
+      connection?.onReconnect(() => void this.loop.recover(false).catch(() => {})),
+    );
+    this.stopListening = () => {
+      for (const stop of stops) stop?.();
+    };
+  }
+
+  /** Opens the group, and takes back everything due, own or stale. Reading has begun when it resolves. */
+  async start(): Promise<Recovery> {
+    try {
+      await this.loop.open("TAKE");
+    } catch (error) {
+      await this.end(0);
+      throw error;
+    }
+    const { leaseMs } = this.parts.settings;
+    this.heartbeat = setInterval(() => void this.beat(), Math.max(1, Math.floor(leaseMs / 3)));
+    this.scheduleRecovery();
+    return this.loop.recover(true);
+  }
+
+  /**
+   * Lets what runs end for up to `drainTimeoutMs`, then gives the rest back, due at once for others. Idempotent.
+   */
+  end(drainTimeoutMs: number): Promise<void> {
+    this.ending ??= this.wind(drainTimeoutMs);
+    return this.ending;
+  }
+
+  /** Resolves once `condition` holds; looks again whenever what is in hand changes, and after `everyMs`. */
+  async until(condition: () => boolean | Promise<boolean>, everyMs: number): Promise<void> {
+    while (!(await condition())) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(done, everyMs);
+        const stop = this.loop.watch(done);
+        function done() {
+          clearTimeout(timer);
+          stop();
+          resolve();
+        }
+      });
+    }
+  }
+
+  private async wind(drainTimeoutMs: number): Promise<void> {
+    const { loop } = this;
+    clearTimeout(this.recoveryTimer);
+    this.stopListening();
+    loop.drain();
+    // Closing it is what ends a blocking read; what it may have delivered meanwhile is given back below.
+    await this.blocking?.close();
+    if (loop.error === undefined) {
+      const deadline = performance.now() + drainTimeoutMs;
+      const drained = () =>
+        loop.error !== undefined || (loop.hand.running.size === 0 && loop.hand.ended.length === 0);
+      await this.until(
+        () => drained() || performance.now() >= deadline,
+        Math.max(1, Math.min(drainTimeoutMs, 50)),
+      );
+    }
+    clearInterval(this.heartbeat);
+    loop.close();
+    const { group, consumer } = this.parts.settings;
+    for (const attempt of loop.hand.running.values()) {
+      attempt.lost = true;
+      attempt.abort(new ConsumerStoppedError({ group, consumer }));
+    }
+    if (loop.error === undefined) await this.giveBack();
+  }
+
+  /** What is still in hand, and what Redis holds as ours though it never arrived. */
+  private async giveBack(): Promise<void> {
+    const { connection, keys, deadlineMs, logger, settings } = this.parts;
+    try {
+      const args = [keys.stream, settings.group, "-", "+", LEFTOVERS, settings.consumer];
+      const pending = await command(connection, "XPENDING", args, { deadlineMs });
+      const inHand = new Set(this.loop.hand.ids());
+      // [[id, consumer, idle, deliveries], …]: the command's documented shape.
+      for (const [id] of pending as [string][]) {
+        if (!inHand.has(id)) this.loop.hand.prefetched.push(entryFrom(id, []));
+      }
+      const released = await this.loop.release();
+      if (released > 0) logger.info("gave back what was not finished", { entries: released });
+    } catch (error) {
+      // Others take it back once its lease is over.
+      logger.warn("could not give back what was not finished", { err: error });
+    }
+  }
+
+  private async beat(): Promise<void> {
+    const { connection, keys, settings, deadlineMs } = this.parts;
+    const attempts = this.loop.leasedFor(settings.leaseMs / 6).slice(0, 1_000);
+    if (attempts.length === 0) return;
+    const asked = attempts.map(({ entry, token }) => ({ key: entry.key, token }));
+    const sentAt = performance.now();
+    try {
+      const reply = extendReply(
+        await evaluate(connection, extendCall(keys, this.loop.member, asked), { deadlineMs }),
+      );
+      if (reply.status !== "OK") return this.loop.look();
+      for (const [at, attempt] of attempts.entries()) {
+        if (reply.verdicts[at] === "EXTENDED") {
+          attempt.leasedAt = sentAt;
+        } else if (this.loop.hand.running.get(attempt.entry.id) === attempt) {
+          attempt.lost = true;
+          attempt.abort(
+            new LeaseLostError({ group: settings.group, entryId: attempt.entry.id, attempt: attempt.number }),
+          );
+          this.parts.reporter.leaseLost(attempt, undefined);
+        }
+      }
+    } catch (error) {
+      if (!(error instanceof SluiceError)) throw error;
+      this.parts.logger.warn("heartbeat failed", { err: error });
+    }
+  }
+
+  private scheduleRecovery(): void {
+    const { min, max } = RECOVERY_INTERVAL_MS;
+    const everyMs = Math.min(Math.max(this.parts.settings.leaseMs / 4, min), max);
+    this.recoveryTimer = setTimeout(() => {
+      this.loop.recover(false).catch(() => {});
+      this.scheduleRecovery();
+    }, jittered(everyMs));
+  }
+}

@@ -1,0 +1,136 @@
+/** The options of a consumer, checked and with what was left out filled in. */
+
+import { type RetryPolicy, toRetryPolicy } from "../backoff.js";
+import type { EventSchemas } from "../catalog.js";
+import { InvalidOptionError } from "../errors.js";
+import type { AnyEventHandler } from "../handler.js";
+import { checkConsumer, checkGroup } from "../names.js";
+import { integerOption, knownOptions, MAX_SPAN_MS, wordOption } from "../options.js";
+
+/** What becomes of an event that no handler of the consumer takes. */
+export type Unhandled = "skip" | "retry" | "deadLetter";
+
+export interface ConsumerOptions<C extends EventSchemas = EventSchemas> {
+  /** Consumer group: each group gets every event, and shares the work among its consumers. */
+  readonly group: string;
+  /** At least one; no two for one event type. */
+  readonly handlers: readonly AnyEventHandler<C>[];
+  /**
+   * Name of this consumer in the group. Unique per process unless it is given. With a name of its own a restarted
+   * process takes its entries back at once; a newer process of the same name takes over from an older one.
+   */
+  readonly consumer?: string;
+  /** Events handled at the same time, 1 to 1,000; 16 unless given. */
+  readonly concurrency?: number;
+  /** Entries read at once, 1 to 1,000; as many as `concurrency` unless given. */
+  readonly batchSize?: number;
+  /** How long one blocking read waits, in milliseconds, 1 to 60,000; 5,000 unless given. */
+  readonly blockMs?: number;
+  /**
+   * How long an entry may be idle before other consumers take it, in milliseconds, from 10; 30,000 unless given.
+   * Handlers that run longer are kept alive by heartbeats. A setting of the group.
+   */
+  readonly leaseMs?: number;
+  /** Attempts at an event before it becomes a dead letter, 1 to 1,000; 5 unless given. A setting of the group. */
+  readonly maxAttempts?: number;
+  /** How long a handled key is remembered at least, in milliseconds; 7 days unless given. A setting of the group. */
+  readonly idempotencyTtlMs?: number;
+  /** Change the group's recorded settings to these, rather than refuse them with GroupSettingsError. */
+  readonly changeSettings?: boolean;
+  /** How long to wait before the next attempt when a handler throws, or asks for a retry without a delay. */
+  readonly retry?: Partial<RetryPolicy>;
+  /**
+   * An event that no handler here declares, or that `canHandle` turns down: `"skip"` acknowledges and counts it
+   * (unless given), `"retry"` leaves it to a consumer that knows it (for rolling deployments that add types),
+   * `"deadLetter"` keeps it as a dead letter.
+   */
+  readonly unhandled?: Unhandled;
+  /** Where a group that is new begins: `"0"` (unless given) with the first entry, `"$"` with what comes next, or after an entry ID. */
+  readonly startFrom?: string;
+  /** How long `stop()` lets handlers finish, in milliseconds; 10,000 unless given. */
+  readonly drainTimeoutMs?: number;
+}
+
+const OPTION_NAMES = [
+  "group",
+  "handlers",
+  "consumer",
+  "concurrency",
+  "batchSize",
+  "blockMs",
+  "leaseMs",
+  "maxAttempts",
+  "idempotencyTtlMs",
+  "changeSettings",
+  "retry",
+  "unhandled",
+  "startFrom",
+  "drainTimeoutMs",
+] as const;
+
+export interface ConsumerSettings {
+  readonly group: string;
+  readonly consumer: string;
+  readonly concurrency: number;
+  readonly batchSize: number;
+  readonly blockMs: number;
+  readonly leaseMs: number;
+  readonly maxAttempts: number;
+  readonly idempotencyTtlMs: number;
+  readonly changeSettings: boolean;
+  readonly retry: RetryPolicy;
+  readonly unhandled: Unhandled;
+  readonly startFrom: string;
+  readonly drainTimeoutMs: number;
+}
+
+const WEEK_MS = 7 * 86_400_000;
+const ENTRY_ID = /^\d{1,20}-\d{1,20}$/;
+
+/**
+ * @throws {InvalidNameError | InvalidOptionError} naming the option, its value and what was wanted.
+ */
+export function consumerSettings(options: Omit<ConsumerOptions, "handlers">): ConsumerSettings {
+  knownOptions("the options of a consumer", options, OPTION_NAMES);
+  const concurrency = integerOption("concurrency", options.concurrency, 16, 1, 1_000);
+  const leaseMs = integerOption("leaseMs", options.leaseMs, 30_000, 10, MAX_SPAN_MS);
+  const changeSettings: unknown = options.changeSettings ?? false;
+  if (typeof changeSettings !== "boolean") {
+    throw new InvalidOptionError({
+      option: "changeSettings",
+      value: changeSettings,
+      wanted: "true or false",
+    });
+  }
+  return {
+    group: checkGroup(options.group),
+    consumer: options.consumer === undefined ? uniqueName() : checkConsumer(options.consumer),
+    concurrency,
+    batchSize: integerOption("batchSize", options.batchSize, concurrency, 1, 1_000),
+    blockMs: integerOption("blockMs", options.blockMs, 5_000, 1, 60_000),
+    leaseMs,
+    maxAttempts: integerOption("maxAttempts", options.maxAttempts, 5, 1, 1_000),
+    idempotencyTtlMs: integerOption("idempotencyTtlMs", options.idempotencyTtlMs, WEEK_MS, 1, MAX_SPAN_MS),
+    changeSettings,
+    retry: toRetryPolicy(options.retry),
+    unhandled: wordOption("unhandled", options.unhandled, "skip", ["skip", "retry", "deadLetter"]),
+    startFrom: startFrom(options.startFrom),
+    drainTimeoutMs: integerOption("drainTimeoutMs", options.drainTimeoutMs, 10_000, 0, MAX_SPAN_MS),
+  };
+}
+
+function startFrom(value: unknown): string {
+  if (value === undefined || value === "0") return "0-0";
+  if (typeof value !== "string" || (value !== "$" && !ENTRY_ID.test(value))) {
+    throw new InvalidOptionError({
+      option: "startFrom",
+      value,
+      wanted: '"0", "$" or an entry ID such as "1764000000000-0"',
+    });
+  }
+  return value;
+}
+
+function uniqueName(): string {
+  return `consumer-${globalThis.crypto.randomUUID().slice(0, 13)}`;
+}

@@ -1,0 +1,212 @@
+/**
+ * Errors about reaching Redis: the connection, the time it took, and what the server itself refused.
+ */
+
+import { brand, SluiceError } from "./base.js";
+import { oneLine, withoutCredentials } from "./describe.js";
+
+/** Longest part of a server's or a socket's own text that a message repeats, in UTF-16 code units. */
+const MAX_REPLY_CHARS = 300;
+
+/**
+ * The connection was not there, or was lost before the reply came. With `maybeExecuted` the command may have
+ * run all the same; without it, it did not.
+ */
+export class ConnectionError extends SluiceError {
+  static {
+    brand(ConnectionError, "ConnectionError");
+  }
+
+  readonly code = "CONNECTION";
+  readonly retryable = true;
+  readonly maybeExecuted: boolean;
+
+  constructor(fields: {
+    /** What was being sent: a script's or a command's name. */
+    readonly attempted: string;
+    /** What happened to the connection, e.g. the socket's own text. */
+    readonly reason: string;
+    readonly maybeExecuted: boolean;
+    readonly cause?: unknown;
+  }) {
+    const { attempted, reason, maybeExecuted } = fields;
+    const reasonText = oneLine(withoutCredentials(reason), MAX_REPLY_CHARS);
+    super(`send ${attempted} to Redis: ${reasonText}${fate(maybeExecuted)}`, fields);
+    this.maybeExecuted = maybeExecuted;
+  }
+}
+
+/**
+ * No reply came within the deadline. With `maybeExecuted` the command was sent and may have run, or may still
+ * run; without it, it was never sent.
+ */
+export class DeadlineError extends SluiceError {
+  static {
+    brand(DeadlineError, "DeadlineError");
+  }
+
+  readonly code = "DEADLINE";
+  readonly retryable = true;
+  readonly maybeExecuted: boolean;
+  readonly deadlineMs: number;
+
+  constructor(fields: {
+    /** What was being sent: a script's or a command's name. */
+    readonly attempted: string;
+    readonly deadlineMs: number;
+    readonly maybeExecuted: boolean;
+    readonly cause?: unknown;
+  }) {
+    const { attempted, deadlineMs, maybeExecuted } = fields;
+    const text = maybeExecuted ? "no reply" : "the connection was not ready";
+    super(`send ${attempted} to Redis: ${text} within ${deadlineMs} ms${fate(maybeExecuted)}`, fields);
+    this.maybeExecuted = maybeExecuted;
+    this.deadlineMs = deadlineMs;
+  }
+}
+
+/**
+ * The server has reached `maxmemory` and may evict nothing (`OOM`), so it takes no writes that grow.
+ * Consumers can still settle what is there; publishing works again once memory is free.
+ */
+export class OutOfMemoryError extends SluiceError {
+  static {
+    brand(OutOfMemoryError, "OutOfMemoryError");
+  }
+
+  readonly code = "OUT_OF_MEMORY";
+  readonly retryable = true;
+
+  constructor(fields: { readonly attempted: string; readonly cause?: unknown }) {
+    super(`run ${fields.attempted}: the Redis server is at maxmemory and takes no writes`, fields);
+  }
+}
+
+/**
+ * First words of replies that go away by themselves: a failover, a load, a slot that moves, a slow script.
+ */
+const RETRYABLE_PREFIXES: ReadonlySet<string> = new Set([
+  "READONLY",
+  "LOADING",
+  "TRYAGAIN",
+  "CLUSTERDOWN",
+  "MASTERDOWN",
+  "BUSY",
+  "UNBLOCKED",
+  "NOREPLICAS",
+]);
+
+/**
+ * The server answered with an error that has no class of its own. `prefix` is the first word of its reply.
+ * Whether it is `retryable` follows from the prefix: `READONLY`, `LOADING`, `TRYAGAIN`, `CLUSTERDOWN`,
+ * `MASTERDOWN`, `BUSY`, `UNBLOCKED` and `NOREPLICAS` are.
+ */
+export class ServerError extends SluiceError {
+  static {
+    brand(ServerError, "ServerError");
+  }
+
+  readonly code = "SERVER";
+  readonly retryable: boolean;
+  /** First word of the reply, e.g. `"READONLY"`. */
+  readonly prefix: string;
+  /** The server refused, so nothing ran. */
+  readonly maybeExecuted = false;
+
+  constructor(fields: {
+    /** What was being run: a script's or a command's name. */
+    readonly attempted: string;
+    /** The server's error reply, e.g. `"READONLY You can't write against a read only replica."`. */
+    readonly reply: string;
+    readonly cause?: unknown;
+  }) {
+    const { attempted, reply } = fields;
+    super(`run ${attempted}: the Redis server answered ${oneLine(reply, MAX_REPLY_CHARS)}`, fields);
+    this.prefix = prefixOf(reply);
+    this.retryable = RETRYABLE_PREFIXES.has(this.prefix);
+  }
+}
+
+/**
+ * First word of an error reply, without the minus sign of the wire.
+ */
+export function prefixOf(reply: string): string {
+  return /^-?(\S{1,64})/.exec(reply)?.[1] ?? "";
+}
+
+/**
+ * The Redis user may not run a command or touch a key that Sluice needs, or could not log in. The message
+ * names the command or key if the server did, and the ACL rule that would allow it.
+ */
+export class PermissionError extends SluiceError {
+  static {
+    brand(PermissionError, "PermissionError");
+  }
+
+  readonly code = "PERMISSION";
+  readonly retryable = false;
+  /** The command that the server named, in lower case, e.g. `"xadd"` or `"script|load"`. */
+  declare readonly command?: string;
+  /** The key that the server named; one that this client asked for. */
+  declare readonly key?: string;
+
+  constructor(fields: {
+    /** What was being run: a script's or a command's name. */
+    readonly attempted: string;
+    /** The server's error reply. */
+    readonly reply: string;
+    readonly cause?: unknown;
+  }) {
+    const denial = denialOf(fields.reply);
+    super(`run ${fields.attempted}: ${denial.text}`, fields);
+    if (denial.command !== undefined) this.command = denial.command;
+    if (denial.key !== undefined) this.key = denial.key;
+  }
+}
+
+const PERMISSION_PREFIXES: ReadonlySet<string> = new Set(["NOPERM", "NOAUTH", "WRONGPASS"]);
+
+/**
+ * Whether an error reply says that the Redis user may not do something. Inside a script the servers up to 7.0
+ * answer with "ERR The user executing the script can't …", later ones with "ERR ACL failure in script: …".
+ */
+export function isPermissionReply(reply: string): boolean {
+  if (PERMISSION_PREFIXES.has(prefixOf(reply))) return true;
+  return /^-?ERR (ACL failure in script|The user executing the script can't)/.test(reply);
+}
+
+/**
+ * What the server denied, read from its wording (Redis 6.2 to 8, Valkey), and the rule that would allow it.
+ */
+function denialOf(reply: string): { text: string; command?: string; key?: string } {
+  const answered = `the Redis server answered ${oneLine(reply, MAX_REPLY_CHARS)}`;
+  const prefix = prefixOf(reply);
+  if (prefix === "NOAUTH" || prefix === "WRONGPASS") {
+    return { text: `${answered}; check the user name and the password` };
+  }
+  const command = /permissions? to run the '([^']{1,64})' command/.exec(reply)?.[1]?.toLowerCase();
+  if (command !== undefined) {
+    return {
+      text: `the Redis user may not run ${command}; ACL rule +${command} allows it (${answered})`,
+      command,
+    };
+  }
+  const key = /permissions? to access the '(.{1,1024})' key/.exec(reply)?.[1];
+  if (key !== undefined) {
+    const shown = oneLine(key, MAX_REPLY_CHARS);
+    return {
+      text: `the Redis user may not access key ${shown}; ACL rule ~pattern allows it (${answered})`,
+      key,
+    };
+  }
+  if (/\b(a key|one of the keys|the keys)\b/.test(reply)) {
+    return {
+      text: `the Redis user may not access a key of this stream; ACL rule ~pattern allows it (${answered})`,
+    };
+  }
+  return { text: answered };
+}
+
+function fate(maybeExecuted: boolean): string {
+  return maybeExecuted ? "; it may have run" : "; it did not run";
+}

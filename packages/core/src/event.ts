@@ -1,0 +1,96 @@
+/**
+ * What an event is: as a handler gets it, and as a caller describes one to publish. The form it has on the
+ * wire is in `envelope.ts`; what its `data` may be follows from the catalog in `catalog.ts`.
+ */
+
+import { InvalidOptionError } from "./errors.js";
+
+/** What an event says about itself besides its data. All of it is on the wire; see `envelope.ts`. */
+export interface EventAttributes<Type extends string = string> {
+  /** Type of the event, one of the catalog's. */
+  readonly type: Type;
+  /** Tenant that the event belongs to; absent on a single-tenant bus. */
+  readonly tenantId?: string;
+  /** Key under which a group handles the event once; the CloudEvents `id` on the wire. */
+  readonly idempotencyKey: string;
+  /** When the event happened, as its publisher says: RFC 3339 in UTC, e.g. `"2025-01-31T12:00:00.000Z"`. */
+  readonly timestamp: string;
+  /** Who published it: the option `source` of the bus. */
+  readonly source: string;
+  /** What the event is about, e.g. `"orders/o1"`. */
+  readonly subject?: string;
+  /** Shared by all events of one story, e.g. one request. */
+  readonly correlationId?: string;
+  /** Idempotency key of the event that led to this one. */
+  readonly causationId?: string;
+  /** W3C Trace Context `traceparent`. */
+  readonly traceparent?: string;
+}
+
+/** An event as a handler gets it. */
+export interface SluiceEvent<Type extends string = string, Data = unknown> extends EventAttributes<Type> {
+  /** ID that Redis assigned to the entry, e.g. `"1764512345678-0"`; the one in the publisher's receipt. */
+  readonly id: string;
+  /** The data, as the schema of its type gives it out. */
+  readonly data: Data;
+}
+
+/** What may be said about an event when it is published or emitted, all of it optional. */
+export interface PublishOptions {
+  /** 1 to 256 bytes of UTF-8 without control characters, not starting with `~`. Generated when missing. */
+  readonly idempotencyKey?: string | undefined;
+  /** RFC 3339, with any offset; stored in UTC. The time of the call when missing. */
+  readonly timestamp?: string | Date | undefined;
+  readonly subject?: string | undefined;
+  readonly correlationId?: string | undefined;
+  readonly causationId?: string | undefined;
+  readonly traceparent?: string | undefined;
+}
+
+/**
+ * What may be said about an event that a handler emits. Without an idempotency key, each attempt makes the
+ * same one.
+ */
+export type EmitOptions = PublishOptions;
+
+const DATE = /(\d{4})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])/;
+const TIME = /(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?/;
+const OFFSET = /Z|[+-](?:[01]\d|2[0-3]):[0-5]\d/;
+const RFC_3339 = new RegExp(`^${DATE.source}T${TIME.source}(?:${OFFSET.source})$`, "i");
+
+/**
+ * The option `timestamp` as it is stored: RFC 3339 in UTC. What is in that form already stays as it is, to
+ * the digit; a `Date` or another offset is converted, to the millisecond.
+ *
+ * @throws {InvalidOptionError} when it is no point in time.
+ */
+export function toTimestamp(value: unknown): string {
+  const timestamp = typeof value === "string" ? utcOf(value) : fromDate(value);
+  if (timestamp === undefined) {
+    const wanted = 'a Date or an RFC 3339 timestamp such as "2025-01-31T12:00:00Z"';
+    throw new InvalidOptionError({ option: "timestamp", value, wanted });
+  }
+  return timestamp;
+}
+
+/**
+ * An RFC 3339 timestamp in UTC, or undefined when the text is none. Leap seconds are refused: no Date holds
+ * one.
+ */
+export function utcOf(text: string): string | undefined {
+  const match = RFC_3339.exec(text);
+  if (match === null || !isInCalendar(Number(match[1]), Number(match[2]), Number(match[3]))) return undefined;
+  if (text.endsWith("Z") && text[10] === "T") return text;
+  return fromDate(new Date(text.toUpperCase()));
+}
+
+function isInCalendar(year: number, month: number, day: number): boolean {
+  return day <= 28 || new Date(Date.UTC(year, month - 1, day)).getUTCDate() === day;
+}
+
+function fromDate(value: unknown): string | undefined {
+  if (!(value instanceof Date) || Number.isNaN(value.getTime())) return undefined;
+  const text = value.toISOString();
+  // Years outside of 0 to 9999 have six digits and a sign, which RFC 3339 does not know.
+  return text.length === 24 ? text : undefined;
+}

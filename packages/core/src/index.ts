@@ -1,0 +1,45 @@
+/** The runtime-neutral client of Sluice. The clients for Node and Deno export all of this, and `connect()`. */
+export { DEFAULT_RETRY_POLICY, type RetryPolicy, retryDelayMs } from "./backoff.js";
+export {
+  type Bus,
+  type BusOptions,
+  createBus,
+  type Publishing,
+  type Tenancy,
+  type TenantBus,
+} from "./bus.js";
+export {
+  defineEvents,
+  type EventCatalog,
+  type EventInput,
+  type EventOf,
+  type EventOutput,
+  type EventSchemas,
+  type EventType,
+  type PublishEntry,
+} from "./catalog.js";
+export type { Connection, Request, SendOptions } from "./connection.js";
+export { Consumer, type RunOnceReport } from "./consumer/consumer.js";
+export type { ConsumerEvents, ConsumerListener, EntryReport } from "./consumer/events.js";
+export type { Recovery } from "./consumer/recovery.js";
+export type { ConsumerOptions, Unhandled } from "./consumer/settings.js";
+export { currentTenant, withTenant } from "./context.js";
+export * from "./errors.js";
+export type {
+  EmitOptions,
+  EventAttributes,
+  PublishOptions,
+  SluiceEvent,
+  SluiceEvent as Event,
+} from "./event.js";
+export {
+  type AnyEventHandler,
+  defineHandler,
+  type EventHandler,
+  type HandlerContext,
+  type HandlerResult,
+  type UntypedEventHandler,
+} from "./handler.js";
+export { type Logger, type LogMethod, silentLogger } from "./logger.js";
+export type { Receipt } from "./publisher.js";
+export { failure, type Result, retry, success } from "./results.js";

@@ -1,0 +1,64 @@
+/**
+ * The adapter between core and ioredis 5 or 6, for the clients of every runtime. It takes the classes by structure, so
+ * that core depends on neither version.
+ */
+
+import type { Connection } from "./connection.js";
+import { InvalidOptionError } from "./errors.js";
+import { ClusterConnection } from "./ioredis/cluster.js";
+import { checkSource, clientSettings, isCluster } from "./ioredis/options.js";
+import { StandaloneConnection } from "./ioredis/standalone.js";
+import type { IoredisClient, IoredisCluster } from "./ioredis/types.js";
+import { type Logger, toLogger } from "./logger.js";
+
+export type { IoredisClient, IoredisCluster } from "./ioredis/types.js";
+
+export interface FromIoredisOptions {
+  /** Told of outages, once when one begins and once when it ends. */
+  readonly logger?: Logger | undefined;
+  /** Makes a Buffer of bytes, for runtimes that have no global `Buffer`. */
+  readonly toBuffer?: ((bytes: Uint8Array) => Uint8Array) | undefined;
+}
+
+/**
+ * A connection on duplicates of a user's `Redis` or `Cluster`. The instance itself is neither used nor closed, and
+ * may be closed at any time. Nothing is opened before the first `send`.
+ *
+ * Of its options those about where and as whom to connect hold; what would send a command twice, end a blocking read
+ * or change the shape of replies does not.
+ *
+ * @throws {InvalidOptionError} for an instance with `keyPrefix`, `commandTimeout` or `role: "slave"`, and for
+ *   anything that is not an instance.
+ * @example
+ * const connection = fromIoredis(new Redis("redis://127.0.0.1:6379", { lazyConnect: true }));
+ */
+export function fromIoredis(
+  source: IoredisClient | IoredisCluster,
+  options: FromIoredisOptions = {},
+): Connection {
+  checkSource(source);
+  const logger = toLogger(options.logger);
+  const toBuffer = options.toBuffer ?? globalBuffer;
+  if (isCluster(source)) {
+    const clientName = source.options.redisOptions?.connectionName ?? undefined;
+    return new ClusterConnection(source, { logger, toBuffer, clientName });
+  }
+  return new StandaloneConnection({
+    create: (nextDelayMs) => source.duplicate(clientSettings(source.options, nextDelayMs)),
+    clientName: source.options.connectionName ?? undefined,
+    logger,
+    toBuffer,
+  });
+}
+
+function globalBuffer(bytes: Uint8Array): Uint8Array {
+  // Not imported: core has no runtime's own modules. Without it the client passes `toBuffer`.
+  if (typeof Buffer === "undefined") {
+    throw new InvalidOptionError({
+      option: "toBuffer",
+      value: undefined,
+      wanted: "a function: there is no Buffer",
+    });
+  }
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

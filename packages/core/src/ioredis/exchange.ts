@@ -1,0 +1,135 @@
+/**
+ * One call of `send` on its way: which of its requests were sent, which have their reply, and the deadline that
+ * settles what is left. It knows no connection; `link.ts` moves it.
+ */
+
+import type { Request } from "../connection.js";
+import type { SluiceError } from "../errors.js";
+import type { WireArg } from "./types.js";
+
+/**
+ * How a script is asked for: by its hash; with its source, once the server said that it does not know the hash; or
+ * loaded first, if the user may not EVAL.
+ */
+export type Form = "hash" | "source" | "load";
+
+export type Stage = "waiting" | "sent" | "answered";
+
+/** The longest that a timer can be set to. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+export class Exchange {
+  readonly requests: readonly Request[];
+  /** What the caller gave, in milliseconds; for the text of an error. */
+  readonly deadlineMs: number;
+  readonly asking: boolean;
+  readonly settled: Promise<unknown[]>;
+  readonly #stages: Stage[];
+  readonly #replies: unknown[];
+  /** Only scripts that a server did not know have one. */
+  #forms: Map<number, Form> | undefined;
+  #unanswered: number;
+  #resolve: (replies: unknown[]) => void = () => {};
+  readonly #onSettled: (exchange: Exchange) => void;
+  readonly #timer: ReturnType<typeof setTimeout>;
+
+  constructor(
+    requests: readonly Request[],
+    options: { readonly deadlineMs: number; readonly leftMs?: number; readonly asking?: boolean },
+    onDeadline: (exchange: Exchange) => void,
+    onSettled: (exchange: Exchange) => void,
+  ) {
+    const { deadlineMs, leftMs = deadlineMs, asking = false } = options;
+    this.requests = requests;
+    this.deadlineMs = deadlineMs;
+    this.asking = asking;
+    this.#stages = new Array<Stage>(requests.length).fill("waiting");
+    this.#replies = new Array<unknown>(requests.length);
+    this.#unanswered = requests.length;
+    this.#onSettled = onSettled;
+    this.settled = new Promise((resolve) => {
+      this.#resolve = resolve;
+    });
+    this.#timer = setTimeout(onDeadline, Math.min(Math.max(0, leftMs), MAX_TIMER_MS), this);
+  }
+
+  stage(index: number): Stage {
+    return this.#stages[index] ?? "answered";
+  }
+
+  /** Whether any request was sent whose reply has not come. */
+  get underWay(): boolean {
+    return this.#stages.includes("sent");
+  }
+
+  form(index: number): Form {
+    return this.#forms?.get(index) ?? "hash";
+  }
+
+  sent(index: number): void {
+    this.#stages[index] = "sent";
+  }
+
+  /** Takes a request back that did not leave, or that the server refused without running it. */
+  again(index: number, form: Form = this.form(index)): void {
+    this.#stages[index] = "waiting";
+    if (form !== "hash") {
+      this.#forms ??= new Map();
+      this.#forms.set(index, form);
+    }
+  }
+
+  /** Notes a reply, or the error in its place; later ones for the same request are ignored. */
+  answer(index: number, reply: unknown): void {
+    if (this.stage(index) === "answered") return;
+    this.#stages[index] = "answered";
+    this.#replies[index] = reply;
+    this.#unanswered -= 1;
+    if (this.#unanswered > 0) return;
+    clearTimeout(this.#timer);
+    this.#onSettled(this);
+    this.#resolve(this.#replies);
+  }
+
+  /** Puts an error in the place of every reply that is missing; `wasSent` says whether the request left. */
+  fail(error: (request: Request, wasSent: boolean) => SluiceError): void {
+    for (const [index, request] of this.requests.entries()) {
+      const stage = this.stage(index);
+      if (stage !== "answered") this.answer(index, error(request, stage === "sent"));
+    }
+  }
+
+  /** Puts an error in the place of every reply whose request did not leave. */
+  failWaiting(error: (request: Request) => SluiceError): void {
+    for (const [index, request] of this.requests.entries()) {
+      if (this.stage(index) === "waiting") this.answer(index, error(request));
+    }
+  }
+}
+
+/** What a request is called in errors: the script's name or the command's. */
+export function nameOf(request: Request): string {
+  return request.kind === "script" ? request.script.name : request.name;
+}
+
+/** The words after the command's name. */
+export function wireArgs(
+  request: Request,
+  form: Form,
+  toBuffer: (bytes: Uint8Array) => Uint8Array,
+): WireArg[] {
+  const words: WireArg[] =
+    request.kind === "command"
+      ? [...request.args]
+      : [
+          form === "source" ? request.script.source : request.script.sha1,
+          request.keys.length,
+          ...request.keys,
+          ...request.args,
+        ];
+  for (const [index, word] of words.entries()) {
+    // ioredis takes bytes as a Buffer only, and writes any other array as text.
+    if (typeof word === "object") words[index] = toBuffer(word);
+  }
+  return words;
+}

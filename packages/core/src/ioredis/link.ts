@@ -1,0 +1,219 @@
+/**
+ * Sends to one server, and settles every call by its deadline whatever the socket does.
+ *
+ * ioredis does the socket, the handshake and the protocol. What it would do with a command across a loss (queue it,
+ * send it again, wait for ever) is switched off (`options.ts`) and done here, because only the one who sent a command
+ * can say whether it may have run.
+ */
+
+import type { Request } from "../connection.js";
+import { ClosedError, ConnectionError, DeadlineError, prefixOf, type SluiceError } from "../errors.js";
+import { Exchange, type Form, nameOf, wireArgs } from "./exchange.js";
+import { errorOfReply, messageOf, replyOf, withoutCommand } from "./replies.js";
+import { Session, type SessionOptions } from "./session.js";
+
+/** From when on a server that owes replies and sends none is taken for gone, at the next deadline, in milliseconds. */
+const SILENCE_MS = 2_000;
+
+/** How ioredis refuses a command that it did not write, because the socket is closing. */
+const NOT_WRITTEN = "Stream isn't writeable";
+
+export interface LinkOptions extends SessionOptions {
+  readonly toBuffer: (bytes: Uint8Array) => Uint8Array;
+  /** The connection was lost, or an attempt to make it failed. */
+  readonly onTrouble?: (() => void) | undefined;
+  /** Ready again after a loss. */
+  readonly onReconnect: () => void;
+}
+
+export class Link {
+  readonly #options: LinkOptions;
+  readonly #session: Session;
+  /** Calls that are not settled, in the order made. */
+  readonly #open = new Set<Exchange>();
+  #closed = false;
+  /** Replies owed by the server, and when it was last heard, or was asked the first of what it owes. */
+  #owed = 0;
+  #heardAt = 0;
+
+  constructor(options: LinkOptions) {
+    this.#options = options;
+    this.#session = new Session(options, {
+      onReady: (afterLoss) => this.#onReady(afterLoss),
+      onRefused: () => this.#onRefused(),
+      onTrouble: () => options.onTrouble?.(),
+    });
+  }
+
+  get session(): Pick<Session, "ready" | "lost" | "target"> {
+    return this.#session;
+  }
+
+  /** Whether no call is waiting. */
+  get idle(): boolean {
+    return this.#open.size === 0;
+  }
+
+  /**
+   * See `Connection.send`.
+   *
+   * @param options.leftMs - what is left of `deadlineMs`, if not all.
+   * @param options.asking - put ASKING before each request: their slot is on its way to this server.
+   */
+  send(
+    requests: readonly Request[],
+    options: { readonly deadlineMs: number; readonly leftMs?: number; readonly asking?: boolean },
+  ): Promise<unknown[]> {
+    if (requests.length === 0) return Promise.resolve([]);
+    if (this.#closed) return Promise.resolve(requests.map(closedError));
+    const exchange = new Exchange(requests, options, this.#onDeadline, this.#onSettled);
+    this.#open.add(exchange);
+    if (this.#session.ready) this.#write(exchange);
+    else if (this.#session.refusal !== undefined) this.#onRefused();
+    else this.#session.start();
+    return exchange.settled;
+  }
+
+  /** Settles what was not sent with a ConnectionError of this cause: it can be sent elsewhere. */
+  abandon(cause: Error): void {
+    const { message: reason } = cause;
+    const error = (request: Request) =>
+      new ConnectionError({ attempted: nameOf(request), reason, maybeExecuted: false, cause });
+    for (const exchange of this.#open) exchange.failWaiting(error);
+  }
+
+  /** Settles everything with ClosedError; resolves when the socket is closed. Idempotent. */
+  close(): Promise<void> {
+    this.#closed = true;
+    for (const exchange of this.#open) exchange.fail(closedError);
+    return this.#session.close();
+  }
+
+  /** Sends what is waiting in an exchange, in one write. */
+  #write(exchange: Exchange): void {
+    const { requests, asking } = exchange;
+    const socket = requests.length > 1 || asking ? this.#session.client.stream : undefined;
+    socket?.cork?.();
+    for (let index = 0; index < requests.length; index++) {
+      if (exchange.stage(index) === "waiting") this.#request(exchange, index);
+    }
+    socket?.uncork?.();
+  }
+
+  #request(exchange: Exchange, index: number): void {
+    const request = exchange.requests[index];
+    if (request === undefined) return;
+    const form = exchange.form(index);
+    const { client } = this.#session;
+    // Replies come in order, so that of SCRIPT LOAD is there before that of the EVALSHA behind it.
+    let loadError: unknown;
+    let reply: Promise<unknown>;
+    try {
+      if (form === "load" && request.kind === "script") {
+        client.call("SCRIPT", ["LOAD", request.script.source]).catch((error: unknown) => {
+          loadError = error;
+        });
+      }
+      if (exchange.asking) client.call("ASKING", []).catch(() => {});
+      reply = client.call(commandOf(request, form), wireArgs(request, form, this.#options.toBuffer));
+    } catch (error) {
+      exchange.answer(index, this.#unsent(request, error));
+      return;
+    }
+    exchange.sent(index);
+    if (this.#owed++ === 0) this.#heardAt = performance.now();
+    reply.then(
+      (value) => {
+        this.#heard();
+        exchange.answer(index, value);
+      },
+      (error: unknown) => {
+        this.#failed(exchange, index, loadError ?? error);
+      },
+    );
+  }
+
+  #failed(exchange: Exchange, index: number, error: unknown): void {
+    const reply = replyOf(error);
+    if (reply === undefined) this.#owed--;
+    else this.#heard();
+    const request = exchange.requests[index];
+    if (request === undefined || exchange.stage(index) === "answered") return;
+    if (reply === undefined) {
+      // What was not written waits for the next connection; the loss of this one is about to be announced.
+      if (messageOf(error).startsWith(NOT_WRITTEN)) exchange.again(index);
+      else exchange.answer(index, this.#lost(request, error));
+      return;
+    }
+    const form = nextForm(request, exchange.form(index), reply);
+    if (form === undefined) {
+      exchange.answer(index, errorOfReply(nameOf(request), reply, error));
+      return;
+    }
+    exchange.again(index, form);
+    if (this.#session.ready) this.#write(exchange);
+  }
+
+  #heard(): void {
+    this.#owed--;
+    this.#heardAt = performance.now();
+  }
+
+  #onReady(afterLoss: boolean): void {
+    for (const exchange of this.#open) this.#write(exchange);
+    if (afterLoss) this.#options.onReconnect();
+  }
+
+  #onRefused(): void {
+    const { refusal } = this.#session;
+    if (refusal === undefined) return;
+    const error = (request: Request) => errorOfReply(nameOf(request), refusal.reply, refusal.cause);
+    for (const exchange of this.#open) exchange.failWaiting(error);
+  }
+
+  readonly #onSettled = (exchange: Exchange): void => {
+    this.#open.delete(exchange);
+  };
+
+  readonly #onDeadline = (exchange: Exchange): void => {
+    const silentMs = exchange.underWay ? performance.now() - this.#heardAt : 0;
+    const { deadlineMs } = exchange;
+    exchange.fail((request, wasSent) => {
+      const cause = wasSent ? undefined : this.#session.trouble;
+      return new DeadlineError({ attempted: nameOf(request), deadlineMs, maybeExecuted: wasSent, cause });
+    });
+    // The socket may be half open, and then nothing but a new one will ever help.
+    if (silentMs >= SILENCE_MS) this.#session.drop(`no reply for ${Math.round(silentMs)} ms`);
+  };
+
+  #lost(request: Request, error: unknown): SluiceError {
+    const cause = this.#session.trouble ?? withoutCommand(error);
+    const reason = `lost the connection to ${this.#session.target} (${messageOf(cause)})`;
+    return new ConnectionError({ attempted: nameOf(request), reason, maybeExecuted: true, cause });
+  }
+
+  /** ioredis could not make a command of it, e.g. because it is longer than a string can be. */
+  #unsent(request: Request, error: unknown): SluiceError {
+    const reason = messageOf(error);
+    return new ConnectionError({ attempted: nameOf(request), reason, maybeExecuted: false, cause: error });
+  }
+}
+
+/** What to try after a script was refused in one form; undefined if the refusal stands. */
+function nextForm(request: Request, form: Form, reply: string): Form | undefined {
+  if (request.kind !== "script") return undefined;
+  if (form === "hash" && prefixOf(reply) === "NOSCRIPT") return "source";
+  // The command EVAL itself, not one that the script called: that one may have run in part.
+  if (form === "source" && /^NOPERM .* 'eval' command/i.test(reply)) return "load";
+  return undefined;
+}
+
+function commandOf(request: Request, form: Form): string {
+  // ioredis goes by lower case where it reshapes replies, of HGETALL for one.
+  if (request.kind === "command") return request.name.toUpperCase();
+  return form === "source" ? "EVAL" : "EVALSHA";
+}
+
+function closedError(request: Request): SluiceError {
+  return new ClosedError({ attempted: nameOf(request), closed: "connection" });
+}

@@ -1,0 +1,38 @@
+/**
+ * A connection to one server, or to the master that Sentinel names: one link.
+ */
+
+import type { Connection, Request, SendOptions } from "../connection.js";
+import { ClosedError } from "../errors.js";
+import { Link, type LinkOptions } from "./link.js";
+import { Listeners } from "./listeners.js";
+
+export class StandaloneConnection implements Connection {
+  readonly #options: Omit<LinkOptions, "onReconnect">;
+  readonly #reconnects = new Listeners();
+  readonly #link: Link;
+  #closed = false;
+
+  constructor(options: Omit<LinkOptions, "onReconnect">) {
+    this.#options = options;
+    this.#link = new Link({ ...options, onReconnect: () => this.#reconnects.call() });
+  }
+
+  send(requests: readonly Request[], options: SendOptions): Promise<readonly unknown[]> {
+    return this.#link.send(requests, options);
+  }
+
+  duplicate(): Connection {
+    if (this.#closed) throw new ClosedError({ attempted: "duplicate", closed: "connection" });
+    return new StandaloneConnection(this.#options);
+  }
+
+  onReconnect(listener: () => void): () => void {
+    return this.#reconnects.add(listener);
+  }
+
+  close(): Promise<void> {
+    this.#closed = true;
+    return this.#link.close();
+  }
+}

@@ -1,0 +1,159 @@
+/**
+ * Which server of a Cluster serves which slot, as ioredis's Cluster finds it out. That instance is ours and serves
+ * for nothing else: the connections that requests take are duplicates of its nodes (`cluster.ts`).
+ */
+
+import { retryDelayMs } from "../backoff.js";
+import { clusterSettings } from "./options.js";
+import { refusalIn, withoutCommand } from "./replies.js";
+import type { Refusal } from "./session.js";
+import type { IoredisClient, IoredisCluster } from "./types.js";
+
+/** Delays between attempts to reach any node. */
+const RECONNECT = { minDelayMs: 25, maxDelayMs: 2_000, factor: 2 };
+
+/** Shortest time between two questions for the slots that nobody waits for, in milliseconds. */
+const REFRESH_MS = 250;
+
+/** A node's address, `host:port`, as ioredis writes it. */
+export type NodeKey = string;
+
+export interface TopologyEvents {
+  /** The slots were read, for the first time or again. */
+  onKnown(): void;
+  /** A node turned us away, and none has told its slots yet; see {@link Topology.refusal}. */
+  onRefused(): void;
+}
+
+export class Topology {
+  readonly #cluster: IoredisCluster;
+  readonly #events: TopologyEvents;
+  #closed = false;
+  #attempts = 0;
+  #trouble: unknown;
+  #refusal: Refusal | undefined;
+  /** Where a server sent us since the slots were last read. */
+  readonly #moved = new Map<number, NodeKey>();
+  #refreshTimer: ReturnType<typeof setTimeout> | undefined;
+  #refreshing = false;
+
+  constructor(source: IoredisCluster, events: TopologyEvents) {
+    this.#events = events;
+    this.#cluster = source.duplicate(
+      [],
+      clusterSettings(() => retryDelayMs(RECONNECT, ++this.#attempts)),
+    );
+    this.#cluster.on("ready", () => this.#onKnown());
+    // What a node answers says more than that all failed.
+    this.#cluster.on("node error", (error) => this.#onError(error));
+    this.#cluster.on("error", (error) => {
+      this.#trouble ??= withoutCommand(error);
+    });
+  }
+
+  get known(): boolean {
+    return this.#cluster.slots.length > 0;
+  }
+
+  /** What went wrong last, until the slots are known. */
+  get trouble(): unknown {
+    return this.#trouble;
+  }
+
+  /** Why nodes turn us away, until one tells its slots. */
+  get refusal(): Refusal | undefined {
+    return this.#refusal;
+  }
+
+  /** Begins to find out, unless that was done before. */
+  start(): void {
+    if (this.#cluster.status === "wait") this.#cluster.connect().catch(() => {});
+  }
+
+  /** The master of a slot; of any slot if none is given. Undefined while nobody serves it. */
+  masterOf(slot: number | undefined): NodeKey | undefined {
+    if (slot === undefined) return this.#cluster.slots.find((nodes) => nodes !== undefined)?.[0];
+    return this.#moved.get(slot) ?? this.#cluster.slots[slot]?.[0];
+  }
+
+  isMaster(node: NodeKey): boolean {
+    for (const moved of this.#moved.values()) if (moved === node) return true;
+    return this.#cluster.slots.some((nodes) => nodes?.[0] === node);
+  }
+
+  /** Notes what MOVED said, and asks for the slots anew. */
+  moved(slot: number, node: NodeKey): void {
+    this.#moved.set(slot, node);
+    this.refresh();
+  }
+
+  /** Asks for the slots soon; many calls make one question. */
+  refresh(): void {
+    if (this.#closed || this.#refreshing || this.#refreshTimer !== undefined) return;
+    this.#refreshTimer = setTimeout(() => {
+      this.#refreshTimer = undefined;
+      this.#refreshing = true;
+      this.#cluster.refreshSlotsCache((error) => this.#onRefreshed(error));
+    }, REFRESH_MS);
+  }
+
+  /** A client of the node, to make duplicates of. Undefined while no node is known. */
+  client(node: NodeKey): IoredisClient | undefined {
+    const nodes = this.#cluster.nodes("all");
+    const known = nodes.find(({ options }) => `${options.host}:${options.port}` === node);
+    // A node that MOVED named may not be in the pool yet; it shares everything but the address.
+    return known ?? nodes[0]?.duplicate({ ...addressOf(node), lazyConnect: true });
+  }
+
+  /** The address by which we reach a node that calls itself `address`. */
+  translate(address: NodeKey): NodeKey {
+    const { natMap } = this.#cluster.options;
+    const mapped: unknown =
+      typeof natMap === "function"
+        ? natMap(address)
+        : // A table of addresses is the only other form that ioredis knows.
+          (natMap as Record<string, unknown> | null | undefined)?.[address];
+    if (typeof mapped !== "object" || mapped === null || !("host" in mapped) || !("port" in mapped))
+      return address;
+    return `${mapped.host}:${mapped.port}`;
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#refreshTimer);
+    this.#cluster.disconnect();
+  }
+
+  #onKnown(): void {
+    this.#attempts = 0;
+    this.#trouble = undefined;
+    this.#refusal = undefined;
+    this.#moved.clear();
+    if (!this.#closed) this.#events.onKnown();
+  }
+
+  #onRefreshed(error: Error | null | undefined): void {
+    this.#refreshing = false;
+    if (this.#closed) return;
+    if (!error) {
+      this.#onKnown();
+      return;
+    }
+    // None of the nodes we know answers: ask at the addresses that the user gave, which may be names with new ones.
+    this.#cluster.disconnect(true);
+  }
+
+  #onError(error: unknown): void {
+    this.#trouble = withoutCommand(error);
+    const reply = refusalIn(error);
+    if (reply === undefined || this.#closed || this.known) return;
+    this.#refusal = { reply, cause: error };
+    this.#events.onRefused();
+  }
+}
+
+function addressOf(node: NodeKey): { host: string; port: number } {
+  // The last colon: the host may be an IPv6 address.
+  const colon = node.lastIndexOf(":");
+  return { host: node.slice(0, colon), port: Number(node.slice(colon + 1)) };
+}

@@ -1,0 +1,125 @@
+/**
+ * The names that users choose, and their checks. A name becomes part of a Redis key, an ACL pattern or a line
+ * of a log, so everything that is not of the documented form is refused before any command is sent.
+ */
+
+import { InvalidNameError } from "./errors.js";
+
+interface NameRule {
+  readonly field: string;
+  readonly pattern: RegExp;
+  readonly wanted: string;
+}
+
+const TENANT: NameRule = {
+  field: "tenant",
+  pattern: /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,
+  wanted: "1 to 64 letters, digits, dots, underscores and hyphens, starting with a letter or digit",
+};
+
+const STREAM: NameRule = {
+  field: "stream",
+  pattern: /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/,
+  wanted: "1 to 128 letters, digits, dots, underscores, colons and hyphens, starting with a letter or digit",
+};
+
+const GROUP: NameRule = {
+  field: "group",
+  pattern: /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/,
+  wanted: "1 to 128 letters, digits, dots, underscores and hyphens, starting with a letter or digit",
+};
+
+const CONSUMER: NameRule = { ...GROUP, field: "consumer" };
+
+const EVENT_TYPE: NameRule = { ...STREAM, field: "event type" };
+
+/**
+ * A tenant: `[A-Za-z0-9][A-Za-z0-9._-]{0,63}`.
+ *
+ * @throws {InvalidNameError} naming the value and what was wanted.
+ */
+export function checkTenant(value: unknown): string {
+  return check(TENANT, value);
+}
+
+/**
+ * A stream: `[A-Za-z0-9][A-Za-z0-9._:-]{0,127}`.
+ *
+ * @throws {InvalidNameError} naming the value and what was wanted.
+ */
+export function checkStream(value: unknown): string {
+  return check(STREAM, value);
+}
+
+/**
+ * A consumer group: `[A-Za-z0-9][A-Za-z0-9._-]{0,127}`.
+ *
+ * @throws {InvalidNameError} naming the value and what was wanted.
+ */
+export function checkGroup(value: unknown): string {
+  return check(GROUP, value);
+}
+
+/**
+ * A consumer: `[A-Za-z0-9][A-Za-z0-9._-]{0,127}`.
+ *
+ * @throws {InvalidNameError} naming the value and what was wanted.
+ */
+export function checkConsumer(value: unknown): string {
+  return check(CONSUMER, value);
+}
+
+/**
+ * An event type: `[A-Za-z0-9][A-Za-z0-9._:-]{0,127}`.
+ *
+ * @throws {InvalidNameError} naming the value and what was wanted.
+ */
+export function checkEventType(value: unknown): string {
+  return check(EVENT_TYPE, value);
+}
+
+/** Longest idempotency key, in bytes of UTF-8. */
+export const MAX_IDEMPOTENCY_KEY_BYTES = 256;
+
+/** First character of the keys that Sluice makes for emitted events; a caller's key may not start with it. */
+export const RESERVED_KEY_PREFIX = "~";
+
+/** What nearly every key is made of. Up to 256 of them need no further look. */
+const PLAIN_KEY = /^[\x20-\x7e]{1,256}$/;
+
+/** Control characters, and lone surrogates, which UTF-8 cannot hold: two keys could become one. */
+const NOT_IN_A_KEY = /[\p{Cc}\p{Cs}]/u;
+
+/**
+ * An idempotency key: 1 to 256 bytes of UTF-8 without control characters.
+ *
+ * @param options.caller - the key comes from a caller, so that it may not start with `~`.
+ * @throws {InvalidNameError} naming the value and what was wanted.
+ */
+export function checkIdempotencyKey(value: unknown, options?: { readonly caller?: boolean }): string {
+  if (typeof value !== "string" || !isKey(value)) {
+    const wanted = `1 to ${MAX_IDEMPOTENCY_KEY_BYTES} bytes of UTF-8 without control characters`;
+    throw new InvalidNameError({ field: "idempotency key", value, wanted });
+  }
+  if (options?.caller === true && value.startsWith(RESERVED_KEY_PREFIX)) {
+    const wanted = `another first character, ${RESERVED_KEY_PREFIX} marks the keys of emitted events`;
+    throw new InvalidNameError({ field: "idempotency key", value, wanted });
+  }
+  return value;
+}
+
+function isKey(value: string): boolean {
+  if (PLAIN_KEY.test(value)) return true;
+  // No string has fewer bytes of UTF-8 than code units: the length is looked at first, so that nothing long
+  // is scanned or encoded.
+  if (value.length === 0 || value.length > MAX_IDEMPOTENCY_KEY_BYTES || NOT_IN_A_KEY.test(value))
+    return false;
+  return new TextEncoder().encode(value).length <= MAX_IDEMPOTENCY_KEY_BYTES;
+}
+
+function check(rule: NameRule, value: unknown): string {
+  if (typeof value !== "string" || !rule.pattern.test(value)) {
+    throw new InvalidNameError({ field: rule.field, value, wanted: rule.wanted });
+  }
+  return value;
+}

@@ -1,0 +1,224 @@
+/**
+ * Publishing to Redis: concurrent publishes to one stream travel in one script call per tick, each with a result of
+ * its own; a lost reply is made up for under the same key.
+ */
+import {
+  type PublishItem,
+  type PublishReply,
+  publishCall,
+  publishReply,
+  type StreamKeys,
+} from "@sluice/lua-scripts";
+import { type Connection, evaluate } from "./connection.js";
+import {
+  ClosedError,
+  ConnectionError,
+  DeadlineError,
+  IdempotencyMismatchError,
+  OutOfMemoryError,
+  SluiceError,
+  StreamFullError,
+} from "./errors.js";
+import { refusalError } from "./refusals.js";
+import { nextTick, sleep } from "./timing.js";
+
+/** What a publish resolves with. */
+export interface Receipt {
+  /** The entry's ID, as Redis assigned it. */
+  readonly id: string;
+  /** True if the key had been published within the publish window: `id` is that first entry's. */
+  readonly duplicate: boolean;
+}
+
+export interface PublisherSettings {
+  /** Publish window in milliseconds; 0 for none. */
+  readonly publishWindowMs: number;
+  /** Most entries a stream may have; 0 for no limit. */
+  readonly maxLength: number;
+  readonly deadlineMs: number;
+}
+
+/** Most events that one script call takes. */
+export const MAX_BATCH = 1_000;
+
+/** A call's events take about this many characters at most, so that one call does not hold up the server. */
+const MAX_BATCH_CHARS = 4 * 1_024 * 1_024;
+
+/** Pause before a publish whose reply was lost is sent again, in milliseconds; the second half is jitter. */
+const RESEND_DELAY_MS = 50;
+
+interface Waiting {
+  readonly item: PublishItem;
+  readonly resolve: (receipt: Receipt) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+interface Batch {
+  readonly stream: string;
+  readonly keys: StreamKeys;
+  readonly waiting: Waiting[];
+}
+
+export class Publisher {
+  private batches = new Map<string, Batch>();
+  private inFlight = new Set<Promise<unknown>>();
+  private closed = false;
+
+  constructor(
+    private readonly connection: Connection,
+    private readonly settings: PublisherSettings,
+  ) {}
+
+  /** Publishes one event, together with what else is published to its stream in this tick. */
+  publish(stream: string, keys: StreamKeys, item: PublishItem): Promise<Receipt> {
+    return new Promise((resolve, reject) => {
+      if (this.closed) throw new ClosedError({ attempted: "publish", closed: "bus" });
+      let batch = this.batches.get(keys.stream);
+      if (batch === undefined) {
+        batch = { stream, keys, waiting: [] };
+        if (this.batches.size === 0) nextTick(() => this.flush());
+        this.batches.set(keys.stream, batch);
+      }
+      batch.waiting.push({ item, resolve, reject });
+    });
+  }
+
+  /** Publishes all of 1 to 1,000 events, or none. */
+  async publishAll(stream: string, keys: StreamKeys, items: readonly PublishItem[]): Promise<Receipt[]> {
+    if (this.closed) throw new ClosedError({ attempted: "publishMany", closed: "bus" });
+    const { reply, resent } = await this.track(this.send(stream, keys, items, true));
+    return reply.results.map((_, index) => {
+      if (reply.refused) {
+        const error = this.verdictError(stream, reply, items, index, index);
+        if (error) throw error;
+      }
+      return receiptIn(reply, index, resent);
+    });
+  }
+
+  /** Resolves when everything that was published has its result. What is published later is refused. */
+  async close(): Promise<void> {
+    this.closed = true;
+    this.flush();
+    await Promise.allSettled(this.inFlight);
+  }
+
+  private flush(): void {
+    const batches = this.batches;
+    this.batches = new Map();
+    for (const { stream, keys, waiting } of batches.values()) {
+      for (const part of parts(waiting)) {
+        void this.track(this.publishPart(stream, keys, part));
+      }
+    }
+  }
+
+  private track<T>(work: Promise<T>): Promise<T> {
+    this.inFlight.add(work);
+    const done = () => this.inFlight.delete(work);
+    work.then(done, done);
+    return work;
+  }
+
+  private async publishPart(stream: string, keys: StreamKeys, part: readonly Waiting[]): Promise<void> {
+    const items = part.map(({ item }) => item);
+    try {
+      const { reply, resent } = await this.send(stream, keys, items, false);
+      for (const [index, { resolve, reject }] of part.entries()) {
+        const error = this.verdictError(stream, reply, items, index, undefined);
+        if (error) reject(error);
+        else resolve(receiptIn(reply, index, resent));
+      }
+    } catch (error) {
+      for (const { reject } of part) reject(error);
+    }
+  }
+
+  /**
+   * One script call. With a publish window it is sent again, under the same keys, after an error that goes away by
+   * itself, as long as the deadline allows; without one only if it surely did not run.
+   */
+  private async send(
+    stream: string,
+    keys: StreamKeys,
+    events: readonly PublishItem[],
+    atomic: boolean,
+  ): Promise<{ readonly reply: PublishReply; readonly resent: boolean }> {
+    const { publishWindowMs: windowMs, maxLength, deadlineMs } = this.settings;
+    const call = publishCall(keys, { windowMs, maxLength, atomic, events });
+    const startedAt = performance.now();
+    let maybeExecuted = false;
+    for (;;) {
+      const leftMs = Math.max(1, Math.ceil(deadlineMs - (performance.now() - startedAt)));
+      try {
+        const reply = publishReply(await evaluate(this.connection, call, { deadlineMs: leftMs }));
+        if (reply.status !== "OK") throw refusalError("publish", reply, { stream });
+        return { reply, resent: maybeExecuted };
+      } catch (error) {
+        maybeExecuted ||= hasMaybeExecuted(error);
+        const delayMs = RESEND_DELAY_MS * (0.5 + Math.random() / 2);
+        const again = mayResend(error) && (windowMs > 0 || !maybeExecuted) && delayMs < leftMs;
+        if (!again) throw maybeExecuted ? asMaybeExecuted(error) : error;
+        await sleep(delayMs);
+      }
+    }
+  }
+
+  private verdictError(
+    stream: string,
+    reply: PublishReply,
+    items: readonly PublishItem[],
+    at: number,
+    index: number | undefined,
+  ): SluiceError | undefined {
+    const result = reply.results[at];
+    const idempotencyKey = items[at]?.idempotencyKey ?? "";
+    if (result?.verdict === "MISMATCH") {
+      return new IdempotencyMismatchError({ idempotencyKey, firstId: result.id, index });
+    }
+    if (result?.verdict === "FULL") {
+      const { length, slowestGroup } = reply;
+      return new StreamFullError({ stream, length, maxLength: this.settings.maxLength, slowestGroup });
+    }
+    return undefined;
+  }
+}
+
+// After a lost reply DUPLICATE most likely means the call that lost it, and the caller is told of its own entry.
+function receiptIn(reply: PublishReply, at: number, resent: boolean): Receipt {
+  const result = reply.results[at];
+  return { id: result?.id ?? "", duplicate: result?.verdict === "DUPLICATE" && !resent };
+}
+
+function* parts(waiting: readonly Waiting[]): Generator<readonly Waiting[]> {
+  let first = 0;
+  let chars = 0;
+  for (const [at, { item }] of waiting.entries()) {
+    chars += item.event.length;
+    if (at - first === MAX_BATCH || (chars > MAX_BATCH_CHARS && at > first)) {
+      yield waiting.slice(first, at);
+      first = at;
+      chars = item.event.length;
+    }
+  }
+  yield waiting.slice(first);
+}
+
+function hasMaybeExecuted(error: unknown): boolean {
+  return (error instanceof ConnectionError || error instanceof DeadlineError) && error.maybeExecuted;
+}
+
+// A server at maxmemory stays there until somebody makes room: the caller hears of it now.
+function mayResend(error: unknown): boolean {
+  return error instanceof SluiceError && error.retryable && !(error instanceof OutOfMemoryError);
+}
+
+function asMaybeExecuted(error: unknown): unknown {
+  if (!(error instanceof SluiceError) || hasMaybeExecuted(error)) return error;
+  return new ConnectionError({
+    attempted: "publish",
+    reason: error.message,
+    maybeExecuted: true,
+    cause: error,
+  });
+}
