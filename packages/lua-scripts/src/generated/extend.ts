@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** extend: let the consumer that holds an entry keep it for another lease. */
 export const extendScript: Script = {
   name: "extend",
-  sha1: "9465c48a2c90448c1b5f4814a299e1d36eb49f92",
+  sha1: "41851ac4c679c73cbd1ee82d9689b6e172d6ef78",
   keys: ["stream", "meta", "leases", "state"],
   groupKeys: [],
   source: `-- sluice extend: generated from src/scripts/extend.lua, do not edit
@@ -173,6 +173,9 @@ local status = (function()
     FENCED = "FENCED",
     EXTENDED = "EXTENDED",
     RELEASED = "RELEASED",
+    REPLAYED = "REPLAYED",
+    DISCARDED = "DISCARDED",
+    NOTFOUND = "NOTFOUND",
     CREATED = "CREATED",
     JOINED = "JOINED",
     HEALED = "HEALED",
@@ -205,16 +208,18 @@ local ring = (function()
   function ring.at(buckets, recorded, ttl_ms, now)
     local self = { buckets = buckets, now = now, turns = 0, recorded = recorded.index ~= nil }
     self.index = recorded.index or 0
-    self.width = recorded.width or bucket_width(ttl_ms)
+    self.next_width = bucket_width(ttl_ms)
+    self.width = recorded.width or self.next_width
     self.opened_at = math.min(recorded.opened_at or now, now)
     self.moved_back = self.recorded and self.opened_at ~= recorded.opened_at
-    local turns = math.floor((now - self.opened_at) / self.width)
-    if turns > 0 then
+    local closes_at = self.opened_at + self.width
+    if closes_at <= now then
+      local turns = 1 + math.floor((now - closes_at) / self.next_width)
       self.from = self.index
       self.turns = math.min(turns, COUNT)
       self.index = (self.index + turns) % COUNT
-      self.opened_at = self.opened_at + turns * self.width
-      self.width = bucket_width(ttl_ms)
+      self.opened_at = closes_at + (turns - 1) * self.next_width
+      self.width = self.next_width
     end
     return self
   end
@@ -228,12 +233,20 @@ local ring = (function()
     end
     return names
   end
-  function ring.remembers(self, members)
-    local found = {}
-    local gone = forgotten(self)
+  function ring.live(self)
+    local gone, names = forgotten(self), {}
     for back = 0, REMEMBERED - 1 do
       local name = bucket(self, back)
-      if not gone[name] and redis.call("EXISTS", name) == 1 then
+      if not gone[name] then
+        names[#names + 1] = name
+      end
+    end
+    return names
+  end
+  function ring.remembers(self, members)
+    local found = {}
+    for _, name in ipairs(ring.live(self)) do
+      if redis.call("EXISTS", name) == 1 then
         local replies = chunks.ask("SMISMEMBER", name, members)
         for at = 1, #members do
           if replies[at] == 1 then
@@ -246,7 +259,7 @@ local ring = (function()
   end
   local function expire(self, back)
     local slack = math.min(math.ceil(self.width / 10), constants.EXPIRY_SLACK_MS)
-    local at = self.opened_at + (REMEMBERED - back) * self.width + slack
+    local at = self.opened_at + self.width + (REMEMBERED - 1 - back) * self.next_width + slack
     redis.call("PEXPIREAT", bucket(self, back), at)
   end
   function ring.turn(self, state)
@@ -289,6 +302,9 @@ local group = (function()
     if refusal then
       return refusal
     end
+    return nil, group.read(state, consumer)
+  end
+  function group.read(state, consumer)
     local found = redis.call(
       "HMGET",
       state,
@@ -315,7 +331,7 @@ local group = (function()
         { index = tonumber(found[5]), opened_at = tonumber(found[6]), width = tonumber(found[7]) }
       return ring.at(buckets, recorded, loaded.ttl_ms, now)
     end
-    return nil, loaded
+    return loaded
   end
   function group.join(meta, state, consumer, incarnation)
     local refusal, loaded = group.load(meta, state, consumer)
@@ -380,6 +396,10 @@ local pending = (function()
       "JUSTID"
     )
     redis.call("ZADD", retries, due_at, id)
+  end
+  function pending.put_back(stream, group, retries, id, now)
+    redis.call("XCLAIM", stream, group, pending.WAITING, 0, id, "TIME", now, "RETRYCOUNT", 1, "FORCE", "JUSTID")
+    redis.call("ZADD", retries, now, id)
   end
   function pending.acknowledge(stream, group, ids)
     if #ids > 0 then

@@ -1,24 +1,34 @@
 // Generated from src/scripts and src/includes by `npx tsx packages/lua-scripts/build/generate.ts`. Do not edit.
 import type { Script } from "../script.js";
+import { discardScript } from "./discard.js";
 import { extendScript } from "./extend.js";
+import { infoScript } from "./info.js";
 import { leaseScript } from "./lease.js";
 import { openScript } from "./open.js";
 import { publishScript } from "./publish.js";
 import { recoverScript } from "./recover.js";
 import { releaseScript } from "./release.js";
+import { replayScript } from "./replay.js";
+import { retireScript } from "./retire.js";
 import { settleScript } from "./settle.js";
+import { trimScript } from "./trim.js";
 
 export * from "./constants.js";
 export * from "./status.js";
-export { extendScript, leaseScript, openScript, publishScript, recoverScript, releaseScript, settleScript };
+export { discardScript, extendScript, infoScript, leaseScript, openScript, publishScript, recoverScript, releaseScript, replayScript, retireScript, settleScript, trimScript };
 
 /** Every script there is, by name in alphabetical order. */
 export const allScripts: readonly Script[] = [
+  discardScript,
   extendScript,
+  infoScript,
   leaseScript,
   openScript,
   publishScript,
   recoverScript,
   releaseScript,
+  replayScript,
+  retireScript,
   settleScript,
+  trimScript,
 ];

@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** open: make a consumer group ready, and take its consumer's name. */
 export const openScript: Script = {
   name: "open",
-  sha1: "ff246e0412ecbd01c1f54b90e5ea6086df15a401",
+  sha1: "5ea0fa248b7f80d984d26c47723f7ce9428b3468",
   keys: ["stream", "meta", "published.0", "published.1", "leases", "processed.0", "processed.1", "processed.2", "processed.3", "processed.4", "retries", "dead", "state"],
   groupKeys: [],
   source: `-- sluice open: generated from src/scripts/open.lua, do not edit
@@ -152,6 +152,9 @@ local status = (function()
     FENCED = "FENCED",
     EXTENDED = "EXTENDED",
     RELEASED = "RELEASED",
+    REPLAYED = "REPLAYED",
+    DISCARDED = "DISCARDED",
+    NOTFOUND = "NOTFOUND",
     CREATED = "CREATED",
     JOINED = "JOINED",
     HEALED = "HEALED",
@@ -213,16 +216,18 @@ local ring = (function()
   function ring.at(buckets, recorded, ttl_ms, now)
     local self = { buckets = buckets, now = now, turns = 0, recorded = recorded.index ~= nil }
     self.index = recorded.index or 0
-    self.width = recorded.width or bucket_width(ttl_ms)
+    self.next_width = bucket_width(ttl_ms)
+    self.width = recorded.width or self.next_width
     self.opened_at = math.min(recorded.opened_at or now, now)
     self.moved_back = self.recorded and self.opened_at ~= recorded.opened_at
-    local turns = math.floor((now - self.opened_at) / self.width)
-    if turns > 0 then
+    local closes_at = self.opened_at + self.width
+    if closes_at <= now then
+      local turns = 1 + math.floor((now - closes_at) / self.next_width)
       self.from = self.index
       self.turns = math.min(turns, COUNT)
       self.index = (self.index + turns) % COUNT
-      self.opened_at = self.opened_at + turns * self.width
-      self.width = bucket_width(ttl_ms)
+      self.opened_at = closes_at + (turns - 1) * self.next_width
+      self.width = self.next_width
     end
     return self
   end
@@ -236,12 +241,20 @@ local ring = (function()
     end
     return names
   end
-  function ring.remembers(self, members)
-    local found = {}
-    local gone = forgotten(self)
+  function ring.live(self)
+    local gone, names = forgotten(self), {}
     for back = 0, REMEMBERED - 1 do
       local name = bucket(self, back)
-      if not gone[name] and redis.call("EXISTS", name) == 1 then
+      if not gone[name] then
+        names[#names + 1] = name
+      end
+    end
+    return names
+  end
+  function ring.remembers(self, members)
+    local found = {}
+    for _, name in ipairs(ring.live(self)) do
+      if redis.call("EXISTS", name) == 1 then
         local replies = chunks.ask("SMISMEMBER", name, members)
         for at = 1, #members do
           if replies[at] == 1 then
@@ -254,7 +267,7 @@ local ring = (function()
   end
   local function expire(self, back)
     local slack = math.min(math.ceil(self.width / 10), constants.EXPIRY_SLACK_MS)
-    local at = self.opened_at + (REMEMBERED - back) * self.width + slack
+    local at = self.opened_at + self.width + (REMEMBERED - 1 - back) * self.next_width + slack
     redis.call("PEXPIREAT", bucket(self, back), at)
   end
   function ring.turn(self, state)
@@ -297,6 +310,9 @@ local group = (function()
     if refusal then
       return refusal
     end
+    return nil, group.read(state, consumer)
+  end
+  function group.read(state, consumer)
     local found = redis.call(
       "HMGET",
       state,
@@ -323,7 +339,7 @@ local group = (function()
         { index = tonumber(found[5]), opened_at = tonumber(found[6]), width = tonumber(found[7]) }
       return ring.at(buckets, recorded, loaded.ttl_ms, now)
     end
-    return nil, loaded
+    return loaded
   end
   function group.join(meta, state, consumer, incarnation)
     local refusal, loaded = group.load(meta, state, consumer)
@@ -376,6 +392,21 @@ local ids = (function()
     end
     return ms == "0" and id or decrement(ms) .. "-" .. ids.UINT64_MAX
   end
+  local function increment(digits)
+    local nines = #string.match(digits, "9*$")
+    local place = #digits - nines
+    if place == 0 then
+      return "1" .. string.rep("0", nines)
+    end
+    return string.sub(digits, 1, place - 1) .. (string.byte(digits, place) - 47) .. string.rep("0", nines)
+  end
+  function ids.after(id)
+    local ms, seq = ids.split(id)
+    if seq ~= ids.UINT64_MAX then
+      return ms .. "-" .. increment(seq)
+    end
+    return ms == ids.UINT64_MAX and id or increment(ms) .. "-0"
+  end
   return ids
 end)()
 local lowwater = (function()
@@ -388,7 +419,12 @@ local lowwater = (function()
       for field = 1, #groups[at], 2 do
         about[groups[at][field]] = groups[at][field + 1]
       end
-      found[at] = { name = about["name"], last_delivered = about["last-delivered-id"] }
+      found[at] = {
+        name = about["name"],
+        last_delivered = about["last-delivered-id"],
+        pending = about["pending"],
+        lag = about["lag"] or nil,
+      }
     end
     return found
   end
@@ -407,18 +443,34 @@ local lowwater = (function()
   function lowwater.field(name)
     return "group:" .. name
   end
+  function lowwater.group_of(field)
+    return string.match(field, "^group:(.*)$")
+  end
   return lowwater
 end)()
 local stream = (function()
   local stream = {}
-  function stream.last_id(key)
-    local about = redis.pcall("XINFO", "STREAM", key)
-    for at = 1, #about, 2 do
-      if about[at] == "last-generated-id" then
-        return about[at + 1]
-      end
+  function stream.about(key)
+    local reply = redis.pcall("XINFO", "STREAM", key)
+    if reply.err then
+      return nil
     end
-    return "0-0"
+    local found = {}
+    for at = 1, #reply, 2 do
+      found[reply[at]] = reply[at + 1]
+    end
+    local first, newest = found["first-entry"], found["last-entry"]
+    return {
+      length = found["length"],
+      last_id = found["last-generated-id"],
+      added = found["entries-added"],
+      first_id = first and first[1],
+      newest_id = newest and newest[1],
+    }
+  end
+  function stream.last_id(key)
+    local about = stream.about(key)
+    return about and about.last_id or "0-0"
   end
   function stream.has_room(last_id)
     local ms, seq = ids.split(last_id)
@@ -481,6 +533,7 @@ local function forbidden_command(group)
     { "ZRANGE", retries, 0, 0 },
     { "ZRANGEBYSCORE", retries, 0, 0 },
     { "ZREM", retries, "" },
+    { "ZSCORE", retries, "" },
     { "HGET", meta, "" },
     { "TYPE", meta },
     { "EXISTS", meta },
@@ -531,6 +584,10 @@ local function run()
   if #ARGV ~= 9 then
     args.bad("ARGV", #ARGV, "wanted 9 values")
   end
+  local forbidden = forbidden_command(group)
+  if forbidden then
+    return { status.NOPERM, forbidden }
+  end
   local refusal = types.refusal(
     stream,
     "stream",
@@ -551,10 +608,6 @@ local function run()
   ) or types.refusal_of_all(processed, "set") or protocol.refusal(redis.call("HGET", meta, "protocol"))
   if refusal then
     return refusal
-  end
-  local forbidden = forbidden_command(group)
-  if forbidden then
-    return { status.NOPERM, forbidden }
   end
   local other = differences(redis.call("HMGET", state, unpack(SETTINGS)), asked)
   if #other > 0 and not change then

@@ -12,6 +12,17 @@ local function packed(fields)
   return { "fields", table.concat(parts) }
 end
 
+local function unpacked(text)
+  local fields, at = {}, 1
+  while at <= #text do
+    local colon = string.find(text, ":", at, true)
+    local length = tonumber(string.sub(text, at, colon - 1))
+    fields[#fields + 1] = string.sub(text, colon + 1, colon + length)
+    at = colon + length + 1
+  end
+  return fields
+end
+
 --- Writes a dead letter. `letter` has id, reason, message, attempts, first_ms; `fields` is nil if the entry is gone.
 function dead.write(stream, now, letter, group, fields)
   local whole = fields or {}
@@ -41,6 +52,23 @@ function dead.write(stream, now, letter, group, fields)
     fields and layout or "gone",
     unpack(whole)
   )
+end
+
+-- What `write` puts in front of the original entry: eight fields with their values.
+local HEAD = 16
+
+--- The dead letter with this ID of its own: the entry's id, and its fields unless they were gone. Nil if there is none.
+function dead.read(stream, id)
+  local found = redis.call("XRANGE", stream, id, id)[1]
+  if not found then
+    return nil
+  end
+  local values = found[2]
+  local layout, fields = values[HEAD], { unpack(values, HEAD + 1) }
+  if layout == "packed" then
+    fields = unpacked(fields[2])
+  end
+  return { id = values[2], fields = layout ~= "gone" and fields or nil }
 end
 
 return dead

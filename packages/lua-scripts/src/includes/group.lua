@@ -18,6 +18,11 @@ function group.load(meta, state, consumer)
   if refusal then
     return refusal
   end
+  return nil, group.read(state, consumer)
+end
+
+--- Reads the state, whatever protocol the stream is of.
+function group.read(state, consumer)
   local found = redis.call(
     "HMGET",
     state,
@@ -44,7 +49,7 @@ function group.load(meta, state, consumer)
       { index = tonumber(found[5]), opened_at = tonumber(found[6]), width = tonumber(found[7]) }
     return ring.at(buckets, recorded, loaded.ttl_ms, now)
   end
-  return nil, loaded
+  return loaded
 end
 
 --- For a consumer at work: also refuses where the group is not open, or a newer process has the name.

@@ -43,4 +43,22 @@ function ids.before(id)
   return ms == "0" and id or decrement(ms) .. "-" .. ids.UINT64_MAX
 end
 
+local function increment(digits)
+  local nines = #string.match(digits, "9*$")
+  local place = #digits - nines
+  if place == 0 then
+    return "1" .. string.rep("0", nines)
+  end
+  return string.sub(digits, 1, place - 1) .. (string.byte(digits, place) - 47) .. string.rep("0", nines)
+end
+
+--- The ID just after this one; the greatest has none and stays.
+function ids.after(id)
+  local ms, seq = ids.split(id)
+  if seq ~= ids.UINT64_MAX then
+    return ms .. "-" .. increment(seq)
+  end
+  return ms == ids.UINT64_MAX and id or increment(ms) .. "-0"
+end
+
 return ids

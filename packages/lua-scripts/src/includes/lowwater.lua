@@ -4,7 +4,7 @@ local ids = require("ids")
 
 local lowwater = {}
 
---- The groups that the stream has, each { name, last_delivered }; none if there is no stream.
+--- The groups that the stream has, each { name, last_delivered, pending, lag or nil }; none if there is no stream.
 function lowwater.groups(stream)
   local found = {}
   local groups = redis.pcall("XINFO", "GROUPS", stream)
@@ -13,7 +13,12 @@ function lowwater.groups(stream)
     for field = 1, #groups[at], 2 do
       about[groups[at][field]] = groups[at][field + 1]
     end
-    found[at] = { name = about["name"], last_delivered = about["last-delivered-id"] }
+    found[at] = {
+      name = about["name"],
+      last_delivered = about["last-delivered-id"],
+      pending = about["pending"],
+      lag = about["lag"] or nil,
+    }
   end
   return found
 end
@@ -37,6 +42,11 @@ end
 --- The field of `meta` that keeps it.
 function lowwater.field(name)
   return "group:" .. name
+end
+
+--- The group that a field of `meta` is about, or nil.
+function lowwater.group_of(field)
+  return string.match(field, "^group:(.*)$")
 end
 
 return lowwater

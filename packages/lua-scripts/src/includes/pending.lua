@@ -49,6 +49,12 @@ function pending.park(stream, group, retries, id, attempt, first_ms, due_at)
   redis.call("ZADD", retries, due_at, id)
 end
 
+--- Makes an entry that was acknowledged a waiting one again, due now, as a first attempt.
+function pending.put_back(stream, group, retries, id, now)
+  redis.call("XCLAIM", stream, group, pending.WAITING, 0, id, "TIME", now, "RETRYCOUNT", 1, "FORCE", "JUSTID")
+  redis.call("ZADD", retries, now, id)
+end
+
 function pending.acknowledge(stream, group, ids)
   if #ids > 0 then
     chunks.call(ids, 1, "XACK", stream, group)

@@ -21,16 +21,20 @@ end
 function ring.at(buckets, recorded, ttl_ms, now)
   local self = { buckets = buckets, now = now, turns = 0, recorded = recorded.index ~= nil }
   self.index = recorded.index or 0
-  self.width = recorded.width or bucket_width(ttl_ms)
+  self.next_width = bucket_width(ttl_ms)
+  self.width = recorded.width or self.next_width
   self.opened_at = math.min(recorded.opened_at or now, now)
   self.moved_back = self.recorded and self.opened_at ~= recorded.opened_at
-  local turns = math.floor((now - self.opened_at) / self.width)
-  if turns > 0 then
+  -- Only the bucket being filled has the width recorded; those after it have the configured one. To take the old width
+  -- for several turns would forget early what a group that then fell idle marked after its TTL was made longer.
+  local closes_at = self.opened_at + self.width
+  if closes_at <= now then
+    local turns = 1 + math.floor((now - closes_at) / self.next_width)
     self.from = self.index
     self.turns = math.min(turns, COUNT)
     self.index = (self.index + turns) % COUNT
-    self.opened_at = self.opened_at + turns * self.width
-    self.width = bucket_width(ttl_ms)
+    self.opened_at = closes_at + (turns - 1) * self.next_width
+    self.width = self.next_width
   end
   return self
 end
@@ -48,13 +52,23 @@ local function forgotten(self)
   return names
 end
 
+--- The buckets that are remembered.
+function ring.live(self)
+  local gone, names = forgotten(self), {}
+  for back = 0, REMEMBERED - 1 do
+    local name = bucket(self, back)
+    if not gone[name] then
+      names[#names + 1] = name
+    end
+  end
+  return names
+end
+
 --- Which of the members are remembered, as a set.
 function ring.remembers(self, members)
   local found = {}
-  local gone = forgotten(self)
-  for back = 0, REMEMBERED - 1 do
-    local name = bucket(self, back)
-    if not gone[name] and redis.call("EXISTS", name) == 1 then
+  for _, name in ipairs(ring.live(self)) do
+    if redis.call("EXISTS", name) == 1 then
       local replies = chunks.ask("SMISMEMBER", name, members)
       for at = 1, #members do
         if replies[at] == 1 then
@@ -68,7 +82,7 @@ end
 
 local function expire(self, back)
   local slack = math.min(math.ceil(self.width / 10), constants.EXPIRY_SLACK_MS)
-  local at = self.opened_at + (REMEMBERED - back) * self.width + slack
+  local at = self.opened_at + self.width + (REMEMBERED - 1 - back) * self.next_width + slack
   redis.call("PEXPIREAT", bucket(self, back), at)
 end
 

@@ -55,6 +55,13 @@ local status = {
   --- release: given back, due at once.
   RELEASED = "RELEASED",
 
+  --- replay: back in the group, with the ID of its entry.
+  REPLAYED = "REPLAYED",
+  --- discard: dropped.
+  DISCARDED = "DISCARDED",
+  --- replay, discard: no such dead letter, or nothing of its entry was left.
+  NOTFOUND = "NOTFOUND",
+
   --- open: the group was created.
   CREATED = "CREATED",
   --- open: the group was there.

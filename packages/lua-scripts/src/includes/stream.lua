@@ -3,14 +3,31 @@ local ids = require("ids")
 
 local stream = {}
 
-function stream.last_id(key)
-  local about = redis.pcall("XINFO", "STREAM", key)
-  for at = 1, #about, 2 do
-    if about[at] == "last-generated-id" then
-      return about[at + 1]
-    end
+--- Length, last_id (the last ever given), first_id and newest_id (of entries there are; nil if there is none), and
+-- added (how many ever were, nil before Redis 7.0); nil if there is no stream.
+function stream.about(key)
+  local reply = redis.pcall("XINFO", "STREAM", key)
+  if reply.err then
+    return nil
   end
-  return "0-0"
+  local found = {}
+  for at = 1, #reply, 2 do
+    found[reply[at]] = reply[at + 1]
+  end
+  local first, newest = found["first-entry"], found["last-entry"]
+  return {
+    length = found["length"],
+    last_id = found["last-generated-id"],
+    added = found["entries-added"],
+    first_id = first and first[1],
+    newest_id = newest and newest[1],
+  }
+end
+
+--- The last ID that was ever given; `0-0` if there is no stream.
+function stream.last_id(key)
+  local about = stream.about(key)
+  return about and about.last_id or "0-0"
 end
 
 --- Whether a whole batch can still have IDs above `last_id`: it can below the last millisecond there is, and in

@@ -16,11 +16,13 @@ function window.at(generations, recorded, window_ms, now)
   self.index = index or 0
   self.width = width or window_ms
   self.opened_at = math.min(opened_at or now, now)
-  local turns = math.floor((now - self.opened_at) / self.width)
-  if turns > 0 then
-    self.turns = turns
-    self.index = (self.index + turns) % 2
-    self.opened_at = self.opened_at + turns * self.width
+  -- Those after the generation being filled are as long as asked now: what is published under a window that was made
+  -- longer would be forgotten early if its length were taken for several turns.
+  local closes_at = self.opened_at + self.width
+  if closes_at <= now then
+    self.turns = 1 + math.floor((now - closes_at) / window_ms)
+    self.index = (self.index + self.turns) % 2
+    self.opened_at = closes_at + (self.turns - 1) * window_ms
     self.width = window_ms
   end
   self.changed = not self.recorded or self.turns > 0 or self.opened_at ~= opened_at
@@ -65,7 +67,7 @@ end
 
 local function expire(self, back)
   local slack = math.min(math.ceil(self.width / 10), constants.EXPIRY_SLACK_MS)
-  local at = self.opened_at + (2 - back) * self.width + slack
+  local at = self.opened_at + self.width + (1 - back) * self.window_ms + slack
   redis.call("PEXPIREAT", generation(self, back), at)
 end
 

@@ -89,6 +89,7 @@ local function forbidden_command(group)
     { "ZRANGE", retries, 0, 0 },
     { "ZRANGEBYSCORE", retries, 0, 0 },
     { "ZREM", retries, "" },
+    { "ZSCORE", retries, "" },
     { "HGET", meta, "" },
     { "TYPE", meta },
     { "EXISTS", meta },
@@ -143,6 +144,11 @@ local function run()
   if #ARGV ~= 9 then
     args.bad("ARGV", #ARGV, "wanted 9 values")
   end
+  -- Before anything is asked: a command that is not allowed would end the script with an error that is no NOPERM.
+  local forbidden = forbidden_command(group)
+  if forbidden then
+    return { status.NOPERM, forbidden }
+  end
   local refusal = types.refusal(
     stream,
     "stream",
@@ -163,10 +169,6 @@ local function run()
   ) or types.refusal_of_all(processed, "set") or protocol.refusal(redis.call("HGET", meta, "protocol"))
   if refusal then
     return refusal
-  end
-  local forbidden = forbidden_command(group)
-  if forbidden then
-    return { status.NOPERM, forbidden }
   end
   local other = differences(redis.call("HMGET", state, unpack(SETTINGS)), asked)
   if #other > 0 and not change then

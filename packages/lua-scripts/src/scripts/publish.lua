@@ -12,11 +12,11 @@
 -- @key   published.0  HASH    idempotency key -> entryId|fingerprint
 -- @key   published.1  HASH    the other generation
 -- @arg   windowMs     integer milliseconds, 0 for no window
--- @arg   maxLength    integer entries, 0 for no limit
+-- @arg   maxLength    integer entries, 0 for no limit; the stream's own limit, which `trim` records, holds too
 -- @arg   atomic       0 | 1: 1 publishes all or nothing
 -- @arg   events       list of (idempotency_key, event, fingerprint), 1..1000
--- @reply OK | REFUSED, the stream's length, its slowest group (empty unless an event was FULL), then in the order
---        asked (NEW | DUPLICATE | MISMATCH | FULL, entry_id); REFUSED is answered to an atomic call of which one is
+-- @reply OK | REFUSED, the stream's length and its limit (0: none), its slowest group (empty unless an event was
+--        FULL), then in the order asked (NEW | DUPLICATE | MISMATCH | FULL, entry_id); REFUSED is answered to an atomic call of which one is
 --        MISMATCH or FULL, and then nothing was published
 -- @reply PROTOCOL, found
 -- @reply WRONGTYPE, key, found, wanted
@@ -40,6 +40,11 @@ local window = require("window")
 
 local stream, meta, published_0, published_1 = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local HEAD, WIDTH = 3, 3
+
+-- 0 is no limit.
+local function lesser_limit(a, b)
+  return (a == 0 and b) or (b == 0 and a) or math.min(a, b)
+end
 
 local function slowest_group()
   local slowest, slowest_id = "", nil
@@ -65,16 +70,17 @@ local function run()
   if refusal then
     return refusal
   end
-  local recorded = redis.call("HMGET", meta, "protocol", unpack(window.FIELDS))
+  local recorded = redis.call("HMGET", meta, "protocol", "maxLength", unpack(window.FIELDS))
   refusal = protocol.refusal(recorded[1])
   if refusal then
     return refusal
   end
+  max_length = lesser_limit(max_length, tonumber(recorded[2] or 0))
 
   local publish_window = window_ms > 0
     and window.at(
       { published_0, published_1 },
-      { recorded[2], recorded[3], recorded[4] },
+      { recorded[3], recorded[4], recorded[5] },
       window_ms,
       clock.now()
     )
@@ -132,6 +138,7 @@ local function run()
   local reply = {
     refused and status.REFUSED or status.OK,
     max_length > 0 and redis.call("XLEN", stream) or 0,
+    max_length,
     full and slowest_group() or "",
   }
   for n = 1, count do

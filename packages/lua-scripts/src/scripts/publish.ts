@@ -31,6 +31,8 @@ export interface PublishReply {
   readonly refused: boolean;
   /** Entries in the stream; 0 if no limit was asked. */
   readonly length: number;
+  /** Most entries that the stream may have; 0 if there is no limit. */
+  readonly maxLength: number;
   /** The group furthest behind, if an event was FULL. */
   readonly slowestGroup?: string;
   /** In the order asked; `id` is the entry under the key, empty if there is none. */
@@ -50,7 +52,7 @@ export function publishReply(reply: unknown): Refusal | (PublishReply & { readon
   if ("refusal" in read) {
     return read.refusal;
   }
-  const [status, length, slowestGroup, ...items] = read.values;
+  const [status, length, maxLength, slowestGroup, ...items] = read.values;
   const results: { verdict: PublishVerdict; id: string }[] = [];
   for (let at = 0; at < items.length; at += 2) {
     // The script answers with these words only.
@@ -60,6 +62,7 @@ export function publishReply(reply: unknown): Refusal | (PublishReply & { readon
     status: "OK",
     refused: status === Status.REFUSED,
     length: Number(length),
+    maxLength: Number(maxLength),
     ...(slowestGroup ? { slowestGroup: String(slowestGroup) } : {}),
     results,
   };

@@ -180,6 +180,10 @@ local pending = (function()
     )
     redis.call("ZADD", retries, due_at, id)
   end
+  function pending.put_back(stream, group, retries, id, now)
+    redis.call("XCLAIM", stream, group, pending.WAITING, 0, id, "TIME", now, "RETRYCOUNT", 1, "FORCE", "JUSTID")
+    redis.call("ZADD", retries, now, id)
+  end
   function pending.acknowledge(stream, group, ids)
     if #ids > 0 then
       chunks.call(ids, 1, "XACK", stream, group)
@@ -248,6 +252,9 @@ local status = (function()
     FENCED = "FENCED",
     EXTENDED = "EXTENDED",
     RELEASED = "RELEASED",
+    REPLAYED = "REPLAYED",
+    DISCARDED = "DISCARDED",
+    NOTFOUND = "NOTFOUND",
     CREATED = "CREATED",
     JOINED = "JOINED",
     HEALED = "HEALED",
@@ -280,16 +287,18 @@ local ring = (function()
   function ring.at(buckets, recorded, ttl_ms, now)
     local self = { buckets = buckets, now = now, turns = 0, recorded = recorded.index ~= nil }
     self.index = recorded.index or 0
-    self.width = recorded.width or bucket_width(ttl_ms)
+    self.next_width = bucket_width(ttl_ms)
+    self.width = recorded.width or self.next_width
     self.opened_at = math.min(recorded.opened_at or now, now)
     self.moved_back = self.recorded and self.opened_at ~= recorded.opened_at
-    local turns = math.floor((now - self.opened_at) / self.width)
-    if turns > 0 then
+    local closes_at = self.opened_at + self.width
+    if closes_at <= now then
+      local turns = 1 + math.floor((now - closes_at) / self.next_width)
       self.from = self.index
       self.turns = math.min(turns, COUNT)
       self.index = (self.index + turns) % COUNT
-      self.opened_at = self.opened_at + turns * self.width
-      self.width = bucket_width(ttl_ms)
+      self.opened_at = closes_at + (turns - 1) * self.next_width
+      self.width = self.next_width
     end
     return self
   end
@@ -303,12 +312,20 @@ local ring = (function()
     end
     return names
   end
-  function ring.remembers(self, members)
-    local found = {}
-    local gone = forgotten(self)
+  function ring.live(self)
+    local gone, names = forgotten(self), {}
     for back = 0, REMEMBERED - 1 do
       local name = bucket(self, back)
-      if not gone[name] and redis.call("EXISTS", name) == 1 then
+      if not gone[name] then
+        names[#names + 1] = name
+      end
+    end
+    return names
+  end
+  function ring.remembers(self, members)
+    local found = {}
+    for _, name in ipairs(ring.live(self)) do
+      if redis.call("EXISTS", name) == 1 then
         local replies = chunks.ask("SMISMEMBER", name, members)
         for at = 1, #members do
           if replies[at] == 1 then
@@ -321,7 +338,7 @@ local ring = (function()
   end
   local function expire(self, back)
     local slack = math.min(math.ceil(self.width / 10), constants.EXPIRY_SLACK_MS)
-    local at = self.opened_at + (REMEMBERED - back) * self.width + slack
+    local at = self.opened_at + self.width + (REMEMBERED - 1 - back) * self.next_width + slack
     redis.call("PEXPIREAT", bucket(self, back), at)
   end
   function ring.turn(self, state)
@@ -364,6 +381,9 @@ local group = (function()
     if refusal then
       return refusal
     end
+    return nil, group.read(state, consumer)
+  end
+  function group.read(state, consumer)
     local found = redis.call(
       "HMGET",
       state,
@@ -390,7 +410,7 @@ local group = (function()
         { index = tonumber(found[5]), opened_at = tonumber(found[6]), width = tonumber(found[7]) }
       return ring.at(buckets, recorded, loaded.ttl_ms, now)
     end
-    return nil, loaded
+    return loaded
   end
   function group.join(meta, state, consumer, incarnation)
     local refusal, loaded = group.load(meta, state, consumer)
@@ -442,6 +462,21 @@ local ids = (function()
       return ms .. "-" .. decrement(seq)
     end
     return ms == "0" and id or decrement(ms) .. "-" .. ids.UINT64_MAX
+  end
+  local function increment(digits)
+    local nines = #string.match(digits, "9*$")
+    local place = #digits - nines
+    if place == 0 then
+      return "1" .. string.rep("0", nines)
+    end
+    return string.sub(digits, 1, place - 1) .. (string.byte(digits, place) - 47) .. string.rep("0", nines)
+  end
+  function ids.after(id)
+    local ms, seq = ids.split(id)
+    if seq ~= ids.UINT64_MAX then
+      return ms .. "-" .. increment(seq)
+    end
+    return ms == ids.UINT64_MAX and id or increment(ms) .. "-0"
   end
   return ids
 end)()

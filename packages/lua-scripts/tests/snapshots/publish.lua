@@ -151,6 +151,21 @@ local ids = (function()
     end
     return ms == "0" and id or decrement(ms) .. "-" .. ids.UINT64_MAX
   end
+  local function increment(digits)
+    local nines = #string.match(digits, "9*$")
+    local place = #digits - nines
+    if place == 0 then
+      return "1" .. string.rep("0", nines)
+    end
+    return string.sub(digits, 1, place - 1) .. (string.byte(digits, place) - 47) .. string.rep("0", nines)
+  end
+  function ids.after(id)
+    local ms, seq = ids.split(id)
+    if seq ~= ids.UINT64_MAX then
+      return ms .. "-" .. increment(seq)
+    end
+    return ms == ids.UINT64_MAX and id or increment(ms) .. "-0"
+  end
   return ids
 end)()
 local lowwater = (function()
@@ -163,7 +178,12 @@ local lowwater = (function()
       for field = 1, #groups[at], 2 do
         about[groups[at][field]] = groups[at][field + 1]
       end
-      found[at] = { name = about["name"], last_delivered = about["last-delivered-id"] }
+      found[at] = {
+        name = about["name"],
+        last_delivered = about["last-delivered-id"],
+        pending = about["pending"],
+        lag = about["lag"] or nil,
+      }
     end
     return found
   end
@@ -181,6 +201,9 @@ local lowwater = (function()
   end
   function lowwater.field(name)
     return "group:" .. name
+  end
+  function lowwater.group_of(field)
+    return string.match(field, "^group:(.*)$")
   end
   return lowwater
 end)()
@@ -212,6 +235,9 @@ local status = (function()
     FENCED = "FENCED",
     EXTENDED = "EXTENDED",
     RELEASED = "RELEASED",
+    REPLAYED = "REPLAYED",
+    DISCARDED = "DISCARDED",
+    NOTFOUND = "NOTFOUND",
     CREATED = "CREATED",
     JOINED = "JOINED",
     HEALED = "HEALED",
@@ -236,14 +262,27 @@ local protocol = (function()
 end)()
 local stream = (function()
   local stream = {}
-  function stream.last_id(key)
-    local about = redis.pcall("XINFO", "STREAM", key)
-    for at = 1, #about, 2 do
-      if about[at] == "last-generated-id" then
-        return about[at + 1]
-      end
+  function stream.about(key)
+    local reply = redis.pcall("XINFO", "STREAM", key)
+    if reply.err then
+      return nil
     end
-    return "0-0"
+    local found = {}
+    for at = 1, #reply, 2 do
+      found[reply[at]] = reply[at + 1]
+    end
+    local first, newest = found["first-entry"], found["last-entry"]
+    return {
+      length = found["length"],
+      last_id = found["last-generated-id"],
+      added = found["entries-added"],
+      first_id = first and first[1],
+      newest_id = newest and newest[1],
+    }
+  end
+  function stream.last_id(key)
+    local about = stream.about(key)
+    return about and about.last_id or "0-0"
   end
   function stream.has_room(last_id)
     local ms, seq = ids.split(last_id)
@@ -311,11 +350,11 @@ local window = (function()
     self.index = index or 0
     self.width = width or window_ms
     self.opened_at = math.min(opened_at or now, now)
-    local turns = math.floor((now - self.opened_at) / self.width)
-    if turns > 0 then
-      self.turns = turns
-      self.index = (self.index + turns) % 2
-      self.opened_at = self.opened_at + turns * self.width
+    local closes_at = self.opened_at + self.width
+    if closes_at <= now then
+      self.turns = 1 + math.floor((now - closes_at) / window_ms)
+      self.index = (self.index + self.turns) % 2
+      self.opened_at = closes_at + (self.turns - 1) * window_ms
       self.width = window_ms
     end
     self.changed = not self.recorded or self.turns > 0 or self.opened_at ~= opened_at
@@ -353,7 +392,7 @@ local window = (function()
   end
   local function expire(self, back)
     local slack = math.min(math.ceil(self.width / 10), constants.EXPIRY_SLACK_MS)
-    local at = self.opened_at + (2 - back) * self.width + slack
+    local at = self.opened_at + self.width + (1 - back) * self.window_ms + slack
     redis.call("PEXPIREAT", generation(self, back), at)
   end
   local function turn(self, meta)
@@ -391,6 +430,9 @@ end)()
 local stream_info = stream
 local stream, meta, published_0, published_1 = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local HEAD, WIDTH = 3, 3
+local function lesser_limit(a, b)
+  return (a == 0 and b) or (b == 0 and a) or math.min(a, b)
+end
 local function slowest_group()
   local slowest, slowest_id = "", nil
   for _, group in ipairs(lowwater.groups(stream)) do
@@ -414,15 +456,16 @@ local function run()
   if refusal then
     return refusal
   end
-  local recorded = redis.call("HMGET", meta, "protocol", unpack(window.FIELDS))
+  local recorded = redis.call("HMGET", meta, "protocol", "maxLength", unpack(window.FIELDS))
   refusal = protocol.refusal(recorded[1])
   if refusal then
     return refusal
   end
+  max_length = lesser_limit(max_length, tonumber(recorded[2] or 0))
   local publish_window = window_ms > 0
     and window.at(
       { published_0, published_1 },
-      { recorded[2], recorded[3], recorded[4] },
+      { recorded[3], recorded[4], recorded[5] },
       window_ms,
       clock.now()
     )
@@ -476,6 +519,7 @@ local function run()
   local reply = {
     refused and status.REFUSED or status.OK,
     max_length > 0 and redis.call("XLEN", stream) or 0,
+    max_length,
     full and slowest_group() or "",
   }
   for n = 1, count do

@@ -124,6 +124,16 @@ local dead = (function()
     end
     return { "fields", table.concat(parts) }
   end
+  local function unpacked(text)
+    local fields, at = {}, 1
+    while at <= #text do
+      local colon = string.find(text, ":", at, true)
+      local length = tonumber(string.sub(text, at, colon - 1))
+      fields[#fields + 1] = string.sub(text, colon + 1, colon + length)
+      at = colon + length + 1
+    end
+    return fields
+  end
   function dead.write(stream, now, letter, group, fields)
     local whole = fields or {}
     local layout = "fields"
@@ -152,6 +162,19 @@ local dead = (function()
       fields and layout or "gone",
       unpack(whole)
     )
+  end
+  local HEAD = 16
+  function dead.read(stream, id)
+    local found = redis.call("XRANGE", stream, id, id)[1]
+    if not found then
+      return nil
+    end
+    local values = found[2]
+    local layout, fields = values[HEAD], { unpack(values, HEAD + 1) }
+    if layout == "packed" then
+      fields = unpacked(fields[2])
+    end
+    return { id = values[2], fields = layout ~= "gone" and fields or nil }
   end
   return dead
 end)()
@@ -220,6 +243,10 @@ local pending = (function()
     )
     redis.call("ZADD", retries, due_at, id)
   end
+  function pending.put_back(stream, group, retries, id, now)
+    redis.call("XCLAIM", stream, group, pending.WAITING, 0, id, "TIME", now, "RETRYCOUNT", 1, "FORCE", "JUSTID")
+    redis.call("ZADD", retries, now, id)
+  end
   function pending.acknowledge(stream, group, ids)
     if #ids > 0 then
       chunks.call(ids, 1, "XACK", stream, group)
@@ -266,12 +293,39 @@ local entries = (function()
     local found = redis.call("XRANGE", stream, id, id)[1]
     return found and found[2]
   end
+  local function is_text(text)
+    local at = 1
+    while at <= #text do
+      local lead = string.byte(text, at)
+      local follow = (lead < 128 and 0)
+        or (lead >= 194 and lead < 224 and 1)
+        or (lead >= 224 and lead < 240 and 2)
+      follow = follow or (lead >= 240 and lead < 245 and 3)
+      if not follow or not string.find(text, "^" .. string.rep("[\128-\191]", follow), at + 1) then
+        return false
+      end
+      local second = string.byte(text, at + 1) or 0
+      if
+        (lead == 224 and second < 160)
+        or (lead == 237 and second > 159)
+        or (lead == 240 and second < 144)
+        or (lead == 244 and second > 143)
+      then
+        return false
+      end
+      at = at + 1 + follow
+    end
+    return not string.find(text, "\239\191\189", 1, true)
+  end
   function entries.key(fields)
     local ours = fields[1] == "key"
       and fields[3] == "event"
       and (#fields == 4 or (#fields == 6 and fields[5] == "group"))
     local key = ours and fields[2] or ""
     if #key > constants.MAX_KEY_BYTES or string.find(key, "[%z\1-\31\127]") then
+      return ""
+    end
+    if string.find(key, "[\128-\255]") and not is_text(key) then
       return ""
     end
     return key
@@ -306,6 +360,9 @@ local status = (function()
     FENCED = "FENCED",
     EXTENDED = "EXTENDED",
     RELEASED = "RELEASED",
+    REPLAYED = "REPLAYED",
+    DISCARDED = "DISCARDED",
+    NOTFOUND = "NOTFOUND",
     CREATED = "CREATED",
     JOINED = "JOINED",
     HEALED = "HEALED",
@@ -338,16 +395,18 @@ local ring = (function()
   function ring.at(buckets, recorded, ttl_ms, now)
     local self = { buckets = buckets, now = now, turns = 0, recorded = recorded.index ~= nil }
     self.index = recorded.index or 0
-    self.width = recorded.width or bucket_width(ttl_ms)
+    self.next_width = bucket_width(ttl_ms)
+    self.width = recorded.width or self.next_width
     self.opened_at = math.min(recorded.opened_at or now, now)
     self.moved_back = self.recorded and self.opened_at ~= recorded.opened_at
-    local turns = math.floor((now - self.opened_at) / self.width)
-    if turns > 0 then
+    local closes_at = self.opened_at + self.width
+    if closes_at <= now then
+      local turns = 1 + math.floor((now - closes_at) / self.next_width)
       self.from = self.index
       self.turns = math.min(turns, COUNT)
       self.index = (self.index + turns) % COUNT
-      self.opened_at = self.opened_at + turns * self.width
-      self.width = bucket_width(ttl_ms)
+      self.opened_at = closes_at + (turns - 1) * self.next_width
+      self.width = self.next_width
     end
     return self
   end
@@ -361,12 +420,20 @@ local ring = (function()
     end
     return names
   end
-  function ring.remembers(self, members)
-    local found = {}
-    local gone = forgotten(self)
+  function ring.live(self)
+    local gone, names = forgotten(self), {}
     for back = 0, REMEMBERED - 1 do
       local name = bucket(self, back)
-      if not gone[name] and redis.call("EXISTS", name) == 1 then
+      if not gone[name] then
+        names[#names + 1] = name
+      end
+    end
+    return names
+  end
+  function ring.remembers(self, members)
+    local found = {}
+    for _, name in ipairs(ring.live(self)) do
+      if redis.call("EXISTS", name) == 1 then
         local replies = chunks.ask("SMISMEMBER", name, members)
         for at = 1, #members do
           if replies[at] == 1 then
@@ -379,7 +446,7 @@ local ring = (function()
   end
   local function expire(self, back)
     local slack = math.min(math.ceil(self.width / 10), constants.EXPIRY_SLACK_MS)
-    local at = self.opened_at + (REMEMBERED - back) * self.width + slack
+    local at = self.opened_at + self.width + (REMEMBERED - 1 - back) * self.next_width + slack
     redis.call("PEXPIREAT", bucket(self, back), at)
   end
   function ring.turn(self, state)
@@ -422,6 +489,9 @@ local group = (function()
     if refusal then
       return refusal
     end
+    return nil, group.read(state, consumer)
+  end
+  function group.read(state, consumer)
     local found = redis.call(
       "HMGET",
       state,
@@ -448,7 +518,7 @@ local group = (function()
         { index = tonumber(found[5]), opened_at = tonumber(found[6]), width = tonumber(found[7]) }
       return ring.at(buckets, recorded, loaded.ttl_ms, now)
     end
-    return nil, loaded
+    return loaded
   end
   function group.join(meta, state, consumer, incarnation)
     local refusal, loaded = group.load(meta, state, consumer)
@@ -501,6 +571,21 @@ local ids = (function()
     end
     return ms == "0" and id or decrement(ms) .. "-" .. ids.UINT64_MAX
   end
+  local function increment(digits)
+    local nines = #string.match(digits, "9*$")
+    local place = #digits - nines
+    if place == 0 then
+      return "1" .. string.rep("0", nines)
+    end
+    return string.sub(digits, 1, place - 1) .. (string.byte(digits, place) - 47) .. string.rep("0", nines)
+  end
+  function ids.after(id)
+    local ms, seq = ids.split(id)
+    if seq ~= ids.UINT64_MAX then
+      return ms .. "-" .. increment(seq)
+    end
+    return ms == ids.UINT64_MAX and id or increment(ms) .. "-0"
+  end
   return ids
 end)()
 local lowwater = (function()
@@ -513,7 +598,12 @@ local lowwater = (function()
       for field = 1, #groups[at], 2 do
         about[groups[at][field]] = groups[at][field + 1]
       end
-      found[at] = { name = about["name"], last_delivered = about["last-delivered-id"] }
+      found[at] = {
+        name = about["name"],
+        last_delivered = about["last-delivered-id"],
+        pending = about["pending"],
+        lag = about["lag"] or nil,
+      }
     end
     return found
   end
@@ -531,6 +621,9 @@ local lowwater = (function()
   end
   function lowwater.field(name)
     return "group:" .. name
+  end
+  function lowwater.group_of(field)
+    return string.match(field, "^group:(.*)$")
   end
   return lowwater
 end)()

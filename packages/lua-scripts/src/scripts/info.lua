@@ -1,0 +1,171 @@
+--- info: everything that monitoring asks of a stream, at one moment.
+--
+-- A script may touch declared keys only, so the caller names the groups it knows, with their keys; the reply names
+-- every group there is, and a caller that missed one asks again.
+--
+-- Lag is Redis's own count where that can be trusted: XLEN if nothing was delivered yet, zero if everything was.
+-- Redis counts wrongly (7.0) or not at all once entries were removed in the middle, so then, that is when anything
+-- but `trim` removed entries, the entries behind the last delivered one are counted, if they are few enough to read.
+--
+-- @key   stream          STREAM
+-- @key   meta            HASH    protocol, registered groups, entries trimmed
+-- @groupkey processed.0  SET     ring of processed keys
+-- @groupkey processed.1  SET     as above
+-- @groupkey processed.2  SET     as above
+-- @groupkey processed.3  SET     as above
+-- @groupkey processed.4  SET     as above
+-- @groupkey retries      ZSET    waiting entries by due time
+-- @groupkey dead         STREAM  dead letters
+-- @groupkey state        HASH    group settings, ring
+-- @arg   groups          0..1000 names, one for each set of group keys
+-- @reply OK, now in milliseconds, 1 if the stream exists else 0, its length, first ID and last ID (empty: no entry),
+--        memory in bytes, protocol recorded or empty, length limit or 0, number of groups there are, their names,
+--        then per group asked: name, 1 if the stream has it else 0, pending, lag, 1 if that is exact else 0, last
+--        delivered ID, age of the oldest pending entry in milliseconds, waiting, due time of the first (-1: none),
+--        dead letters, processed keys remembered, low-water ID or empty, idempotencyTtlMs, leaseMs, maxAttempts (0:
+--        not open), number of consumers, then for each its name, pending and idle time in milliseconds
+-- @reply WRONGTYPE, key, found, wanted
+-- @error SLUICE_BADARG      a caller's bug
+-- @invariant nothing is written
+-- @cost  O(G + C) in the groups and their consumers; up to 4 MiB of entries per group whose lag must be counted
+-- @since protocol 1
+local args = require("args")
+local clock = require("clock")
+local group_state = require("group")
+local ids = require("ids")
+local lag = require("lag")
+local lowwater = require("lowwater")
+local pending = require("pending")
+local ring = require("ring")
+local status = require("status")
+local stream_info = require("stream")
+local types = require("types")
+
+local stream, meta = KEYS[1], KEYS[2]
+local FIXED, PER_GROUP = 2, 8
+
+local function keys_of(n)
+  local first = FIXED + (n - 1) * PER_GROUP
+  return {
+    processed = { KEYS[first + 1], KEYS[first + 2], KEYS[first + 3], KEYS[first + 4], KEYS[first + 5] },
+    retries = KEYS[first + 6],
+    dead = KEYS[first + 7],
+    state = KEYS[first + 8],
+  }
+end
+
+-- Every group: those that the stream has, then those that are registered and gone.
+local function all_groups(live, recorded)
+  local names, seen = {}, {}
+  for at = 1, #live do
+    names[at], seen[live[at].name] = live[at].name, live[at]
+  end
+  for at = 1, #recorded, 2 do
+    local name = lowwater.group_of(recorded[at])
+    if name and not seen[name] then
+      names[#names + 1] = name
+    end
+  end
+  return names, seen
+end
+
+local function consumers_of(name)
+  local found = {}
+  for _, about in ipairs(redis.call("XINFO", "CONSUMERS", stream, name)) do
+    if about[2] ~= pending.WAITING then
+      found[#found + 1] = about[2]
+      found[#found + 1] = about[4]
+      found[#found + 1] = about[6]
+    end
+  end
+  return found
+end
+
+local function remembered(keys, loaded, now)
+  local count = 0
+  if loaded.ttl_ms then
+    for _, bucket in ipairs(ring.live(loaded.ring(keys.processed, now))) do
+      count = count + redis.call("SCARD", bucket)
+    end
+  end
+  return count
+end
+
+local function describe(reply, name, live, keys, about, recorded, now)
+  local function say(value)
+    reply[#reply + 1] = value
+  end
+  local loaded = group_state.read(keys.state, "")
+  local low_water = recorded[lowwater.field(name)]
+  local oldest = live and redis.call("XPENDING", stream, name, "-", "+", 1)[1]
+  local delivered = live and live.last_delivered or low_water or "0-0"
+  local behind, exact = lag.of(stream, about, delivered, live and live.lag, recorded.trimmed)
+  local first_due = redis.call("ZRANGE", keys.retries, 0, 0, "WITHSCORES")[2]
+  local consumers = live and consumers_of(name) or {}
+  say(name)
+  say(live and 1 or 0)
+  say(live and live.pending or 0)
+  say(behind)
+  say(exact and 1 or 0)
+  say(delivered)
+  say(oldest and math.max(0, now - tonumber((ids.split(oldest[1])))) or 0)
+  say(redis.call("ZCARD", keys.retries))
+  say(first_due and tonumber(first_due) or -1)
+  say(redis.call("XLEN", keys.dead))
+  say(remembered(keys, loaded, now))
+  say(low_water or "")
+  say(loaded.ttl_ms or 0)
+  say(loaded.lease_ms or 0)
+  say(loaded.max_attempts or 0)
+  say(#consumers / 3)
+  for at = 1, #consumers do
+    say(consumers[at])
+  end
+end
+
+local function run()
+  local asked = {}
+  for n = 1, #ARGV do
+    asked[n] = args.name(ARGV[n], "group")
+  end
+  local refusal = types.refusal(stream, "stream", meta, "hash")
+  for n = 1, #asked do
+    local keys = keys_of(n)
+    refusal = refusal
+      or types.refusal(keys.retries, "zset", keys.dead, "stream", keys.state, "hash")
+      or types.refusal_of_all(keys.processed, "set")
+  end
+  if refusal then
+    return refusal
+  end
+
+  local now = clock.now()
+  local about = stream_info.about(stream)
+  local fields = redis.call("HGETALL", meta)
+  local recorded = {}
+  for at = 1, #fields, 2 do
+    recorded[fields[at]] = fields[at + 1]
+  end
+  local names, live = all_groups(lowwater.groups(stream), fields)
+  local reply = {
+    status.OK,
+    now,
+    about and 1 or 0,
+    about and about.length or 0,
+    about and about.first_id or "",
+    about and about.newest_id or "",
+    about and redis.call("MEMORY", "USAGE", stream) or 0,
+    recorded.protocol or "",
+    tonumber(recorded.maxLength or 0),
+    #names,
+  }
+  for at = 1, #names do
+    reply[#reply + 1] = names[at]
+  end
+  for n = 1, #asked do
+    describe(reply, asked[n], live[asked[n]], keys_of(n), about, recorded, now)
+  end
+  return reply
+end
+
+return args.guarded(FIXED + #ARGV * PER_GROUP, run)

@@ -1,0 +1,96 @@
+--- trim: drop entries that every group has settled.
+--
+-- Every group: those that the stream has, and those that `meta` has registered although they are gone, since they
+-- will be made again where they were. Where there is none, nobody has settled anything, and nothing is dropped. What
+-- is younger than settledForMs stays, for whoever wants to look.
+--
+-- Also records the stream's length limit, which publishing obeys.
+--
+-- @key   stream        STREAM
+-- @key   meta          HASH    protocol, registered groups with their low-water IDs, length limit
+-- @arg   settledForMs  integer milliseconds that an entry stays at least, by its ID
+-- @arg   maxLength     integer entries, 0 for no limit; empty leaves the limit as it is
+-- @arg   limit         integer entries to drop at most, 1..100000; whole nodes of the stream first
+-- @reply OK, entries dropped, the ID below which every entry is settled, 1 if there is more to drop else 0
+-- @reply PROTOCOL, found
+-- @reply WRONGTYPE, key, found, wanted
+-- @error SLUICE_BADARG      a caller's bug; nothing was written
+-- @invariant an entry that a group has not settled stays
+-- @cost  O(G) in the groups, O(N) in the entries dropped
+-- @since protocol 1
+local args = require("args")
+local clock = require("clock")
+local constants = require("constants")
+local ids = require("ids")
+local lowwater = require("lowwater")
+local protocol = require("protocol")
+local status = require("status")
+local types = require("types")
+
+local stream, meta = KEYS[1], KEYS[2]
+
+-- The least of all groups' low-water IDs, or nil if there is no group.
+local function settled_up_to()
+  local least
+  local function note(id)
+    least = (not least or ids.less(id, least)) and id or least
+  end
+  local live = {}
+  for _, group in ipairs(lowwater.groups(stream)) do
+    live[group.name] = true
+    note(lowwater.of(stream, group))
+  end
+  local recorded = redis.call("HGETALL", meta)
+  for at = 1, #recorded, 2 do
+    local name = lowwater.group_of(recorded[at])
+    if name and not live[name] then
+      note(recorded[at + 1])
+    end
+  end
+  return least
+end
+
+local function drop(threshold, limit)
+  local dropped = redis.call("XTRIM", stream, "MINID", "~", threshold, "LIMIT", limit)
+  if dropped < limit then
+    -- What is left is part of one node.
+    dropped = dropped + redis.call("XTRIM", stream, "MINID", "=", threshold)
+  end
+  return dropped
+end
+
+local function run()
+  local settled_for_ms = args.int(ARGV[1], "settledForMs", 0, constants.MAX_SPAN_MS)
+  local max_length = ARGV[2] ~= "" and args.int(ARGV[2], "maxLength", 0, 2 ^ 48)
+  local limit = args.int(ARGV[3], "limit", 1, 100000)
+  if #ARGV ~= 3 then
+    args.bad("ARGV", #ARGV, "wanted 3 values")
+  end
+  local refusal = types.refusal(stream, "stream", meta, "hash")
+    or protocol.refusal(redis.call("HGET", meta, "protocol"))
+  if refusal then
+    return refusal
+  end
+
+  local dropped, threshold = 0, "0-0"
+  local least = settled_up_to()
+  if least then
+    threshold = ids.after(least)
+    local aged = math.max(0, clock.now() - settled_for_ms) .. "-0"
+    if ids.less(aged, threshold) then
+      threshold = aged
+    end
+    dropped = drop(threshold, limit)
+  end
+  if dropped > 0 then
+    redis.call("HINCRBY", meta, "trimmed", dropped)
+  end
+  if max_length == 0 then
+    redis.call("HDEL", meta, "maxLength")
+  elseif max_length then
+    redis.call("HSET", meta, "maxLength", max_length)
+  end
+  return { status.OK, dropped, threshold, dropped >= limit and 1 or 0 }
+end
+
+return args.guarded(2, run)

@@ -1,0 +1,343 @@
+-- sluice trim: generated from src/scripts/trim.lua, do not edit
+local constants = (function()
+  local constants = {
+    PROTOCOL = 1,
+    MAX_ENTRIES = 1000,
+    CHUNK = 1000,
+    MAX_KEY_BYTES = 256,
+    MAX_MESSAGE_BYTES = 4096,
+    MAX_EMITS = 1000,
+    MAX_SPAN_MS = 315360000000,
+    MAX_ATTEMPTS = 1000,
+    RING_BUCKETS = 5,
+    EXPIRY_SLACK_MS = 60000,
+    DEFER_MIN_MS = 25,
+    DEFER_MAX_MS = 5000,
+    SWEEP = 100,
+  }
+  return constants
+end)()
+local args = (function()
+  local args = {}
+  local UINT64_MAX = "18446744073709551615"
+  function args.bad(field, value, wanted)
+    local shown = string.gsub(string.sub(tostring(value), 1, 80), "[%z\1-\31\127-\255]", "?")
+    error("SLUICE_BADARG " .. field .. " '" .. shown .. "': " .. wanted, 0)
+  end
+  function args.int(value, field, min, max)
+    local number = value and #value <= 16 and string.find(value, "^%d+$") and tonumber(value)
+    if not number or number < min or number > max or (#value > 1 and string.byte(value) == 48) then
+      args.bad(field, value, "wanted an integer from " .. min .. " to " .. string.format("%.0f", max))
+    end
+    return number
+  end
+  function args.name(value, field)
+    if not value or #value > 128 or not string.find(value, "^[A-Za-z0-9][A-Za-z0-9._-]*$") then
+      args.bad(field, value, "wanted 1 to 128 of A-Z a-z 0-9 . _ - that start with a letter or digit")
+    end
+    return value
+  end
+  local function uint64(text)
+    local digits = #text
+    if digits > 1 and string.byte(text) == 48 then
+      return false
+    end
+    return digits < 20 or (digits == 20 and text <= UINT64_MAX)
+  end
+  function args.id(value, field)
+    local ms, seq
+    if value then
+      ms, seq = string.match(value, "^(%d+)-(%d+)$")
+    end
+    if not ms or not uint64(ms) or not uint64(seq) then
+      args.bad(field, value, "wanted an entry ID such as 1764000000000-0")
+    end
+    return value
+  end
+  function args.key(value, field)
+    if not value or #value == 0 or #value > constants.MAX_KEY_BYTES or string.find(value, "[%z\1-\31\127]") then
+      args.bad(field, value, "wanted 1 to " .. constants.MAX_KEY_BYTES .. " bytes without control characters")
+    end
+    return value
+  end
+  function args.entry_key(value, field)
+    return value == "" and value or args.key(value, field)
+  end
+  function args.text(value, field)
+    if not value or #value > constants.MAX_MESSAGE_BYTES then
+      args.bad(field, value, "wanted at most " .. constants.MAX_MESSAGE_BYTES .. " bytes")
+    end
+    return value
+  end
+  function args.nonce(value, field)
+    if not value or #value > 64 or not string.find(value, "^[A-Za-z0-9_-]+$") then
+      args.bad(field, value, "wanted 1 to 64 of A-Z a-z 0-9 _ -")
+    end
+    return value
+  end
+  function args.flag(value, field)
+    if value ~= "0" and value ~= "1" then
+      args.bad(field, value, "wanted 0 or 1")
+    end
+    return value == "1"
+  end
+  function args.items(first, width)
+    local count = (#ARGV - first + 1) / width
+    if count < 1 or count > constants.MAX_ENTRIES or count ~= math.floor(count) then
+      args.bad(
+        "ARGV",
+        #ARGV,
+        "wanted " .. (first - 1) .. " values and 1 to " .. constants.MAX_ENTRIES .. " times " .. width
+      )
+    end
+    return count
+  end
+  function args.guarded(keys, run)
+    if #KEYS ~= keys then
+      return redis.error_reply("SLUICE_BADARG KEYS '" .. #KEYS .. "': wanted " .. keys)
+    end
+    local ok, reply = pcall(run)
+    if ok or type(reply) == "table" then
+      return reply
+    end
+    if string.find(reply, "^SLUICE_BADARG ") then
+      return redis.error_reply(reply)
+    end
+    return redis.error_reply(string.match(reply, "%-(%u+ .*)$") or reply)
+  end
+  return args
+end)()
+local clock = (function()
+  local clock = {}
+  function clock.now()
+    local time = redis.call("TIME")
+    return time[1] * 1000 + math.floor(time[2] / 1000)
+  end
+  return clock
+end)()
+local ids = (function()
+  local ids = {}
+  ids.UINT64_MAX = "18446744073709551615"
+  local function less_number(a, b)
+    if #a ~= #b then
+      return #a < #b
+    end
+    return a < b
+  end
+  function ids.split(id)
+    local ms, seq = string.match(id, "^(%d+)-(%d+)$")
+    return ms, seq
+  end
+  function ids.less(a, b)
+    local a_ms, a_seq = ids.split(a)
+    local b_ms, b_seq = ids.split(b)
+    if a_ms ~= b_ms then
+      return less_number(a_ms, b_ms)
+    end
+    return less_number(a_seq, b_seq)
+  end
+  local function decrement(digits)
+    local zeros = #string.match(digits, "0*$")
+    local place = #digits - zeros
+    local lowered = string.sub(digits, 1, place - 1)
+      .. (string.byte(digits, place) - 49)
+      .. string.rep("9", zeros)
+    return (string.gsub(lowered, "^0+(%d)", "%1"))
+  end
+  function ids.before(id)
+    local ms, seq = ids.split(id)
+    if seq ~= "0" then
+      return ms .. "-" .. decrement(seq)
+    end
+    return ms == "0" and id or decrement(ms) .. "-" .. ids.UINT64_MAX
+  end
+  local function increment(digits)
+    local nines = #string.match(digits, "9*$")
+    local place = #digits - nines
+    if place == 0 then
+      return "1" .. string.rep("0", nines)
+    end
+    return string.sub(digits, 1, place - 1) .. (string.byte(digits, place) - 47) .. string.rep("0", nines)
+  end
+  function ids.after(id)
+    local ms, seq = ids.split(id)
+    if seq ~= ids.UINT64_MAX then
+      return ms .. "-" .. increment(seq)
+    end
+    return ms == ids.UINT64_MAX and id or increment(ms) .. "-0"
+  end
+  return ids
+end)()
+local lowwater = (function()
+  local lowwater = {}
+  function lowwater.groups(stream)
+    local found = {}
+    local groups = redis.pcall("XINFO", "GROUPS", stream)
+    for at = 1, #groups do
+      local about = {}
+      for field = 1, #groups[at], 2 do
+        about[groups[at][field]] = groups[at][field + 1]
+      end
+      found[at] = {
+        name = about["name"],
+        last_delivered = about["last-delivered-id"],
+        pending = about["pending"],
+        lag = about["lag"] or nil,
+      }
+    end
+    return found
+  end
+  function lowwater.group(stream, name)
+    local groups = lowwater.groups(stream)
+    for at = 1, #groups do
+      if groups[at].name == name then
+        return groups[at]
+      end
+    end
+  end
+  function lowwater.of(stream, group)
+    local oldest = redis.call("XPENDING", stream, group.name, "-", "+", 1)[1]
+    return oldest and ids.before(oldest[1]) or group.last_delivered
+  end
+  function lowwater.field(name)
+    return "group:" .. name
+  end
+  function lowwater.group_of(field)
+    return string.match(field, "^group:(.*)$")
+  end
+  return lowwater
+end)()
+local status = (function()
+  local status = {
+    OK = "OK",
+    PROTOCOL = "PROTOCOL",
+    WRONGTYPE = "WRONGTYPE",
+    NOGROUP = "NOGROUP",
+    SUPERSEDED = "SUPERSEDED",
+    SETTINGS = "SETTINGS",
+    NOPERM = "NOPERM",
+    EXHAUSTED = "EXHAUSTED",
+    REFUSED = "REFUSED",
+    NEW = "NEW",
+    DUPLICATE = "DUPLICATE",
+    MISMATCH = "MISMATCH",
+    FULL = "FULL",
+    LEASED = "LEASED",
+    DEFERRED = "DEFERRED",
+    LOST = "LOST",
+    SUCCESS = "SUCCESS",
+    SKIP = "SKIP",
+    RETRY = "RETRY",
+    FAILURE = "FAILURE",
+    SETTLED = "SETTLED",
+    WAITING = "WAITING",
+    DEAD = "DEAD",
+    FENCED = "FENCED",
+    EXTENDED = "EXTENDED",
+    RELEASED = "RELEASED",
+    REPLAYED = "REPLAYED",
+    DISCARDED = "DISCARDED",
+    NOTFOUND = "NOTFOUND",
+    CREATED = "CREATED",
+    JOINED = "JOINED",
+    HEALED = "HEALED",
+    FAILED = "FAILED",
+    MAX_ATTEMPTS = "MAX_ATTEMPTS",
+    INVALID = "INVALID",
+    MALFORMED = "MALFORMED",
+    UNHANDLED = "UNHANDLED",
+    EMIT_REJECTED = "EMIT_REJECTED",
+  }
+  return status
+end)()
+local protocol = (function()
+  local protocol = {}
+  protocol.CURRENT = tostring(constants.PROTOCOL)
+  function protocol.refusal(recorded)
+    if recorded and recorded ~= protocol.CURRENT then
+      return { status.PROTOCOL, recorded }
+    end
+  end
+  return protocol
+end)()
+local types = (function()
+  local types = {}
+  function types.refusal(...)
+    local wanted = { ... }
+    for at = 1, #wanted, 2 do
+      local found = redis.call("TYPE", wanted[at]).ok
+      if found ~= "none" and found ~= wanted[at + 1] then
+        return { status.WRONGTYPE, wanted[at], found, wanted[at + 1] }
+      end
+    end
+  end
+  function types.refusal_of_all(keys, wanted)
+    for at = 1, #keys do
+      local refusal = types.refusal(keys[at], wanted)
+      if refusal then
+        return refusal
+      end
+    end
+  end
+  return types
+end)()
+local stream, meta = KEYS[1], KEYS[2]
+local function settled_up_to()
+  local least
+  local function note(id)
+    least = (not least or ids.less(id, least)) and id or least
+  end
+  local live = {}
+  for _, group in ipairs(lowwater.groups(stream)) do
+    live[group.name] = true
+    note(lowwater.of(stream, group))
+  end
+  local recorded = redis.call("HGETALL", meta)
+  for at = 1, #recorded, 2 do
+    local name = lowwater.group_of(recorded[at])
+    if name and not live[name] then
+      note(recorded[at + 1])
+    end
+  end
+  return least
+end
+local function drop(threshold, limit)
+  local dropped = redis.call("XTRIM", stream, "MINID", "~", threshold, "LIMIT", limit)
+  if dropped < limit then
+    dropped = dropped + redis.call("XTRIM", stream, "MINID", "=", threshold)
+  end
+  return dropped
+end
+local function run()
+  local settled_for_ms = args.int(ARGV[1], "settledForMs", 0, constants.MAX_SPAN_MS)
+  local max_length = ARGV[2] ~= "" and args.int(ARGV[2], "maxLength", 0, 2 ^ 48)
+  local limit = args.int(ARGV[3], "limit", 1, 100000)
+  if #ARGV ~= 3 then
+    args.bad("ARGV", #ARGV, "wanted 3 values")
+  end
+  local refusal = types.refusal(stream, "stream", meta, "hash")
+    or protocol.refusal(redis.call("HGET", meta, "protocol"))
+  if refusal then
+    return refusal
+  end
+  local dropped, threshold = 0, "0-0"
+  local least = settled_up_to()
+  if least then
+    threshold = ids.after(least)
+    local aged = math.max(0, clock.now() - settled_for_ms) .. "-0"
+    if ids.less(aged, threshold) then
+      threshold = aged
+    end
+    dropped = drop(threshold, limit)
+  end
+  if dropped > 0 then
+    redis.call("HINCRBY", meta, "trimmed", dropped)
+  end
+  if max_length == 0 then
+    redis.call("HDEL", meta, "maxLength")
+  elseif max_length then
+    redis.call("HSET", meta, "maxLength", max_length)
+  end
+  return { status.OK, dropped, threshold, dropped >= limit and 1 or 0 }
+end
+return args.guarded(2, run)
