@@ -2,7 +2,7 @@
  * The bus: publishing to a stream, and consumers of it, for one tenant or for many. Everything here works on a
  * connection that somebody else made.
  */
-import { streamKeys } from "@sluice/lua-scripts";
+import { groupKeys, streamKeys } from "@sluice/lua-scripts";
 import {
   type EventCatalog,
   type EventInput,
@@ -20,7 +20,11 @@ import { currentTenant } from "./context.js";
 import { ClosedError, InvalidOptionError, SingleTenantError, TenantRequiredError } from "./errors.js";
 import type { PublishOptions } from "./event.js";
 import { type Logger, toLogger } from "./logger.js";
-import { checkStream, checkTenant } from "./names.js";
+import { DeadLetters } from "./monitoring/dead-letters.js";
+import { checkHealth, type Health } from "./monitoring/health.js";
+import { type Metrics, publisherMetrics, sumOf } from "./monitoring/metrics.js";
+import { type KnownGroups, readInfo, type StreamInfo, toStreamInfo } from "./monitoring/stream-info.js";
+import { checkGroup, checkStream, checkTenant } from "./names.js";
 import { integerOption, MAX_SPAN_MS, textOption, wordOption } from "./options.js";
 import { MAX_BATCH, Publisher, type Receipt } from "./publisher.js";
 
@@ -75,12 +79,27 @@ export interface Publishing<C extends EventSchemas> {
   consumer(options: ConsumerOptions<C>): Consumer<C>;
 }
 
+/** Looking at what is there. */
+export interface Monitoring {
+  /** The stream and its groups, in one script call. A stream that is not there gives the same shape with zeros. */
+  getStreamInfo(): Promise<StreamInfo>;
+  /**
+   * Whether the server, and the stream's groups, are in order. Never rejects: a server that is not reached is `"down"`.
+   * On a multi-tenant bus outside of every tenant it looks at the server alone.
+   */
+  health(): Promise<Health>;
+  /** The dead letters of one of the stream's groups. */
+  deadLetters(group: string): DeadLetters;
+  /** Plain numbers for exporters, of this process: what was published, and all of the bus's consumers together. */
+  metrics(): Metrics;
+}
+
 /** A bus on one tenant's behalf. */
-export interface TenantBus<C extends EventSchemas> extends Publishing<C> {
+export interface TenantBus<C extends EventSchemas> extends Publishing<C>, Monitoring {
   readonly tenantId: string;
 }
 
-interface CommonBus<T extends Tenancy, C extends EventSchemas> extends Publishing<C> {
+interface CommonBus<T extends Tenancy, C extends EventSchemas> extends Publishing<C>, Monitoring {
   readonly tenancy: T;
   readonly streamName: string;
   /** Another stream on the same connections. */
@@ -108,7 +127,8 @@ interface Shared {
   readonly publishWindowMs: number;
   readonly deadlineMs: number;
   readonly logger: Logger;
-  readonly consumers: Set<{ stop(): Promise<void> }>;
+  readonly consumers: Set<{ stop(): Promise<void>; metrics(): Metrics }>;
+  readonly known: KnownGroups;
   closing: Promise<void> | undefined;
 }
 
@@ -138,6 +158,7 @@ export function createBus<C extends EventSchemas, T extends Tenancy = "single">(
     deadlineMs,
     logger: toLogger(options.logger ?? warningsOnConsole),
     consumers: new Set(),
+    known: new Map(),
     closing: undefined,
   };
   const tenancy = wordOption<Tenancy>("tenancy", options.tenancy, "single", ["single", "multi"]);
@@ -233,6 +254,35 @@ class StreamBus<C extends EventSchemas> implements CommonBus<Tenancy, C> {
     const consumer = new Consumer<C>(parts, options);
     shared.consumers.add(consumer);
     return consumer;
+  }
+
+  async getStreamInfo(): Promise<StreamInfo> {
+    const tenantId = this.tenantFor("getStreamInfo");
+    const { connection, known, deadlineMs } = this.shared;
+    const reply = await readInfo(connection, known, this.streamName, tenantId, deadlineMs);
+    return toStreamInfo(reply, this.streamName, tenantId);
+  }
+
+  health(): Promise<Health> {
+    const { connection, known, deadlineMs } = this.shared;
+    const tenantId = this.tenancy === "single" ? undefined : (this.tenantId ?? currentTenant());
+    const stream = this.tenancy === "single" || tenantId !== undefined ? this.streamName : undefined;
+    return checkHealth({ connection, known, stream, tenantId, deadlineMs });
+  }
+
+  deadLetters(group: string): DeadLetters {
+    const tenantId = this.tenantFor("deadLetters");
+    const { connection, deadlineMs } = this.shared;
+    const keys = groupKeys(this.streamName, checkGroup(group), tenantId);
+    return new DeadLetters({ connection, stream: this.streamName, keys, group, deadlineMs });
+  }
+
+  metrics(): Metrics {
+    const { publisher, consumers } = this.shared;
+    return sumOf([
+      publisherMetrics(publisher.stats),
+      ...[...consumers].map((consumer) => consumer.metrics()),
+    ]);
   }
 
   tenant(tenantId: string): TenantBus<C> {

@@ -150,14 +150,12 @@ export function defineHandler<C extends EventSchemas, const T extends EventType<
 export function defineHandler<const T extends string>(
   handler: EventHandler<EventSchemas, T>,
 ): EventHandler<EventSchemas, T>;
-export function defineHandler(first: EventCatalog | EventHandler, second?: EventHandler): EventHandler {
-  if (second === undefined) {
-    // Called with the handler alone, as the overloads say; anything else is refused by the check.
-    const handler = first as EventHandler;
-    checkHandler(handler, "handler");
-    return handler;
-  }
-  return (first as EventCatalog).handler(second);
+export function defineHandler(
+  ...args: readonly [EventHandler] | readonly [EventCatalog, EventHandler]
+): EventHandler {
+  if (args.length === 2) return args[0].handler(args[1]);
+  checkHandler(args[0], "handler");
+  return args[0];
 }
 
 /**

@@ -4,6 +4,7 @@ export {
   type Bus,
   type BusOptions,
   createBus,
+  type Monitoring,
   type Publishing,
   type Tenancy,
   type TenantBus,
@@ -41,5 +42,14 @@ export {
   type UntypedEventHandler,
 } from "./handler.js";
 export { type Logger, type LogMethod, silentLogger } from "./logger.js";
+export {
+  type DeadLetter,
+  type DeadLetterOutcome,
+  type DeadLetterPage,
+  DeadLetters,
+} from "./monitoring/dead-letters.js";
+export type { Health, HealthCheck, HealthStatus } from "./monitoring/health.js";
+export type { Histogram, Metrics } from "./monitoring/metrics.js";
+export type { ConsumerInfo, GroupInfo, StreamInfo } from "./monitoring/stream-info.js";
 export type { Receipt } from "./publisher.js";
 export { failure, type Result, retry, success } from "./results.js";

@@ -4,6 +4,7 @@
  */
 
 import type { Connection } from "./connection.js";
+import { warningsOnConsole } from "./console.js";
 import { InvalidOptionError } from "./errors.js";
 import { ClusterConnection } from "./ioredis/cluster.js";
 import { checkSource, clientSettings, isCluster } from "./ioredis/options.js";
@@ -11,12 +12,16 @@ import { StandaloneConnection } from "./ioredis/standalone.js";
 import type { IoredisClient, IoredisCluster } from "./ioredis/types.js";
 import { type Logger, toLogger } from "./logger.js";
 
+export { type MakeRedis, toIoredis, whenReady } from "./ioredis/source.js";
 export type { IoredisClient, IoredisCluster } from "./ioredis/types.js";
 
 export interface FromIoredisOptions {
-  /** Told of outages, once when one begins and once when it ends. */
+  /** Told of outages, once when one begins and once when it ends; warnings go to the console unless given. */
   readonly logger?: Logger | undefined;
-  /** Makes a Buffer of bytes, for runtimes that have no global `Buffer`. */
+  /**
+   * Makes a `Buffer` of bytes, the only form in which ioredis sends them; core, which runs everywhere, has none.
+   * Without it, requests with bytes are refused.
+   */
   readonly toBuffer?: ((bytes: Uint8Array) => Uint8Array) | undefined;
 }
 
@@ -37,8 +42,8 @@ export function fromIoredis(
   options: FromIoredisOptions = {},
 ): Connection {
   checkSource(source);
-  const logger = toLogger(options.logger);
-  const toBuffer = options.toBuffer ?? globalBuffer;
+  const logger = toLogger(options.logger ?? warningsOnConsole);
+  const toBuffer = options.toBuffer ?? noBuffer;
   if (isCluster(source)) {
     const clientName = source.options.redisOptions?.connectionName ?? undefined;
     return new ClusterConnection(source, { logger, toBuffer, clientName });
@@ -51,14 +56,6 @@ export function fromIoredis(
   });
 }
 
-function globalBuffer(bytes: Uint8Array): Uint8Array {
-  // Not imported: core has no runtime's own modules. Without it the client passes `toBuffer`.
-  if (typeof Buffer === "undefined") {
-    throw new InvalidOptionError({
-      option: "toBuffer",
-      value: undefined,
-      wanted: "a function: there is no Buffer",
-    });
-  }
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+function noBuffer(): never {
+  throw new InvalidOptionError({ option: "toBuffer", value: undefined, wanted: "a function, to send bytes" });
 }

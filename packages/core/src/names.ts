@@ -87,8 +87,11 @@ export const RESERVED_KEY_PREFIX = "~";
 /** What nearly every key is made of. Up to 256 of them need no further look. */
 const PLAIN_KEY = /^[\x20-\x7e]{1,256}$/;
 
-/** Control characters, and lone surrogates, which UTF-8 cannot hold: two keys could become one. */
-const NOT_IN_A_KEY = /[\p{Cc}\p{Cs}]/u;
+/**
+ * Control characters; lone surrogates, which UTF-8 cannot hold: two keys could become one; and U+FFFD, which stands for
+ * bytes that are not UTF-8, so that consumers take an entry with it for one without a key.
+ */
+const NOT_IN_A_KEY = /[\p{Cc}\p{Cs}\ufffd]/u;
 
 /**
  * An idempotency key: 1 to 256 bytes of UTF-8 without control characters.

@@ -59,7 +59,18 @@ interface Batch {
   readonly waiting: Waiting[];
 }
 
+/** Plain numbers, for `metrics()`. */
+export interface PublisherStats {
+  published: number;
+  duplicates: number;
+  failures: number;
+  /** Script calls. */
+  calls: number;
+  inFlight: number;
+}
+
 export class Publisher {
+  readonly stats: PublisherStats = { published: 0, duplicates: 0, failures: 0, calls: 0, inFlight: 0 };
   private batches = new Map<string, Batch>();
   private inFlight = new Set<Promise<unknown>>();
   private closed = false;
@@ -92,7 +103,7 @@ export class Publisher {
         const error = this.verdictError(stream, reply, items, index, index);
         if (error) throw error;
       }
-      return receiptIn(reply, index, resent);
+      return this.receipt(reply, index, resent);
     });
   }
 
@@ -115,7 +126,11 @@ export class Publisher {
 
   private track<T>(work: Promise<T>): Promise<T> {
     this.inFlight.add(work);
-    const done = () => this.inFlight.delete(work);
+    this.stats.inFlight += 1;
+    const done = () => {
+      this.inFlight.delete(work);
+      this.stats.inFlight -= 1;
+    };
     work.then(done, done);
     return work;
   }
@@ -126,10 +141,15 @@ export class Publisher {
       const { reply, resent } = await this.send(stream, keys, items, false);
       for (const [index, { resolve, reject }] of part.entries()) {
         const error = this.verdictError(stream, reply, items, index, undefined);
-        if (error) reject(error);
-        else resolve(receiptIn(reply, index, resent));
+        if (error) {
+          this.stats.failures += 1;
+          reject(error);
+        } else {
+          resolve(this.receipt(reply, index, resent));
+        }
       }
     } catch (error) {
+      this.stats.failures += part.length;
       for (const { reject } of part) reject(error);
     }
   }
@@ -146,6 +166,7 @@ export class Publisher {
   ): Promise<{ readonly reply: PublishReply; readonly resent: boolean }> {
     const { publishWindowMs: windowMs, maxLength, deadlineMs } = this.settings;
     const call = publishCall(keys, { windowMs, maxLength, atomic, events });
+    this.stats.calls += 1;
     const startedAt = performance.now();
     let maybeExecuted = false;
     for (;;) {
@@ -164,6 +185,15 @@ export class Publisher {
     }
   }
 
+  // After a lost reply DUPLICATE most likely means the call that lost it, and the caller is told of its own entry.
+  private receipt(reply: PublishReply, at: number, resent: boolean): Receipt {
+    const result = reply.results[at];
+    const duplicate = result?.verdict === "DUPLICATE" && !resent;
+    if (duplicate) this.stats.duplicates += 1;
+    else this.stats.published += 1;
+    return { id: result?.id ?? "", duplicate };
+  }
+
   private verdictError(
     stream: string,
     reply: PublishReply,
@@ -177,17 +207,11 @@ export class Publisher {
       return new IdempotencyMismatchError({ idempotencyKey, firstId: result.id, index });
     }
     if (result?.verdict === "FULL") {
-      const { length, slowestGroup } = reply;
-      return new StreamFullError({ stream, length, maxLength: this.settings.maxLength, slowestGroup });
+      const { length, maxLength, slowestGroup } = reply;
+      return new StreamFullError({ stream, length, maxLength, slowestGroup });
     }
     return undefined;
   }
-}
-
-// After a lost reply DUPLICATE most likely means the call that lost it, and the caller is told of its own entry.
-function receiptIn(reply: PublishReply, at: number, resent: boolean): Receipt {
-  const result = reply.results[at];
-  return { id: result?.id ?? "", duplicate: result?.verdict === "DUPLICATE" && !resent };
 }
 
 function* parts(waiting: readonly Waiting[]): Generator<readonly Waiting[]> {

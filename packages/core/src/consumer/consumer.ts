@@ -9,6 +9,7 @@ import type { Connection } from "../connection.js";
 import { ClosedError } from "../errors.js";
 import type { UntypedEventHandler } from "../handler.js";
 import { type Logger, withFields } from "../logger.js";
+import { consumerMetrics, type Metrics } from "../monitoring/metrics.js";
 import { integerOption, knownOptions } from "../options.js";
 import { type ConsumerEvents, type ConsumerListener, Emitter } from "./events.js";
 import { nothingLeft } from "./idle.js";
@@ -182,6 +183,16 @@ export class Consumer<C extends EventSchemas = EventSchemas> {
       retried: after.retried - before.retried,
       deadLettered: after.deadLettered - before.deadLettered,
     };
+  }
+
+  /** Plain numbers for exporters, of this consumer since it was made. */
+  metrics(): Metrics {
+    const hand = this.session?.loop.hand;
+    return consumerMetrics(this.stats, {
+      running: hand?.running.size ?? 0,
+      prefetched: hand?.prefetched.length ?? 0,
+      unsettled: hand?.ended.length ?? 0,
+    });
   }
 
   /** Calls the listener at each event of that name. Returns the way to stop. A listener that throws is logged. */

@@ -212,6 +212,13 @@ export class Loop {
     return entries.length;
   }
 
+  /** Has the group's low-water ID recorded as it is now, for whoever may have to make the group again. */
+  async noteLowWater(): Promise<void> {
+    const { connection, keys, deadlineMs } = this.parts;
+    const input = { nonce: this.nonce(), max: 0, scope: "ALL", ownAfter: undefined, inHand: [] } as const;
+    await evaluate(connection, recoverCall(keys, this.member, input), { deadlineMs });
+  }
+
   private async turns(): Promise<void> {
     this.turning = true;
     while (this.phase !== "closed") {

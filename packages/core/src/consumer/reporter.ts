@@ -25,7 +25,10 @@ export class Reporter {
   settled(ending: Ending, verdict: SettleVerdict): void {
     const { attempt, item, durationMs } = ending;
     const about = () => this.about(attempt.entry, ending.type);
-    if (verdict === "FENCED") return this.leaseLost(attempt, ending.type);
+    if (verdict === "FENCED") {
+      this.leaseLost(attempt, ending.type);
+      return;
+    }
     this.stats.observe(durationMs);
     if (verdict === "DEAD") {
       this.stats.deadLetters += 1;

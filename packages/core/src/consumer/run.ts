@@ -97,7 +97,7 @@ export class Runner {
     if (outcome.issues) return failed(Status.INVALID, describeIssues(stored.type, outcome.issues));
     const event: SluiceEvent = { ...stored, data: outcome.value };
     return this.inTenant(async () => {
-      if (handler.canHandle !== undefined && !handler.canHandle(event)) return this.unhandled(attempt, event);
+      if (!takes(handler, event)) return this.unhandled(attempt, event);
       const context = new AttemptContext(this.parts, attempt, event, handler.name);
       const result = toResult(await handler.handle(event, context));
       return this.outcomeOf(result, attempt, event, context);
@@ -160,6 +160,20 @@ export class Runner {
   private log(type: string | undefined, attempt: Attempt): Logger {
     return withFields(this.parts.logger, aboutAttempt(type, attempt));
   }
+}
+
+function takes(handler: UntypedEventHandler, event: SluiceEvent): boolean {
+  if (handler.canHandle === undefined) return true;
+  const answer: unknown = handler.canHandle(event);
+  // A promise would count as yes to everything.
+  if (typeof answer !== "boolean") {
+    throw new InvalidOptionError({
+      option: `canHandle of handler '${handler.name}'`,
+      value: typeof answer,
+      wanted: "true or false",
+    });
+  }
+  return answer;
 }
 
 function aboutAttempt(eventType: string | undefined, attempt: Attempt): object {
@@ -244,13 +258,12 @@ class AttemptContext implements HandlerContext {
   async emitted(group: string): Promise<readonly Emit[]> {
     this.ended = true;
     if (this.composed.length === 0) return [];
-    const emits: Emit[] = [];
-    for (const [n, promised] of this.composed.entries()) {
+    const emits = this.composed.map(async (promised, n): Promise<Emit> => {
       const composed = await promised;
       const key = composed.namedKey ?? (await emitKey(this.idempotencyKey, group, n));
       const fingerprint = composed.namedKey === undefined ? "" : composed.fingerprint;
-      emits.push({ key, event: composed.document(key), fingerprint });
-    }
-    return emits;
+      return { key, event: composed.document(key), fingerprint };
+    });
+    return Promise.all(emits);
   }
 }

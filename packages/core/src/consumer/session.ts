@@ -9,6 +9,7 @@ import { jittered } from "../timing.js";
 import { entryFrom } from "./entry.js";
 import { Loop, type LoopParts } from "./loop.js";
 import type { Recovery } from "./recovery.js";
+import { keepUp, retireSelf, UPKEEP_INTERVAL_MS } from "./upkeep.js";
 
 /** Bounds of the time between two recovery passes of a running consumer, in milliseconds; a quarter of the lease within them. */
 const RECOVERY_INTERVAL_MS = { min: 50, max: 30_000 };
@@ -23,6 +24,7 @@ export class Session {
   private readonly stopListening: () => void;
   private heartbeat: ReturnType<typeof setInterval> | undefined;
   private recoveryTimer: ReturnType<typeof setTimeout> | undefined;
+  private upkeepTimer: ReturnType<typeof setTimeout> | undefined;
   private ending: Promise<void> | undefined;
 
   constructor(
@@ -44,6 +46,7 @@ export class Session {
   async start(): Promise<Recovery> {
     try {
       await this.loop.open("TAKE");
+      await this.keepUpOnce();
     } catch (error) {
       await this.end(0);
       throw error;
@@ -51,6 +54,7 @@ export class Session {
     const { leaseMs } = this.parts.settings;
     this.heartbeat = setInterval(() => void this.beat(), Math.max(1, Math.floor(leaseMs / 3)));
     this.scheduleRecovery();
+    this.scheduleUpkeep();
     return this.loop.recover(true);
   }
 
@@ -80,6 +84,7 @@ export class Session {
   private async wind(drainTimeoutMs: number): Promise<void> {
     const { loop } = this;
     clearTimeout(this.recoveryTimer);
+    clearTimeout(this.upkeepTimer);
     this.stopListening();
     loop.drain();
     // Closing it is what ends a blocking read; what it may have delivered meanwhile is given back below.
@@ -116,6 +121,8 @@ export class Session {
       }
       const released = await this.loop.release();
       if (released > 0) logger.info("gave back what was not finished", { entries: released });
+      await this.loop.noteLowWater();
+      if (settings.anonymous) await retireSelf(this.parts, this.loop.member);
     } catch (error) {
       // Others take it back once its lease is over.
       logger.warn("could not give back what was not finished", { err: error });
@@ -148,6 +155,23 @@ export class Session {
       if (!(error instanceof SluiceError)) throw error;
       this.parts.logger.warn("heartbeat failed", { err: error });
     }
+  }
+
+  /** A length limit that was asked for holds from the start on, or the consumer does not start. */
+  private async keepUpOnce(): Promise<void> {
+    try {
+      await keepUp(this.parts);
+    } catch (error) {
+      if (this.parts.settings.retention?.maxLength !== undefined) throw error;
+      this.parts.logger.warn("upkeep failed", { err: error });
+    }
+  }
+
+  private scheduleUpkeep(): void {
+    this.upkeepTimer = setTimeout(() => {
+      this.keepUpOnce().catch((error: unknown) => this.parts.logger.warn("upkeep failed", { err: error }));
+      this.scheduleUpkeep();
+    }, jittered(UPKEEP_INTERVAL_MS));
   }
 
   private scheduleRecovery(): void {

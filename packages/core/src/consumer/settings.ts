@@ -47,8 +47,19 @@ export interface ConsumerOptions<C extends EventSchemas = EventSchemas> {
   readonly unhandled?: Unhandled;
   /** Where a group that is new begins: `"0"` (unless given) with the first entry, `"$"` with what comes next, or after an entry ID. */
   readonly startFrom?: string;
+  /**
+   * What consumers do to keep the stream short: drop entries that every group has settled once they are older than
+   * `settledForMs` (milliseconds; one day unless given), and record `maxLength` (entries; 0 for no limit) for the
+   * stream, above which publishing is refused. `false` drops nothing.
+   */
+  readonly retention?: Retention | false;
   /** How long `stop()` lets handlers finish, in milliseconds; 10,000 unless given. */
   readonly drainTimeoutMs?: number;
+}
+
+export interface Retention {
+  readonly settledForMs?: number;
+  readonly maxLength?: number;
 }
 
 const OPTION_NAMES = [
@@ -66,6 +77,7 @@ const OPTION_NAMES = [
   "unhandled",
   "startFrom",
   "drainTimeoutMs",
+  "retention",
 ] as const;
 
 export interface ConsumerSettings {
@@ -82,9 +94,13 @@ export interface ConsumerSettings {
   readonly unhandled: Unhandled;
   readonly startFrom: string;
   readonly drainTimeoutMs: number;
+  readonly retention: { readonly settledForMs: number; readonly maxLength: number | undefined } | undefined;
+  /** The consumer's name is its own making: it may go when the process does. */
+  readonly anonymous: boolean;
 }
 
-const WEEK_MS = 7 * 86_400_000;
+const DAY_MS = 86_400_000;
+const WEEK_MS = 7 * DAY_MS;
 const ENTRY_ID = /^\d{1,20}-\d{1,20}$/;
 
 /**
@@ -116,6 +132,19 @@ export function consumerSettings(options: Omit<ConsumerOptions, "handlers">): Co
     unhandled: wordOption("unhandled", options.unhandled, "skip", ["skip", "retry", "deadLetter"]),
     startFrom: startFrom(options.startFrom),
     drainTimeoutMs: integerOption("drainTimeoutMs", options.drainTimeoutMs, 10_000, 0, MAX_SPAN_MS),
+    retention: retentionSettings(options.retention),
+    anonymous: options.consumer === undefined,
+  };
+}
+
+function retentionSettings(retention: Retention | false | undefined): ConsumerSettings["retention"] {
+  if (retention === false) return undefined;
+  if (retention !== undefined) knownOptions("retention", retention, ["settledForMs", "maxLength"]);
+  const maxLength = retention?.maxLength;
+  return {
+    settledForMs: integerOption("retention.settledForMs", retention?.settledForMs, DAY_MS, 0, MAX_SPAN_MS),
+    maxLength:
+      maxLength === undefined ? undefined : integerOption("retention.maxLength", maxLength, 0, 0, 2 ** 48),
   };
 }
 

@@ -47,7 +47,7 @@ export class ClusterConnection implements Connection {
   readonly #links = new Map<NodeKey, Link>();
   readonly #reconnects = new Listeners();
   /** Called, once each, when there is news about the nodes. */
-  #news: (() => void)[] = [];
+  readonly #news = new Set<() => void>();
   readonly #gone = new Error("the node no longer serves the slot");
   #closed: Promise<void> | undefined;
 
@@ -219,18 +219,18 @@ export class ClusterConnection implements Connection {
 
   #waitForNews(leftMs: number): Promise<void> {
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, leftMs);
-      this.#news.push(() => {
+      const done = () => {
         clearTimeout(timer);
+        this.#news.delete(done);
         resolve();
-      });
+      };
+      const timer = setTimeout(done, leftMs);
+      this.#news.add(done);
     });
   }
 
   #tell(): void {
-    const news = this.#news;
-    this.#news = [];
-    for (const tell of news) tell();
+    for (const tell of this.#news) tell();
   }
 }
 

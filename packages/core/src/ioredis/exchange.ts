@@ -15,8 +15,14 @@ export type Form = "hash" | "source" | "load";
 
 export type Stage = "waiting" | "sent" | "answered";
 
-/** The longest that a timer can be set to. */
+/** The longest that a timer can be set to, in milliseconds. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** From when on a timer that fires late shows that the process itself stood still, in milliseconds. */
+const LATE_MS = 50;
+
+/** How long replies may take to be read after that, in milliseconds. */
+const CATCH_UP_MS = 20;
 
 export class Exchange {
   readonly requests: readonly Request[];
@@ -30,8 +36,10 @@ export class Exchange {
   #forms: Map<number, Form> | undefined;
   #unanswered: number;
   #resolve: (replies: unknown[]) => void = () => {};
+  readonly #onDeadline: (exchange: Exchange) => void;
   readonly #onSettled: (exchange: Exchange) => void;
-  readonly #timer: ReturnType<typeof setTimeout>;
+  readonly #endsAt: number;
+  #timer: ReturnType<typeof setTimeout>;
 
   constructor(
     requests: readonly Request[],
@@ -50,7 +58,10 @@ export class Exchange {
     this.settled = new Promise((resolve) => {
       this.#resolve = resolve;
     });
-    this.#timer = setTimeout(onDeadline, Math.min(Math.max(0, leftMs), MAX_TIMER_MS), this);
+    this.#onDeadline = onDeadline;
+    const waitMs = Math.min(Math.max(0, leftMs), MAX_TIMER_MS);
+    this.#endsAt = performance.now() + waitMs;
+    this.#timer = setTimeout(expire, waitMs, this);
   }
 
   stage(index: number): Stage {
@@ -91,6 +102,16 @@ export class Exchange {
     this.#resolve(this.#replies);
   }
 
+  /**
+   * Time is up. After a pause of the process (a handler that computes, SIGSTOP) timers fire before sockets are read, so
+   * the reply may be there already.
+   */
+  expire(): void {
+    const late = performance.now() - this.#endsAt > LATE_MS;
+    if (late) this.#timer = setTimeout(this.#onDeadline, CATCH_UP_MS, this);
+    else this.#onDeadline(this);
+  }
+
   /** Puts an error in the place of every reply that is missing; `wasSent` says whether the request left. */
   fail(error: (request: Request, wasSent: boolean) => SluiceError): void {
     for (const [index, request] of this.requests.entries()) {
@@ -105,6 +126,11 @@ export class Exchange {
       if (this.stage(index) === "waiting") this.answer(index, error(request));
     }
   }
+}
+
+// A function of its own, so that a timer costs no closure.
+function expire(exchange: Exchange): void {
+  exchange.expire();
 }
 
 /** What a request is called in errors: the script's name or the command's. */
@@ -127,7 +153,9 @@ export function wireArgs(
           ...request.keys,
           ...request.args,
         ];
-  for (const [index, word] of words.entries()) {
+  // Indices rather than entries(): a batch has thousands of words.
+  for (let index = 0; index < words.length; index++) {
+    const word = words[index];
     // ioredis takes bytes as a Buffer only, and writes any other array as text.
     if (typeof word === "object") words[index] = toBuffer(word);
   }

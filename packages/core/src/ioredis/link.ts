@@ -7,7 +7,7 @@
  */
 
 import type { Request } from "../connection.js";
-import { ClosedError, ConnectionError, DeadlineError, prefixOf, type SluiceError } from "../errors.js";
+import { ClosedError, ConnectionError, DeadlineError, prefixOf, SluiceError } from "../errors.js";
 import { Exchange, type Form, nameOf, wireArgs } from "./exchange.js";
 import { errorOfReply, messageOf, replyOf, withoutCommand } from "./replies.js";
 import { Session, type SessionOptions } from "./session.js";
@@ -192,8 +192,9 @@ export class Link {
     return new ConnectionError({ attempted: nameOf(request), reason, maybeExecuted: true, cause });
   }
 
-  /** ioredis could not make a command of it, e.g. because it is longer than a string can be. */
+  /** No command could be made of it, e.g. because it would be longer than a string can be. */
   #unsent(request: Request, error: unknown): SluiceError {
+    if (error instanceof SluiceError) return error;
     const reason = messageOf(error);
     return new ConnectionError({ attempted: nameOf(request), reason, maybeExecuted: false, cause: error });
   }

@@ -29,6 +29,7 @@ export class Topology {
   readonly #cluster: IoredisCluster;
   readonly #events: TopologyEvents;
   #closed = false;
+  #known = false;
   #attempts = 0;
   #trouble: unknown;
   #refusal: Refusal | undefined;
@@ -43,7 +44,7 @@ export class Topology {
       [],
       clusterSettings(() => retryDelayMs(RECONNECT, ++this.#attempts)),
     );
-    this.#cluster.on("ready", () => this.#onKnown());
+    this.#cluster.on("ready", () => this.#onSlots());
     // What a node answers says more than that all failed.
     this.#cluster.on("node error", (error) => this.#onError(error));
     this.#cluster.on("error", (error) => {
@@ -51,8 +52,9 @@ export class Topology {
     });
   }
 
+  /** Whether there is a master to ask. */
   get known(): boolean {
-    return this.#cluster.slots.length > 0;
+    return this.#known;
   }
 
   /** What went wrong last, until the slots are known. */
@@ -72,7 +74,7 @@ export class Topology {
 
   /** The master of a slot; of any slot if none is given. Undefined while nobody serves it. */
   masterOf(slot: number | undefined): NodeKey | undefined {
-    if (slot === undefined) return this.#cluster.slots.find((nodes) => nodes !== undefined)?.[0];
+    if (slot === undefined) return this.#cluster.slots.find((nodes) => nodes?.[0] !== undefined)?.[0];
     return this.#moved.get(slot) ?? this.#cluster.slots[slot]?.[0];
   }
 
@@ -124,7 +126,12 @@ export class Topology {
     this.#cluster.disconnect();
   }
 
-  #onKnown(): void {
+  #onSlots(): void {
+    this.#known = this.masterOf(undefined) !== undefined;
+    if (!this.#known) {
+      this.#trouble = new Error("the nodes of the cluster do not tell their addresses");
+      return;
+    }
     this.#attempts = 0;
     this.#trouble = undefined;
     this.#refusal = undefined;
@@ -136,7 +143,7 @@ export class Topology {
     this.#refreshing = false;
     if (this.#closed) return;
     if (!error) {
-      this.#onKnown();
+      this.#onSlots();
       return;
     }
     // None of the nodes we know answers: ask at the addresses that the user gave, which may be names with new ones.

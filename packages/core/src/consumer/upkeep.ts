@@ -1,0 +1,59 @@
+/** What consumers do on the side so that a stream stays short and a group's list of consumers true. */
+import {
+  type GroupKeys,
+  type Member,
+  retireCall,
+  retireReply,
+  trimCall,
+  trimReply,
+} from "@sluice/lua-scripts";
+import { type Connection, evaluate } from "../connection.js";
+import type { Logger } from "../logger.js";
+import { refusalError } from "../refusals.js";
+import type { ConsumerSettings } from "./settings.js";
+
+/** About how often a running consumer does its upkeep, in milliseconds. */
+export const UPKEEP_INTERVAL_MS = 60_000;
+
+/** A consumer that has nothing pending and has asked for nothing this long is gone, in milliseconds; a blocking read ends within a minute. */
+const RETIRE_IDLE_MS = 600_000;
+
+/** Entries that one call drops at most, about; what is left is dropped by the next one. */
+const TRIM_LIMIT = 10_000;
+
+interface UpkeepParts {
+  readonly connection: Connection;
+  readonly stream: string;
+  readonly keys: GroupKeys;
+  readonly settings: ConsumerSettings;
+  readonly deadlineMs: number;
+  readonly logger: Logger;
+}
+
+/** Drops what every group has settled for long enough, and removes consumers that are gone. */
+export async function keepUp(parts: UpkeepParts): Promise<void> {
+  const { connection, stream, keys, settings, deadlineMs, logger } = parts;
+  const { group, retention } = settings;
+  if (retention !== undefined) {
+    for (let more = true; more; ) {
+      const call = trimCall(keys, { ...retention, limit: TRIM_LIMIT });
+      const reply = trimReply(await evaluate(connection, call, { deadlineMs }));
+      if (reply.status !== "OK") throw refusalError("trim", reply, { stream, group });
+      if (reply.dropped > 0)
+        logger.debug("dropped settled entries", { entries: reply.dropped, below: reply.threshold });
+      more = reply.more;
+    }
+  }
+  const call = retireCall(keys, { group, idleMs: RETIRE_IDLE_MS });
+  const reply = retireReply(await evaluate(connection, call, { deadlineMs }));
+  if (reply.status === "OK" && reply.retired.length > 0) {
+    logger.info("removed consumers that were gone", { consumers: reply.retired });
+  }
+}
+
+/** Removes this consumer, unless something is pending with it or a newer process has its name. */
+export async function retireSelf(parts: UpkeepParts, member: Member): Promise<void> {
+  const { group, consumer, incarnation } = member;
+  const call = retireCall(parts.keys, { group, idleMs: 0, consumer, incarnation });
+  await evaluate(parts.connection, call, { deadlineMs: parts.deadlineMs });
+}

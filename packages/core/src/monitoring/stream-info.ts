@@ -1,0 +1,117 @@
+/** What a stream and its groups hold, at one moment: one script call. */
+import {
+  groupKeys,
+  type InfoGroup,
+  type InfoReply,
+  infoCall,
+  infoReply,
+  streamKeys,
+} from "@sluice/lua-scripts";
+import { type Connection, evaluate } from "../connection.js";
+import { refusalError } from "../refusals.js";
+
+export interface StreamInfo {
+  /** The stream's name, without tenant. */
+  readonly stream: string;
+  readonly tenantId?: string;
+  readonly exists: boolean;
+  /** Entries in the stream. */
+  readonly length: number;
+  /** ID of the oldest entry; absent if there is none. */
+  readonly firstId?: string;
+  /** ID of the newest entry; absent if there is none. */
+  readonly lastId?: string;
+  /** Memory of the stream itself in bytes, as Redis estimates it. */
+  readonly memoryBytes: number;
+  /** Dead letters of all groups. */
+  readonly deadLetters: number;
+  readonly groups: GroupInfo[];
+}
+
+export interface GroupInfo {
+  readonly name: string;
+  /** Entries delivered and not settled, those that wait for a retry included. */
+  readonly pending: number;
+  /** Entries not delivered yet. */
+  readonly lag: number;
+  /** False where entries were removed in the middle and too many are left to count: `lag` is then an upper bound or Redis's estimate. */
+  readonly lagExact: boolean;
+  readonly lastDeliveredId: string;
+  /** Age of the oldest pending entry in milliseconds, by its ID; 0 if nothing is pending. */
+  readonly oldestPendingMs: number;
+  /** Entries that wait for their next attempt. */
+  readonly retrying: number;
+  /** When the first of them is due, in milliseconds since 1970. */
+  readonly nextRetryAt?: number;
+  readonly deadLetters: number;
+  /** Idempotency keys remembered, with the marks of dead letters. */
+  readonly processedKeys: number;
+  readonly consumers: ConsumerInfo[];
+}
+
+export interface ConsumerInfo {
+  readonly name: string;
+  readonly pending: number;
+  /** Since it last asked for entries, in milliseconds. */
+  readonly idleMs: number;
+}
+
+/** Groups to expect, per stream key: so that the first call asks about all of them. */
+export type KnownGroups = Map<string, readonly string[]>;
+
+/** Streams whose groups are remembered; beyond it a look may take two calls. */
+const MAX_KNOWN = 10_000;
+
+/** One look, or two if a group came that was not known. */
+export async function readInfo(
+  connection: Connection,
+  known: KnownGroups,
+  stream: string,
+  tenantId: string | undefined,
+  deadlineMs: number,
+): Promise<InfoReply> {
+  const keys = streamKeys(stream, tenantId);
+  const ask = async (names: readonly string[]): Promise<InfoReply> => {
+    const groups = names.map((name) => ({ name, keys: groupKeys(stream, name, tenantId) }));
+    const reply = infoReply(await evaluate(connection, infoCall(keys, groups), { deadlineMs }));
+    if (reply.status !== "OK") throw refusalError("info", reply, { stream });
+    return reply;
+  };
+  const expected = known.get(keys.stream) ?? [];
+  let reply = await ask(expected);
+  if (reply.groupNames.some((name) => !expected.includes(name))) reply = await ask(reply.groupNames);
+  if (known.size < MAX_KNOWN || known.has(keys.stream)) known.set(keys.stream, reply.groupNames);
+  return reply;
+}
+
+/** The public shape. Groups that have gone are not in it: `health` tells of them. */
+export function toStreamInfo(reply: InfoReply, stream: string, tenantId: string | undefined): StreamInfo {
+  const groups = reply.groups.filter(({ name }) => reply.groupNames.includes(name));
+  return {
+    stream,
+    ...(tenantId === undefined ? {} : { tenantId }),
+    exists: reply.exists,
+    length: reply.length,
+    ...(reply.firstId === undefined ? {} : { firstId: reply.firstId }),
+    ...(reply.lastId === undefined ? {} : { lastId: reply.lastId }),
+    memoryBytes: reply.memoryBytes,
+    deadLetters: groups.reduce((sum, group) => sum + group.deadLetters, 0),
+    groups: groups.map(toGroupInfo),
+  };
+}
+
+function toGroupInfo(group: InfoGroup): GroupInfo {
+  return {
+    name: group.name,
+    pending: group.pending,
+    lag: group.lag,
+    lagExact: group.lagExact,
+    lastDeliveredId: group.lastDeliveredId,
+    oldestPendingMs: group.oldestPendingMs,
+    retrying: group.retrying,
+    ...(group.nextRetryAt === undefined ? {} : { nextRetryAt: group.nextRetryAt }),
+    deadLetters: group.deadLetters,
+    processedKeys: group.processedKeys,
+    consumers: group.consumers.map(({ name, pending, idleMs }) => ({ name, pending, idleMs })),
+  };
+}
