@@ -1,0 +1,68 @@
+/**
+ * What the tests of the adapter share: both majors of ioredis behind one face.
+ */
+
+import { uniqueName } from "@sluice/test-server";
+import type { Redis, RedisOptions } from "ioredis";
+import { onTestFinished } from "vitest";
+import type { Connection } from "../src/connection.js";
+import { type FromIoredisOptions, fromIoredis, type IoredisCluster } from "../src/ioredis.js";
+import { silentLogger } from "../src/logger.js";
+
+/** Enough for a busy machine; tests about deadlines have their own. */
+export const DEADLINE_MS = 10_000;
+
+/** The classes of one major of ioredis. */
+export interface Ioredis {
+  readonly Redis: new (url: string, options?: RedisOptions) => Redis;
+  readonly Cluster: new (nodes: string[], options?: ClusterSettings) => IoredisCluster;
+}
+
+/** The options of a Cluster that tests use; ioredis's own type for them is not the same in both majors. */
+export interface ClusterSettings {
+  readonly lazyConnect?: boolean;
+  readonly keyPrefix?: string;
+  readonly redisOptions?: {
+    readonly username?: string;
+    readonly password?: string;
+    readonly commandTimeout?: number;
+  };
+}
+
+export class Opener {
+  readonly #ioredis: Ioredis;
+
+  constructor(ioredis: Ioredis) {
+    this.#ioredis = ioredis;
+  }
+
+  /** A user's instance; it does not connect by itself, and is closed when the test ends. */
+  redis(url: string, options: RedisOptions = {}): Redis {
+    const redis = new this.#ioredis.Redis(url, { lazyConnect: true, ...options });
+    onTestFinished(() => redis.disconnect());
+    return redis;
+  }
+
+  cluster(url: string, options: ClusterSettings = {}): IoredisCluster {
+    const cluster = new this.#ioredis.Cluster([url], { lazyConnect: true, ...options });
+    onTestFinished(() => cluster.disconnect());
+    return cluster;
+  }
+
+  /** A connection on duplicates of an instance; it is closed when the test ends. */
+  on(source: Redis | IoredisCluster, options: FromIoredisOptions = {}): Connection {
+    const connection = fromIoredis(source, { toBuffer: Buffer.from, logger: silentLogger, ...options });
+    onTestFinished(() => connection.close());
+    return connection;
+  }
+
+  /** A connection to one server. */
+  to(url: string, options: RedisOptions = {}): Connection {
+    return this.on(this.redis(url, options));
+  }
+}
+
+/** A script that no server has seen, so that none knows its hash. */
+export function unseen(body: string): string {
+  return `-- ${uniqueName("unseen")}\n${body}`;
+}
