@@ -14,15 +14,16 @@ import {
 import { type Composed, type ComposeSettings, compose } from "./compose.js";
 import type { Connection } from "./connection.js";
 import { warningsOnConsole } from "./console.js";
-import { Consumer } from "./consumer/consumer.js";
+import { Consumer, type RunningConsumer } from "./consumer/consumer.js";
 import type { ConsumerOptions } from "./consumer/settings.js";
+import { ConsumerStats } from "./consumer/stats.js";
 import { currentTenant } from "./context.js";
 import { ClosedError, InvalidOptionError, SingleTenantError, TenantRequiredError } from "./errors.js";
 import type { PublishOptions } from "./event.js";
 import { type Logger, toLogger } from "./logger.js";
 import { DeadLetters } from "./monitoring/dead-letters.js";
 import { checkHealth, type Health } from "./monitoring/health.js";
-import { type Metrics, publisherMetrics, sumOf } from "./monitoring/metrics.js";
+import { consumerMetrics, type Metrics, merged, publisherMetrics, sumOf } from "./monitoring/metrics.js";
 import { type KnownGroups, readInfo, type StreamInfo, toStreamInfo } from "./monitoring/stream-info.js";
 import { checkGroup, checkStream, checkTenant } from "./names.js";
 import { integerOption, MAX_SPAN_MS, textOption, wordOption } from "./options.js";
@@ -127,7 +128,9 @@ interface Shared {
   readonly publishWindowMs: number;
   readonly deadlineMs: number;
   readonly logger: Logger;
-  readonly consumers: Set<{ stop(): Promise<void>; metrics(): Metrics }>;
+  /** Those that run. */
+  readonly consumers: Set<RunningConsumer>;
+  readonly stats: ConsumerStats;
   readonly known: KnownGroups;
   closing: Promise<void> | undefined;
 }
@@ -158,6 +161,7 @@ export function createBus<C extends EventSchemas, T extends Tenancy = "single">(
     deadlineMs,
     logger: toLogger(options.logger ?? warningsOnConsole),
     consumers: new Set(),
+    stats: new ConsumerStats(),
     known: new Map(),
     closing: undefined,
   };
@@ -251,9 +255,7 @@ class StreamBus<C extends EventSchemas> implements CommonBus<Tenancy, C> {
       stream: this.streamName,
       tenantId,
     };
-    const consumer = new Consumer<C>(parts, options);
-    shared.consumers.add(consumer);
-    return consumer;
+    return new Consumer<C>(parts, options);
   }
 
   async getStreamInfo(): Promise<StreamInfo> {
@@ -278,11 +280,9 @@ class StreamBus<C extends EventSchemas> implements CommonBus<Tenancy, C> {
   }
 
   metrics(): Metrics {
-    const { publisher, consumers } = this.shared;
-    return sumOf([
-      publisherMetrics(publisher.stats),
-      ...[...consumers].map((consumer) => consumer.metrics()),
-    ]);
+    const { publisher, consumers, stats } = this.shared;
+    const inHand = sumOf([...consumers].map((consumer) => consumer.inHand));
+    return merged([publisherMetrics(publisher.stats), consumerMetrics(stats, inHand)]);
   }
 
   tenant(tenantId: string): TenantBus<C> {

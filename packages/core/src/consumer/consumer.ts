@@ -9,7 +9,7 @@ import type { Connection } from "../connection.js";
 import { ClosedError } from "../errors.js";
 import type { UntypedEventHandler } from "../handler.js";
 import { type Logger, withFields } from "../logger.js";
-import { consumerMetrics, type Metrics } from "../monitoring/metrics.js";
+import { consumerMetrics, type InHand, type Metrics } from "../monitoring/metrics.js";
 import { integerOption, knownOptions } from "../options.js";
 import { type ConsumerEvents, type ConsumerListener, Emitter } from "./events.js";
 import { nothingLeft } from "./idle.js";
@@ -20,7 +20,17 @@ import { Session, type SessionParts } from "./session.js";
 import { type ConsumerOptions, type ConsumerSettings, consumerSettings } from "./settings.js";
 import { ConsumerStats } from "./stats.js";
 
+/** What a bus needs of a consumer that runs. */
+export interface RunningConsumer {
+  stop(): Promise<void>;
+  readonly inHand: InHand;
+}
+
 export interface ConsumerParts {
+  /** The bus's consumers that run: this one is among them from `start` to `stop`. */
+  readonly consumers: Set<RunningConsumer>;
+  /** The sum over all of the bus's consumers. */
+  readonly stats: ConsumerStats;
   readonly connection: Connection;
   readonly catalog: EventCatalog;
   readonly compose: ComposeSettings;
@@ -52,7 +62,8 @@ export class Consumer<C extends EventSchemas = EventSchemas> {
   private readonly settings: ConsumerSettings;
   private readonly keys: GroupKeys;
   private readonly parts: SessionParts;
-  private readonly stats = new ConsumerStats();
+  private readonly stats: ConsumerStats;
+  private readonly consumers: Set<RunningConsumer>;
   private readonly emitter: Emitter;
   private readonly incarnation = globalThis.crypto.randomUUID().replaceAll("-", "").slice(0, 16);
   private session: Session | undefined;
@@ -61,6 +72,8 @@ export class Consumer<C extends EventSchemas = EventSchemas> {
   /** @throws {InvalidNameError | InvalidOptionError | UnknownEventTypeError} naming the option and what was wanted. */
   constructor(parts: ConsumerParts, options: ConsumerOptions<C>) {
     this.settings = consumerSettings(options);
+    this.stats = new ConsumerStats(parts.stats);
+    this.consumers = parts.consumers;
     this.group = this.settings.group;
     this.name = this.settings.consumer;
     this.tenantId = parts.tenantId;
@@ -102,7 +115,14 @@ export class Consumer<C extends EventSchemas = EventSchemas> {
    * @throws {ClosedError} if it is running already.
    */
   async start(): Promise<Recovery> {
-    return this.begin(true).start();
+    const session = this.begin(true);
+    try {
+      return await session.start();
+    } catch (error) {
+      if (this.session === session) this.session = undefined;
+      this.consumers.delete(this);
+      throw error;
+    }
   }
 
   /**
@@ -115,6 +135,7 @@ export class Consumer<C extends EventSchemas = EventSchemas> {
     if (session === undefined) return;
     await session.end(this.settings.drainTimeoutMs);
     if (this.session === session) this.session = undefined;
+    this.consumers.delete(this);
   }
 
   /** Takes no more events until `resume`. What is being handled goes on. */
@@ -187,12 +208,17 @@ export class Consumer<C extends EventSchemas = EventSchemas> {
 
   /** Plain numbers for exporters, of this consumer since it was made. */
   metrics(): Metrics {
+    return consumerMetrics(this.stats, this.inHand);
+  }
+
+  /** What it has in hand now, in entries. */
+  get inHand(): InHand {
     const hand = this.session?.loop.hand;
-    return consumerMetrics(this.stats, {
+    return {
       running: hand?.running.size ?? 0,
       prefetched: hand?.prefetched.length ?? 0,
       unsettled: hand?.ended.length ?? 0,
-    });
+    };
   }
 
   /** Calls the listener at each event of that name. Returns the way to stop. A listener that throws is logged. */
@@ -209,6 +235,7 @@ export class Consumer<C extends EventSchemas = EventSchemas> {
       throw new ClosedError({ attempted: "start", closed: "consumer to a second start" });
     }
     this.session = new Session(this.parts, this.incarnation, blocks);
+    this.consumers.add(this);
     return this.session;
   }
 

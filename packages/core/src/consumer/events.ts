@@ -20,11 +20,8 @@ export interface ConsumerEvents {
   retry: EntryReport & { readonly attempt: number; readonly delayMs: number; readonly message: string };
   /** In the dead-letter stream. */
   deadLetter: EntryReport & { readonly attempt: number; readonly reason: string; readonly message: string };
-  /**
-   * The entry went to a newer attempt. `outcome` is unknown if the reply of an earlier settle call was lost: this
-   * attempt may have been committed.
-   */
-  leaseLost: EntryReport & { readonly attempt: number; readonly outcome: "fenced" | "unknown" };
+  /** The entry went to a newer attempt: whatever this one ends with is of no consequence. */
+  leaseLost: EntryReport & { readonly attempt: number };
   /** A recovery pass ended that had something to do, or the first one. */
   recovered: Recovery;
   /** Something went wrong that the consumer goes on from, or, if `fatal`, stops at. */

@@ -24,6 +24,7 @@ import {
 import { type Connection, evaluate, type Request } from "../connection.js";
 import {
   ConnectionError,
+  ConsumerStoppedError,
   DeadlineError,
   ProtocolError,
   ServerError,
@@ -98,6 +99,8 @@ export class Loop {
   private lastBatchMs = 0;
   /** Entries that may still be leased: all, but in `runOnce`. */
   private budget = Number.POSITIVE_INFINITY;
+  /** The attempt that nothing else may run beside. */
+  private alone: Attempt | undefined;
   private readonly watchers = new Set<() => void>();
   private fatalError: unknown;
 
@@ -152,6 +155,9 @@ export class Loop {
   close(): void {
     this.phase = "closed";
     clearTimeout(this.dueTimer);
+    const stopped = this.fatalError ?? new ConsumerStoppedError(this.parts.settings);
+    this.pass?.fail(stopped);
+    this.nextPass?.fail(stopped);
     this.changed();
   }
 
@@ -171,6 +177,11 @@ export class Loop {
   /** Nothing was there to read at the last look, and no recovery is under way. */
   get quiet(): boolean {
     return !this.hot && this.pass === undefined && !this.turning;
+  }
+
+  /** Nothing runs, nothing is left to settle, and no call is under way. */
+  get drained(): boolean {
+    return this.hand.running.size === 0 && this.hand.ended.length === 0 && !this.turning;
   }
 
   /** Nothing is in hand, or on its way to be. */
@@ -247,24 +258,34 @@ export class Loop {
   // --- what the next turn does -------------------------------------------------------------------------------------
 
   private plan(): Turn | undefined {
-    const { hand, parts } = this;
+    const { hand, pass } = this;
     const settle = this.takeEnded();
-    const reading = this.phase === "reading" && !this.paused;
-    const aloneRuns = [...hand.running.values()].some(({ alone }) => alone);
-    const mayLease = reading && !aloneRuns;
-    const free = mayLease
-      ? Math.min(parts.settings.concurrency - hand.running.size, this.budget, MAX_CALL)
-      : 0;
-    // Recovery comes before new work, unless an entry waits for this process to finish what it has.
-    const leasing = this.pass === undefined || this.pass.aloneWaits;
-    const inHand = this.pass ? [...hand.ids(), ...settle.map(({ attempt }) => attempt.entry.id)] : [];
-    const lease = leasing ? hand.prefetched.splice(0, Math.max(0, free)) : [];
     const nonce = this.nonce();
-    const recover = this.planRecovery(free - lease.length, inHand, nonce);
-    const readCount =
-      reading && this.hot && this.blockedFor === 0 && !this.pass && !aloneRuns ? this.room(lease.length) : 0;
+    const free = this.freeSlots();
+    let lease: readonly Entry[] = [];
+    let recover: ScriptCall | undefined;
+    if (free > 0) {
+      // Recovery comes before new work, unless an entry waits for this process to finish what it has.
+      if (pass?.aloneWaits && hand.ids().length + settle.length > 0) lease = hand.prefetched.splice(0, free);
+      else if (pass) recover = this.recoverAll(pass, settle, nonce, free);
+      else if (performance.now() >= this.dueAt) recover = this.recoverDue(nonce, free);
+      else lease = hand.prefetched.splice(0, free);
+    }
+    const mayRead = this.mayStart && this.hot && this.blockedFor === 0 && !pass;
+    const readCount = mayRead ? this.room(lease.length) : 0;
     if (settle.length + lease.length + readCount === 0 && !recover) return undefined;
     return { settle, lease, nonce, recover, readCount };
+  }
+
+  /** Whether anything new may be begun at all. */
+  private get mayStart(): boolean {
+    return this.phase === "reading" && !this.paused && this.alone === undefined;
+  }
+
+  /** Attempts that may be begun now. */
+  private freeSlots(): number {
+    if (!this.mayStart) return 0;
+    return Math.min(this.parts.settings.concurrency - this.hand.running.size, this.budget, MAX_CALL);
   }
 
   private takeEnded(): Ending[] {
@@ -280,16 +301,14 @@ export class Loop {
     return ended.splice(0, count);
   }
 
-  private planRecovery(max: number, inHand: readonly string[], nonce: string): ScriptCall | undefined {
-    const { hand, pass } = this;
-    if (max <= 0 || (pass?.aloneWaits && inHand.length > 0)) return undefined;
-    if (pass) {
-      const input = { nonce, max, scope: "ALL", ownAfter: pass.ownAfter ?? "0-0", inHand } as const;
-      return recoverCall(this.parts.keys, this.member, input);
-    }
-    if (performance.now() < this.dueAt || this.phase !== "reading" || hand.prefetched.length > 0)
-      return undefined;
-    const input = { nonce, max, scope: "DUE", ownAfter: undefined, inHand } as const;
+  private recoverAll(pass: RecoveryPass, settle: readonly Ending[], nonce: string, max: number): ScriptCall {
+    const inHand = [...this.hand.ids(), ...settle.map(({ attempt }) => attempt.entry.id)];
+    const input = { nonce, max, scope: "ALL", ownAfter: pass.ownAfter ?? "0-0", inHand } as const;
+    return recoverCall(this.parts.keys, this.member, input);
+  }
+
+  private recoverDue(nonce: string, max: number): ScriptCall {
+    const input = { nonce, max, scope: "DUE", ownAfter: undefined, inHand: [] } as const;
     return recoverCall(this.parts.keys, this.member, input);
   }
 
@@ -419,9 +438,11 @@ export class Loop {
   private start(attempt: Attempt): void {
     this.budget -= 1;
     this.hand.running.set(attempt.entry.id, attempt);
+    if (attempt.alone) this.alone = attempt;
     void this.parts.run(attempt).then((ending) => {
       // A newer attempt of the same entry may run in this very process by now.
       if (this.hand.running.get(attempt.entry.id) === attempt) this.hand.running.delete(attempt.entry.id);
+      if (this.alone === attempt) this.alone = undefined;
       if (!attempt.lost) this.hand.ended.push(ending);
       this.kick();
     });
@@ -434,8 +455,7 @@ export class Loop {
   private armDue(): void {
     clearTimeout(this.dueTimer);
     // Without a free slot nothing could be taken; the next handler to end makes a turn by itself.
-    const free = this.parts.settings.concurrency - this.hand.running.size;
-    if (this.phase !== "reading" || this.paused || this.pass || free <= 0 || this.spent) return;
+    if (this.pass || this.freeSlots() <= 0) return;
     const inMs = Math.max(0, Math.ceil(this.dueAt - performance.now()));
     this.dueTimer = setTimeout(() => this.kick(), inMs);
   }
@@ -461,6 +481,8 @@ export class Loop {
     this.blockedFor = 0;
     if (this.phase === "closed") return;
     if (reply instanceof SluiceError) {
+      // A consumer that stops closes the connection under its read.
+      if (this.phase !== "reading") return;
       await this.failed(reply);
     } else {
       const entries = entriesIn(reply);
@@ -485,8 +507,6 @@ export class Loop {
       this.fatalError = error;
       this.parts.reporter.failed(error, true);
       for (const attempt of this.hand.running.values()) attempt.abort(error);
-      this.pass?.fail(error);
-      this.nextPass?.fail(error);
       this.close();
       return;
     }

@@ -31,7 +31,7 @@ export class Reporter {
     }
     this.stats.observe(durationMs);
     if (verdict === "DEAD") {
-      this.stats.deadLetters += 1;
+      this.stats.add("deadLetters", 1);
       const reason =
         item.outcome === "FAILURE"
           ? item.reason
@@ -43,8 +43,8 @@ export class Reporter {
       this.logger.warn("event became a dead letter", report);
       this.emitter.emit("deadLetter", report);
     } else if (item.outcome === "SUCCESS") {
-      this.stats.handled += 1;
-      this.stats.emitted += item.emits.length;
+      this.stats.add("handled", 1);
+      this.stats.add("emitted", item.emits.length);
       if (this.emitter.wants("handled")) {
         this.emitter.emit("handled", {
           ...about(),
@@ -54,12 +54,12 @@ export class Reporter {
         });
       }
     } else if (item.outcome === "RETRY") {
-      this.stats.retries += 1;
+      this.stats.add("retries", 1);
       const { delayMs, message } = item;
       this.emitter.emit("retry", { ...about(), attempt: attempt.number, delayMs, message });
     } else {
       const reason = ending.skipped ?? "unhandled";
-      this.stats[reason] += 1;
+      this.stats.add(reason, 1);
       this.emitter.emit("skipped", { ...about(), reason });
     }
   }
@@ -67,33 +67,36 @@ export class Reporter {
   /** An entry that was read is not this process's to handle. */
   notLeased(entry: Entry, verdict: LeaseVerdict): void {
     if (verdict === "DUPLICATE") {
-      this.stats.duplicates += 1;
+      this.stats.add("duplicates", 1);
       this.emitter.emit("skipped", { ...this.about(entry, undefined), reason: "duplicate" });
     } else if (verdict === "DEFERRED") {
-      this.stats.deferred += 1;
+      this.stats.add("deferred", 1);
     } else {
       this.logger.debug("entry went to another consumer before it was leased", { entryId: entry.id });
     }
   }
 
   leaseLost(attempt: Attempt, type: string | undefined): void {
-    this.stats.leasesLost += 1;
-    const outcome = attempt.maybeSettled ? "unknown" : "fenced";
-    const report = { ...this.about(attempt.entry, type), attempt: attempt.number, outcome } as const;
-    if (outcome === "unknown")
+    const report = { ...this.about(attempt.entry, type), attempt: attempt.number };
+    if (attempt.maybeSettled) {
+      // Most likely the call whose reply was lost has settled it, and took the token with it.
+      this.stats.add("unknown", 1);
       this.logger.info("the reply of a settle call was lost, its outcome is unknown", report);
-    else this.logger.warn("lease lost: a newer attempt has the event", report);
+      return;
+    }
+    this.stats.add("leasesLost", 1);
+    this.logger.warn("lease lost: a newer attempt has the event", report);
     this.emitter.emit("leaseLost", report);
   }
 
   recoveredCounts(counts: RecoveryCounts): void {
-    this.stats.recoveredOwn += counts.own;
-    this.stats.recoveredStale += counts.stale;
-    this.stats.retried += counts.retried;
-    this.stats.duplicates += counts.duplicates;
-    this.stats.deadLetters += counts.deadLettered;
-    this.stats.trimmed += counts.trimmed;
-    this.stats.deferred += counts.deferred;
+    this.stats.add("recoveredOwn", counts.own);
+    this.stats.add("recoveredStale", counts.stale);
+    this.stats.add("retried", counts.retried);
+    this.stats.add("duplicates", counts.duplicates);
+    this.stats.add("deadLetters", counts.deadLettered);
+    this.stats.add("trimmed", counts.trimmed);
+    this.stats.add("deferred", counts.deferred);
   }
 
   recoveryEnded(recovery: Recovery, worthTelling: boolean): void {
@@ -103,7 +106,7 @@ export class Reporter {
   }
 
   failed(error: unknown, fatal: boolean): void {
-    this.stats.errors += 1;
+    this.stats.add("errors", 1);
     const text = String(error);
     const now = performance.now();
     if (fatal || text !== this.lastFailure || now - this.lastFailureAt > REPEAT_LOG_MS) {

@@ -37,6 +37,10 @@ export class Session {
     const stops = [parts.connection, this.blocking].map((connection) =>
       connection?.onReconnect(() => void this.loop.recover(false).catch(() => {})),
     );
+    // A newer process has the name, or a newer protocol the stream: nothing is left to do here.
+    this.loop.watch(() => {
+      if (this.loop.error !== undefined) void this.end(0);
+    });
     this.stopListening = () => {
       for (const stop of stops) stop?.();
     };
@@ -91,12 +95,8 @@ export class Session {
     await this.blocking?.close();
     if (loop.error === undefined) {
       const deadline = performance.now() + drainTimeoutMs;
-      const drained = () =>
-        loop.error !== undefined || (loop.hand.running.size === 0 && loop.hand.ended.length === 0);
-      await this.until(
-        () => drained() || performance.now() >= deadline,
-        Math.max(1, Math.min(drainTimeoutMs, 50)),
-      );
+      const over = () => loop.error !== undefined || loop.drained || performance.now() >= deadline;
+      await this.until(over, Math.max(1, Math.min(drainTimeoutMs, 50)));
     }
     clearInterval(this.heartbeat);
     loop.close();

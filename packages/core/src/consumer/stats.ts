@@ -12,6 +12,8 @@ export class ConsumerStats {
   retries = 0;
   deadLetters = 0;
   leasesLost = 0;
+  /** Settle calls whose reply was lost, and whose outcome was not to be learnt any more. */
+  unknown = 0;
   deferred = 0;
   errors = 0;
   recoveredOwn = 0;
@@ -21,11 +23,27 @@ export class ConsumerStats {
   readonly durationBuckets: number[] = new Array<number>(DURATION_BOUNDS_S.length + 1).fill(0);
   durationSumS = 0;
 
+  constructor(
+    /** The sum over all consumers of a bus, those included that are gone. */
+    private readonly total?: ConsumerStats,
+  ) {}
+
+  add(counter: Counter, n: number): void {
+    this[counter] += n;
+    this.total?.add(counter, n);
+  }
+
   observe(durationMs: number): void {
     const seconds = durationMs / 1_000;
     const at = DURATION_BOUNDS_S.findIndex((bound) => seconds <= bound);
     const bucket = at === -1 ? DURATION_BOUNDS_S.length : at;
     this.durationBuckets[bucket] = (this.durationBuckets[bucket] ?? 0) + 1;
     this.durationSumS += seconds;
+    this.total?.observe(durationMs);
   }
 }
+
+type Counter = Exclude<
+  { [K in keyof ConsumerStats]: ConsumerStats[K] extends number ? K : never }[keyof ConsumerStats],
+  "durationSumS"
+>;

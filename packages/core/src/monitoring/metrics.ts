@@ -36,6 +36,7 @@ export function consumerMetrics(stats: ConsumerStats, inHand: InHand): Metrics {
       sluice_events_deferred_total: stats.deferred,
       sluice_events_trimmed_total: stats.trimmed,
       sluice_leases_lost_total: stats.leasesLost,
+      sluice_settles_unknown_total: stats.unknown,
       sluice_recovered_own_total: stats.recoveredOwn,
       sluice_recovered_stale_total: stats.recoveredStale,
       sluice_recovered_due_total: stats.retried,
@@ -72,24 +73,22 @@ export function publisherMetrics(stats: PublisherStats): Metrics {
   };
 }
 
-/** The metrics of several parts as one: numbers of the same name are added. */
-export function sumOf(all: readonly Metrics[]): Metrics {
-  const counters: Record<string, number> = {};
-  const gauges: Record<string, number> = {};
-  const histograms: Record<string, Histogram> = {};
-  for (const metrics of all) {
-    for (const [name, value] of Object.entries(metrics.counters))
-      counters[name] = (counters[name] ?? 0) + value;
-    for (const [name, value] of Object.entries(metrics.gauges)) gauges[name] = (gauges[name] ?? 0) + value;
-    for (const [name, value] of Object.entries(metrics.histograms)) {
-      const other = histograms[name];
-      histograms[name] = other === undefined ? value : added(other, value);
-    }
-  }
-  return { counters, gauges, histograms };
+/** The metrics of parts that have no name in common, as one. */
+export function merged(parts: readonly Metrics[]): Metrics {
+  return {
+    counters: Object.assign({}, ...parts.map(({ counters }) => counters)),
+    gauges: Object.assign({}, ...parts.map(({ gauges }) => gauges)),
+    histograms: Object.assign({}, ...parts.map(({ histograms }) => histograms)),
+  };
 }
 
-function added(a: Histogram, b: Histogram): Histogram {
-  const buckets = a.buckets.map(({ le, count }, at) => ({ le, count: count + (b.buckets[at]?.count ?? 0) }));
-  return { buckets, sum: a.sum + b.sum, count: a.count + b.count };
+/** What several consumers have in hand. */
+export function sumOf(all: readonly InHand[]): InHand {
+  const sum = { running: 0, prefetched: 0, unsettled: 0 };
+  for (const one of all) {
+    sum.running += one.running;
+    sum.prefetched += one.prefetched;
+    sum.unsettled += one.unsettled;
+  }
+  return sum;
 }
