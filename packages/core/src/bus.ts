@@ -11,7 +11,7 @@ import {
   isEventCatalog,
   type PublishEntry,
 } from "./catalog.js";
-import { type Composed, type ComposeSettings, compose } from "./compose.js";
+import { type Composed, type ComposeSettings, compose, MAX_TOGETHER_CHARS } from "./compose.js";
 import type { Connection } from "./connection.js";
 import { warningsOnConsole } from "./console.js";
 import { Consumer, type RunningConsumer } from "./consumer/consumer.js";
@@ -138,8 +138,6 @@ interface Shared {
 const MEGABYTE = 1_048_576;
 /** Longest data of one event that any bus may allow: an eighth of the longest value that Redis takes. */
 const MAX_PAYLOAD_BYTES = 64 * MEGABYTE;
-/** Longest data of all events in one publishMany, in bytes, about: they travel in one command. */
-const MAX_TOGETHER_CHARS = 64 * MEGABYTE;
 
 /**
  * A bus on a connection.
@@ -326,5 +324,5 @@ class StreamBus<C extends EventSchemas> implements CommonBus<Tenancy, C> {
 
 function itemOf(composed: Composed) {
   const idempotencyKey = composed.namedKey ?? globalThis.crypto.randomUUID();
-  return { idempotencyKey, event: composed.document(idempotencyKey), fingerprint: composed.fingerprint };
+  return { idempotencyKey, event: composed.document(idempotencyKey), fingerprint: composed.fingerprint() };
 }

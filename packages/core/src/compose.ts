@@ -17,8 +17,10 @@ export interface Composed {
   readonly type: string;
   /** Undefined: the caller named none. */
   readonly namedKey: string | undefined;
-  /** Tells one payload from another under the same key. */
-  readonly fingerprint: string;
+  /** Tells one payload from another under the same key. Made when it is asked for: most emitted events need none. */
+  fingerprint(): string;
+  /** Length of the data's JSON. */
+  readonly chars: number;
   /** The stored document under an idempotency key. */
   document(idempotencyKey: string): string;
 }
@@ -28,6 +30,9 @@ export interface ComposeSettings {
   readonly source: string;
   readonly maxPayloadBytes: number;
 }
+
+/** Longest data of all events that travel in one command, those of one publishMany or one handler, in characters, about. */
+export const MAX_TOGETHER_CHARS = 64 * 1_048_576;
 
 /** Longest subject, correlation ID, causation ID and traceparent, in characters. */
 const MAX_ATTRIBUTE_LENGTH = 1_024;
@@ -90,7 +95,8 @@ function composeValid(
   return {
     type,
     namedKey,
-    fingerprint: fingerprint(type, options?.subject, json),
+    fingerprint: () => fingerprint(type, options?.subject, json),
+    chars: json.length,
     document: (idempotencyKey) => encodeEvent({ ...attributes, idempotencyKey }, json),
   };
 }

@@ -1,6 +1,7 @@
 /**
- * What the rest of core needs of a connection to Redis, as an interface that is passed as a value. How it is kept up,
- * how long things may take and what a server's refusal means are behind it; the one that exists is `ioredis.ts`.
+ * What the rest of core needs of a connection to Redis, as an interface that is passed as a value. How it is
+ * kept up, how long things may take and what a server's refusal means are behind it; the one that exists is
+ * `ioredis.ts`.
  */
 
 import type { Arg, ScriptCall } from "@sluice/lua-scripts";
@@ -20,21 +21,23 @@ export interface SendOptions {
 }
 
 /**
- * A connection to a Redis deployment. It comes up when it is first used, comes back by itself after a loss, and never
- * sends anything twice of which it does not know that the server refused it.
+ * A connection to a Redis deployment. It comes up when it is first used, comes back by itself after a loss,
+ * and never sends anything twice of which it does not know that the server refused it.
  */
 export interface Connection {
   /**
-   * Sends the requests in one write and resolves with their replies in the order asked. A request that failed has a
-   * {@link SluiceError} in its place: what the server refused, ConnectionError when the connection broke,
-   * DeadlineError when time ran out, ClosedError after `close`. Never rejects, and always resolves within
-   * `deadlineMs`.
+   * Sends the requests in one write and resolves with their replies in the order asked. A request that failed
+   * has a {@link SluiceError} in its place: what the server refused, ConnectionError when the connection
+   * broke, DeadlineError when time ran out, ClosedError after `close`. Never rejects, and always resolves
+   * within `deadlineMs`.
    *
-   * Replies have the shapes of RESP2 whatever the connection speaks: strings (as UTF-8), integers, null, arrays.
+   * Replies have the shapes of RESP2 whatever the connection speaks: strings (as UTF-8), integers, null,
+   * arrays.
    *
    * A script that the server does not know is sent again with its source, that request alone, within the same
-   * deadline; it then runs after the other requests. On a Cluster the requests of one call may be about several
-   * slots, and go to each node in one write; those without a key go where the first request with a key goes.
+   * deadline; it then runs after the other requests. On a Cluster the requests of one call may be about
+   * several slots, and go to each node in one write; those without a key go where the first request with a
+   * key goes.
    */
   send(requests: readonly Request[], options: SendOptions): Promise<readonly unknown[]>;
   /**
@@ -44,7 +47,8 @@ export interface Connection {
    */
   duplicate(): Connection;
   /**
-   * Calls the listener each time the connection is ready again after it was lost: replies may have been lost with it.
+   * Calls the listener each time the connection is ready again after it was lost: replies may have been lost
+   * with it.
    *
    * @returns the way to stop.
    */

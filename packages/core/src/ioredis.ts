@@ -1,6 +1,6 @@
 /**
- * The adapter between core and ioredis 5 or 6, for the clients of every runtime. It takes the classes by structure, so
- * that core depends on neither version.
+ * The adapter between core and ioredis 5 or 6, for the clients of every runtime. It takes the classes by
+ * structure, so that core depends on neither version.
  */
 
 import type { Connection } from "./connection.js";
@@ -19,18 +19,18 @@ export interface FromIoredisOptions {
   /** Told of outages, once when one begins and once when it ends; warnings go to the console unless given. */
   readonly logger?: Logger | undefined;
   /**
-   * Makes a `Buffer` of bytes, the only form in which ioredis sends them; core, which runs everywhere, has none.
-   * Without it, requests with bytes are refused.
+   * Makes a `Buffer` of bytes, the only form in which ioredis sends them; core, which runs everywhere, has
+   * none. Without it, requests with bytes are refused.
    */
   readonly toBuffer?: ((bytes: Uint8Array) => Uint8Array) | undefined;
 }
 
 /**
- * A connection on duplicates of a user's `Redis` or `Cluster`. The instance itself is neither used nor closed, and
- * may be closed at any time. Nothing is opened before the first `send`.
+ * A connection on duplicates of a user's `Redis` or `Cluster`. The instance itself is neither used nor
+ * closed, and may be closed at any time. Nothing is opened before the first `send`.
  *
- * Of its options those about where and as whom to connect hold; what would send a command twice, end a blocking read
- * or change the shape of replies does not.
+ * Of its options those about where and as whom to connect hold; what would send a command twice, end a
+ * blocking read or change the shape of replies does not.
  *
  * @throws {InvalidOptionError} for an instance with `keyPrefix`, `commandTimeout` or `role: "slave"`, and for
  *   anything that is not an instance.

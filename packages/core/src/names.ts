@@ -60,6 +60,11 @@ export function checkGroup(value: unknown): string {
   return check(GROUP, value);
 }
 
+/** Whether a group may have this name. */
+export function isGroup(name: string): boolean {
+  return GROUP.pattern.test(name);
+}
+
 /**
  * A consumer: `[A-Za-z0-9][A-Za-z0-9._-]{0,127}`.
  *

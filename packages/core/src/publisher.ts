@@ -97,14 +97,17 @@ export class Publisher {
   /** Publishes all of 1 to 1,000 events, or none. */
   async publishAll(stream: string, keys: StreamKeys, items: readonly PublishItem[]): Promise<Receipt[]> {
     if (this.closed) throw new ClosedError({ attempted: "publishMany", closed: "bus" });
-    const { reply, resent } = await this.track(this.send(stream, keys, items, true));
-    return reply.results.map((_, index) => {
-      if (reply.refused) {
+    try {
+      const { reply, resent } = await this.track(this.send(stream, keys, items, true));
+      for (const index of reply.refused ? items.keys() : []) {
         const error = this.verdictError(stream, reply, items, index, index);
         if (error) throw error;
       }
-      return this.receipt(reply, index, resent);
-    });
+      return items.map((_, index) => this.receipt(reply, index, resent));
+    } catch (error) {
+      this.stats.failures += items.length;
+      throw error;
+    }
   }
 
   /** Resolves when everything that was published has its result. What is published later is refused. */
@@ -169,17 +172,17 @@ export class Publisher {
     this.stats.calls += 1;
     const startedAt = performance.now();
     let maybeExecuted = false;
+    const leftMs = () => Math.max(1, Math.ceil(deadlineMs - (performance.now() - startedAt)));
     for (;;) {
-      const leftMs = Math.max(1, Math.ceil(deadlineMs - (performance.now() - startedAt)));
       try {
-        const reply = publishReply(await evaluate(this.connection, call, { deadlineMs: leftMs }));
+        const reply = publishReply(await evaluate(this.connection, call, { deadlineMs: leftMs() }));
         if (reply.status !== "OK") throw refusalError("publish", reply, { stream });
         return { reply, resent: maybeExecuted };
       } catch (error) {
         maybeExecuted ||= hasMaybeExecuted(error);
         const delayMs = RESEND_DELAY_MS * (0.5 + Math.random() / 2);
-        const again = mayResend(error) && (windowMs > 0 || !maybeExecuted) && delayMs < leftMs;
-        if (!again) throw maybeExecuted ? asMaybeExecuted(error) : error;
+        const again = mayResend(error) && (windowMs > 0 || !maybeExecuted) && delayMs < leftMs();
+        if (!again) throw overall(error, maybeExecuted, deadlineMs);
         await sleep(delayMs);
       }
     }
@@ -237,8 +240,12 @@ function mayResend(error: unknown): boolean {
   return error instanceof SluiceError && error.retryable && !(error instanceof OutOfMemoryError);
 }
 
-function asMaybeExecuted(error: unknown): unknown {
-  if (!(error instanceof SluiceError) || hasMaybeExecuted(error)) return error;
+// The last attempt's error, as that of them all.
+function overall(error: unknown, maybeExecuted: boolean, deadlineMs: number): unknown {
+  if (error instanceof DeadlineError) {
+    return new DeadlineError({ attempted: "publish", deadlineMs, maybeExecuted, cause: error.cause });
+  }
+  if (!maybeExecuted || !(error instanceof SluiceError) || hasMaybeExecuted(error)) return error;
   return new ConnectionError({
     attempted: "publish",
     reason: error.message,

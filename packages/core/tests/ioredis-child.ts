@@ -1,6 +1,6 @@
 /**
- * A process of its own, to see that it ends by itself. It makes connections that are in every state at once, closes
- * them, and does nothing more.
+ * A process of its own, to see that it ends by itself. It makes connections that are in every state at once,
+ * closes them, and does nothing more.
  *
  * Arguments: `redis` or `cluster`, and the URL.
  */

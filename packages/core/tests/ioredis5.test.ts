@@ -1,6 +1,7 @@
-/** The adapter over one server, with the ioredis before: a user may bring an instance of it. */
+/** The adapter with the ioredis before the one that the clients ship: a user may bring an instance of it. */
 
 import { describe, test } from "vitest";
+import { describeClusterAdapter } from "./ioredis-cluster-contract.js";
 import { describeAdapter } from "./ioredis-contract.js";
 import type { Ioredis } from "./ioredis-support.js";
 
@@ -11,7 +12,11 @@ const ioredis5 = await import(name).then(
   () => undefined,
 );
 
-describe("a connection on ioredis 5", () => {
-  if (ioredis5 !== undefined) describeAdapter(ioredis5);
-  else test.skip("keeps the same promises (skipped: npm:ioredis@5 is not installed under the name ioredis5)");
-});
+if (ioredis5 === undefined) {
+  test.skip(
+    "ioredis 5 keeps the same promises (skipped: npm:ioredis@5 is not installed under the name ioredis5)",
+  );
+} else {
+  describe("a connection on ioredis 5", () => describeAdapter(ioredis5));
+  describe("a connection to a Cluster on ioredis 5", () => describeClusterAdapter(ioredis5));
+}

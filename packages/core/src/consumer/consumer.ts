@@ -186,11 +186,10 @@ export class Consumer<C extends EventSchemas = EventSchemas> {
         () => {
           const { loop } = session;
           if (loop.error !== undefined) throw loop.error;
-          if (!loop.settled) return false;
-          return (
-            loop.spent ||
-            (loop.quiet && (this.counts().total > before.total || performance.now() >= deadline))
-          );
+          // What was read ahead when the last one was leased is given back.
+          if (loop.spent) return loop.drained;
+          if (!loop.settled || !loop.quiet) return false;
+          return this.counts().total > before.total || performance.now() >= deadline;
         },
         Math.max(1, Math.min(blockMs, 50)),
       );

@@ -14,9 +14,11 @@ import {
   openCall,
   openReply,
   type Refusal,
+  type ReleaseItem,
   recoverCall,
   recoverReply,
   releaseCall,
+  releaseReply,
   type ScriptCall,
   settleCall,
   settleReply,
@@ -64,14 +66,19 @@ const DUE_POLL_MS = 500;
 /** Bounds of the pause after a failed turn, in milliseconds. */
 const BACKOFF_MS = { min: 25, max: 2_000 };
 
-/** Whether reads are under way; `closed` ends the loop for good. */
-type Phase = "reading" | "draining" | "closed";
+/**
+ * Whether anything new is read, or what is in hand only finished. In `ending` the turn under way is the last one, and
+ * what it leases is not begun; `closed` ends the loop for good.
+ */
+type Phase = "reading" | "draining" | "ending" | "closed";
 
 type Turn = {
   readonly settle: readonly Ending[];
   readonly lease: readonly Entry[];
   readonly nonce: string;
   readonly recover: ScriptCall | undefined;
+  /** The pass that `recover` is part of; without one it is about what is due alone. */
+  readonly pass: RecoveryPass | undefined;
   readonly readCount: number;
 };
 
@@ -101,6 +108,8 @@ export class Loop {
   private budget = Number.POSITIVE_INFINITY;
   /** The attempt that nothing else may run beside. */
   private alone: Attempt | undefined;
+  /** Where the group begins if nothing is recorded of it: `$` only once, since later that would skip entries. */
+  private beganAt: string;
   private readonly watchers = new Set<() => void>();
   private fatalError: unknown;
 
@@ -108,15 +117,16 @@ export class Loop {
     this.parts = parts;
     const { group, consumer } = parts.settings;
     this.member = { group, consumer, incarnation };
+    this.beganAt = parts.settings.startFrom;
   }
 
   /** Opens the group and takes the consumer's name; throws what keeps it from that. */
   async open(mode: "TAKE" | "REJOIN"): Promise<"CREATED" | "JOINED" | "HEALED"> {
     const { connection, keys, settings, deadlineMs, stream } = this.parts;
-    const { startFrom, changeSettings: change, leaseMs, maxAttempts, idempotencyTtlMs } = settings;
+    const { changeSettings: change, leaseMs, maxAttempts, idempotencyTtlMs } = settings;
     const asked = {
       mode,
-      startFrom,
+      startFrom: this.beganAt,
       change: change && mode === "TAKE",
       leaseMs,
       maxAttempts,
@@ -125,18 +135,22 @@ export class Loop {
     const call = openCall(keys, { ...this.member, ...asked });
     const reply = openReply(await evaluate(connection, call, { deadlineMs }));
     if (reply.status !== "OK") throw refusalError("open", reply, { stream, ...this.member });
+    this.beganAt = reply.lowWaterId;
     return reply.how;
   }
 
   /** Takes back what is due, own or stale before anything new is read. Resolves when that is complete. */
   recover(first: boolean): Promise<Recovery> {
+    if (this.phase === "closed") return Promise.reject(this.stopped());
     const done = this.addPass(new RecoveryPass(first)).done();
     this.kick();
     return done;
   }
 
+  /** Begins nothing more. What was read ahead is given back, rather than wait here until its lease is over. */
   pause(): void {
     this.paused = true;
+    void this.giveUnstarted();
   }
 
   resume(): void {
@@ -151,11 +165,33 @@ export class Loop {
     this.kick();
   }
 
-  /** Ends the loop: no turn begins after this one. */
-  close(): void {
+  /**
+   * Ends the loop: no turn begins any more, but one that settles what has ended. Resolves when the one under way is
+   * over, so that what it leased is known, and can be given back as it is; so is what runs, whatever becomes of it.
+   */
+  async finish(): Promise<void> {
+    if (this.phase === "closed") return;
+    this.phase = "ending";
+    while (this.turning) {
+      await new Promise<void>((resolve) => {
+        const stop = this.watch(() => {
+          stop();
+          resolve();
+        });
+      });
+    }
+    for (const attempt of this.hand.running.values()) attempt.lost = true;
+    const settle = this.failures === 0 ? this.takeEnded() : [];
+    if (settle.length > 0)
+      await this.take({ settle, lease: [], recover: undefined, pass: undefined, nonce: "", readCount: 0 });
+    this.close();
+  }
+
+  /** Ends the loop at once. */
+  private close(): void {
     this.phase = "closed";
     clearTimeout(this.dueTimer);
-    const stopped = this.fatalError ?? new ConsumerStoppedError(this.parts.settings);
+    const stopped = this.stopped();
     this.pass?.fail(stopped);
     this.nextPass?.fail(stopped);
     this.changed();
@@ -163,6 +199,10 @@ export class Loop {
 
   get error(): unknown {
     return this.fatalError;
+  }
+
+  private stopped(): unknown {
+    return this.fatalError ?? new ConsumerStoppedError(this.parts.settings);
   }
 
   /** Leases at most this many entries from now on. */
@@ -184,9 +224,9 @@ export class Loop {
     return this.hand.running.size === 0 && this.hand.ended.length === 0 && !this.turning;
   }
 
-  /** Nothing is in hand, or on its way to be. */
+  /** Nothing is in hand, or on its way to be. A recovery pass that is held up by `pause` is not on its way. */
   get settled(): boolean {
-    return this.hand.empty && !this.turning && this.pass === undefined;
+    return this.hand.empty && !this.turning && (this.pass === undefined || this.paused);
   }
 
   /** Calls `watcher` after each change of what is in hand. Returns the way to stop. */
@@ -205,22 +245,40 @@ export class Loop {
   /** Makes sure that a turn follows. */
   kick(): void {
     this.wanted = true;
-    if (!this.turning && this.phase !== "closed") void this.turns();
+    if (!this.turning && !this.over) void this.turns();
   }
 
-  /** Gives back everything in hand, due at once for others: what was leased and what was only delivered. */
-  async release(): Promise<number> {
+  /**
+   * Gives back everything in hand, due at once for others: what was leased and what was only delivered. Returns how
+   * many entries that was.
+   */
+  release(): Promise<number> {
+    const running = [...this.hand.running.values()];
+    return this.giveBack([
+      ...this.hand.prefetched.splice(0).map(unstarted),
+      ...running.map(({ entry, token }) => ({ id: entry.id, key: entry.key, token })),
+    ]);
+  }
+
+  private async giveUnstarted(): Promise<void> {
+    try {
+      await this.giveBack(this.hand.prefetched.splice(0).map(unstarted));
+    } catch (error) {
+      // It is still pending with this consumer, and found there by recovery.
+      await this.failed(error);
+    }
+  }
+
+  private async giveBack(entries: readonly ReleaseItem[]): Promise<number> {
     const { connection, keys, deadlineMs } = this.parts;
-    const entries = [
-      ...this.hand.prefetched.map(({ id, key }) => ({ id, key, token: undefined })),
-      ...[...this.hand.running.values()].map(({ entry, token }) => ({ id: entry.id, key: entry.key, token })),
-    ];
+    let released = 0;
     for (let first = 0; first < entries.length; first += MAX_CALL) {
       const call = releaseCall(keys, this.member, entries.slice(first, first + MAX_CALL));
-      await evaluate(connection, call, { deadlineMs });
+      const reply = releaseReply(await evaluate(connection, call, { deadlineMs }));
+      if (reply.status !== "OK") throw this.refused("release", reply);
+      released += reply.verdicts.filter((verdict) => verdict === "RELEASED").length;
     }
-    this.hand.prefetched.length = 0;
-    return entries.length;
+    return released;
   }
 
   /** Has the group's low-water ID recorded as it is now, for whoever may have to make the group again. */
@@ -232,7 +290,7 @@ export class Loop {
 
   private async turns(): Promise<void> {
     this.turning = true;
-    while (this.phase !== "closed") {
+    while (!this.over) {
       this.wanted = false;
       const turn = this.plan();
       if (turn === undefined) {
@@ -245,10 +303,16 @@ export class Loop {
       if (this.hand.running.size > 0 && this.hand.ended.length === 0) await new Promise<void>(nextTick);
     }
     this.turning = false;
-    if (this.phase === "closed") return;
-    this.block();
-    this.armDue();
+    if (!this.over) {
+      this.block();
+      this.armDue();
+    }
     this.changed();
+  }
+
+  /** Whether no turn may begin any more. */
+  private get over(): boolean {
+    return this.phase === "ending" || this.phase === "closed";
   }
 
   private changed(): void {
@@ -258,6 +322,8 @@ export class Loop {
   // --- what the next turn does -------------------------------------------------------------------------------------
 
   private plan(): Turn | undefined {
+    // What is left to recover is left to others.
+    while (this.spent && this.pass) this.endPass(this.pass);
     const { hand, pass } = this;
     const settle = this.takeEnded();
     const nonce = this.nonce();
@@ -274,7 +340,7 @@ export class Loop {
     const mayRead = this.mayStart && this.hot && this.blockedFor === 0 && !pass;
     const readCount = mayRead ? this.room(lease.length) : 0;
     if (settle.length + lease.length + readCount === 0 && !recover) return undefined;
-    return { settle, lease, nonce, recover, readCount };
+    return { settle, lease, nonce, recover, pass, readCount };
   }
 
   /** Whether anything new may be begun at all. */
@@ -303,7 +369,7 @@ export class Loop {
 
   private recoverAll(pass: RecoveryPass, settle: readonly Ending[], nonce: string, max: number): ScriptCall {
     const inHand = [...this.hand.ids(), ...settle.map(({ attempt }) => attempt.entry.id)];
-    const input = { nonce, max, scope: "ALL", ownAfter: pass.ownAfter ?? "0-0", inHand } as const;
+    const input = { nonce, max, scope: "ALL", ownAfter: pass.ownAfter, inHand } as const;
     return recoverCall(this.parts.keys, this.member, input);
   }
 
@@ -354,7 +420,7 @@ export class Loop {
     const failures: unknown[] = [];
     if (turn.settle.length > 0) failures.push(this.noteSettled(turn.settle, replies[at++]));
     if (turn.lease.length > 0) failures.push(this.noteLeased(turn.lease, turn.nonce, replies[at++]));
-    if (turn.recover) failures.push(this.noteRecovered(replies[at++]));
+    if (turn.recover) failures.push(this.noteRecovered(replies[at++], turn.pass));
     if (turn.readCount > 0) failures.push(this.noteRead(replies[at++]));
     const failure = failures.find((error) => error !== undefined);
     if (failure === undefined) this.failures = 0;
@@ -379,6 +445,8 @@ export class Loop {
     this.lastBatchMs = 0;
     for (const [at, ending] of endings.entries()) {
       this.lastBatchMs = Math.max(this.lastBatchMs, ending.durationMs);
+      // What it emitted is in the stream, to be read.
+      if (ending.item.outcome === "SUCCESS" && ending.item.emits.length > 0) this.hot = true;
       this.parts.reporter.settled(ending, read.verdicts[at] ?? "FENCED");
     }
     return undefined;
@@ -403,22 +471,24 @@ export class Loop {
     return undefined;
   }
 
-  private noteRecovered(reply: unknown): unknown {
+  private noteRecovered(reply: unknown, pass: RecoveryPass | undefined): unknown {
     const read = reply instanceof SluiceError ? reply : recoverReply(reply);
     if (read instanceof SluiceError || read.status !== "OK") return this.refused("recover", read);
     this.knowDue(read.nextDueInMs);
-    if (read.more && !this.pass) this.dueAt = 0;
+    if (read.more && !pass) this.dueAt = 0;
     this.parts.reporter.recoveredCounts(read.counts);
     for (const { token, alone, fields } of read.leased) this.start(recoveredAttempt(token, alone, fields));
     if (read.aloneWaits && !this.pass) this.pass = new RecoveryPass(false);
-    const pass = this.pass;
-    if (pass?.note(read)) {
-      this.pass = this.nextPass;
-      this.nextPass = undefined;
-      this.hot = true;
-      this.parts.reporter.recoveryEnded(pass.complete(), pass.first || pass.foundSomething);
-    }
+    // A pass that was asked for while this call was under way has yet to begin.
+    if (pass?.note(read)) this.endPass(pass);
     return undefined;
+  }
+
+  private endPass(pass: RecoveryPass): void {
+    this.pass = this.nextPass;
+    this.nextPass = undefined;
+    this.hot = true;
+    this.parts.reporter.recoveryEnded(pass.complete(), pass.first || pass.foundSomething);
   }
 
   private noteRead(reply: unknown): unknown {
@@ -426,6 +496,7 @@ export class Loop {
     const entries = entriesIn(reply);
     this.hand.prefetched.push(...entries);
     this.hot = entries.length > 0;
+    if (this.paused) void this.giveUnstarted();
     return undefined;
   }
 
@@ -439,7 +510,9 @@ export class Loop {
     this.budget -= 1;
     this.hand.running.set(attempt.entry.id, attempt);
     if (attempt.alone) this.alone = attempt;
+    if (this.over) return;
     void this.parts.run(attempt).then((ending) => {
+      if (attempt.lost && this.over) return;
       // A newer attempt of the same entry may run in this very process by now.
       if (this.hand.running.get(attempt.entry.id) === attempt) this.hand.running.delete(attempt.entry.id);
       if (this.alone === attempt) this.alone = undefined;
@@ -488,6 +561,7 @@ export class Loop {
       const entries = entriesIn(reply);
       this.hand.prefetched.push(...entries);
       this.hot = entries.length === count;
+      if (this.paused) void this.giveUnstarted();
     }
     if (!this.turning) this.block();
     this.kick();
@@ -502,8 +576,8 @@ export class Loop {
 
   /** Goes on from a failed call, after a pause, or stops for good where going on could only do harm. */
   private async failed(error: unknown): Promise<void> {
-    if (this.phase === "closed") return;
-    if (error instanceof SupersededError || error instanceof ProtocolError) {
+    if (this.over) return;
+    if (error instanceof SupersededError || error instanceof ProtocolError || this.hopeless(error)) {
       this.fatalError = error;
       this.parts.reporter.failed(error, true);
       for (const attempt of this.hand.running.values()) attempt.abort(error);
@@ -518,6 +592,12 @@ export class Loop {
     this.parts.reporter.failed(error, false);
     if (hasMaybeExecuted(error)) this.recoverSoon();
     await sleep(jittered(Math.min(BACKOFF_MS.min * 2 ** this.failures, BACKOFF_MS.max)));
+  }
+
+  /** A consumer that has just come and cannot recover, say for want of a permission, is better told than kept trying. */
+  private hopeless(error: unknown): boolean {
+    const starts = this.pass?.first === true || this.nextPass?.first === true;
+    return starts && error instanceof SluiceError && !error.retryable && !isNoGroup(error);
   }
 
   /** The group is gone: makes it again where it was, and takes back what that delivers anew. */
@@ -546,6 +626,10 @@ export class Loop {
     this.nextPass ??= pass;
     return this.nextPass;
   }
+}
+
+function unstarted({ id, key }: Entry): ReleaseItem {
+  return { id, key, token: undefined };
 }
 
 function hasMaybeExecuted(error: unknown): boolean {

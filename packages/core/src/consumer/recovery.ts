@@ -27,8 +27,9 @@ export class RecoveryPass {
   /** Notes a call's reply. Returns true when the pass is complete. */
   note(reply: RecoverReply): boolean {
     for (const field of FIELDS) this.counts[field] += reply.counts[field];
-    this.ownAfter = reply.ownAfter;
     this.aloneWaits = reply.aloneWaits;
+    // The one that waits may be among those that were gone past.
+    this.ownAfter = reply.aloneWaits ? "0-0" : reply.ownAfter;
     return !reply.more && !reply.aloneWaits && reply.ownAfter === undefined;
   }
 

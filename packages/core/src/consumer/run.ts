@@ -5,7 +5,7 @@
 import { type Emit, type Attempt as SettleItem, Status } from "@sluice/lua-scripts";
 import { retryDelayMs } from "../backoff.js";
 import type { EventCatalog } from "../catalog.js";
-import { type Composed, type ComposeSettings, compose } from "../compose.js";
+import { type Composed, type ComposeSettings, compose, MAX_TOGETHER_CHARS } from "../compose.js";
 import { withTenant } from "../context.js";
 import { decodeEvent } from "../envelope.js";
 import { InvalidOptionError, type Issue, NonRetryableError } from "../errors.js";
@@ -13,6 +13,7 @@ import type { EmitOptions, SluiceEvent } from "../event.js";
 import { emitKey } from "../fingerprint.js";
 import { checkHandlers, type HandlerContext, type UntypedEventHandler } from "../handler.js";
 import { type Logger, withFields } from "../logger.js";
+import { MAX_SPAN_MS } from "../options.js";
 import { type Result, toResult } from "../results.js";
 import type { Attempt } from "./entry.js";
 import type { Ending } from "./hand.js";
@@ -120,7 +121,7 @@ export class Runner {
       case "failure":
         return failed(Status.FAILED, result.reason ?? "the handler answered failure");
       case "retry": {
-        const delayMs = result.delayMs ?? retryDelayMs(this.parts.settings.retry, attempt.number);
+        const delayMs = Math.min(result.delayMs ?? this.backoffMs(attempt), MAX_SPAN_MS);
         const message = result.reason ?? "the handler asked for a retry";
         this.log(event.type, attempt).info("handler asked for a retry", { delayMs, reason: message });
         return { outcome: "RETRY", delayMs, message };
@@ -136,7 +137,7 @@ export class Runner {
       case "retry":
         return {
           outcome: "RETRY",
-          delayMs: retryDelayMs(this.parts.settings.retry, attempt.number),
+          delayMs: this.backoffMs(attempt),
           message,
         };
       case "deadLetter":
@@ -152,9 +153,13 @@ export class Runner {
       logger.error("handler failed for good", { err: error });
       return failed(Status.FAILED, message);
     }
-    const delayMs = retryDelayMs(this.parts.settings.retry, attempt.number);
+    const delayMs = this.backoffMs(attempt);
     logger.error("handler threw", { err: error, delayMs });
     return { outcome: "RETRY", delayMs, message };
+  }
+
+  private backoffMs(attempt: Attempt): number {
+    return Math.min(retryDelayMs(this.parts.settings.retry, attempt.number), MAX_SPAN_MS);
   }
 
   private log(type: string | undefined, attempt: Attempt): Logger {
@@ -201,6 +206,7 @@ class AttemptContext implements HandlerContext {
   private readonly composed: (Composed | Promise<Composed>)[] = [];
   private lines: Logger | undefined;
   private ended = false;
+  private chars = 0;
 
   constructor(
     private readonly parts: RunParts,
@@ -248,10 +254,25 @@ class AttemptContext implements HandlerContext {
       traceparent: event.traceparent,
       ...options,
     };
-    const composed = compose(this.parts.compose, this.parts.tenantId, type, data, related);
+    const composing = compose(this.parts.compose, this.parts.tenantId, type, data, related);
+    const composed =
+      composing instanceof Promise ? composing.then((made) => this.count(made)) : this.count(composing);
     // Awaited when the handler has ended; a rejection before that is not unhandled.
     if (composed instanceof Promise) composed.catch(() => {});
     this.composed.push(composed);
+  }
+
+  /** All of it travels in one command. */
+  private count(composed: Composed): Composed {
+    this.chars += composed.chars;
+    if (this.chars > MAX_TOGETHER_CHARS) {
+      throw new InvalidOptionError({
+        option: "emit",
+        value: this.chars,
+        wanted: `at most ${MAX_TOGETHER_CHARS} characters of data in the events of one handler`,
+      });
+    }
+    return composed;
   }
 
   /** What the handler emitted, ready to be settled: under keys that each attempt makes the same. */
@@ -261,7 +282,7 @@ class AttemptContext implements HandlerContext {
     const emits = this.composed.map(async (promised, n): Promise<Emit> => {
       const composed = await promised;
       const key = composed.namedKey ?? (await emitKey(this.idempotencyKey, group, n));
-      const fingerprint = composed.namedKey === undefined ? "" : composed.fingerprint;
+      const fingerprint = composed.namedKey === undefined ? "" : composed.fingerprint();
       return { key, event: composed.document(key), fingerprint };
     });
     return Promise.all(emits);

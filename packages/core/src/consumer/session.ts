@@ -13,6 +13,11 @@ import { keepUp, retireSelf, UPKEEP_INTERVAL_MS } from "./upkeep.js";
 
 /** Bounds of the time between two recovery passes of a running consumer, in milliseconds; a quarter of the lease within them. */
 const RECOVERY_INTERVAL_MS = { min: 50, max: 30_000 };
+/**
+ * An older process of the same name may be given entries by the read that it waits in, until it looks at what is due
+ * and finds itself superseded. What it was given is taken back after this time, in milliseconds.
+ */
+const TAKEOVER_MS = 1_000;
 /** Own pending entries looked for when a consumer stops. */
 const LEFTOVERS = 1_000;
 
@@ -25,6 +30,7 @@ export class Session {
   private heartbeat: ReturnType<typeof setInterval> | undefined;
   private recoveryTimer: ReturnType<typeof setTimeout> | undefined;
   private upkeepTimer: ReturnType<typeof setTimeout> | undefined;
+  private opened = false;
   private ending: Promise<void> | undefined;
 
   constructor(
@@ -50,14 +56,18 @@ export class Session {
   async start(): Promise<Recovery> {
     try {
       await this.loop.open("TAKE");
+      this.opened = true;
       await this.keepUpOnce();
     } catch (error) {
       await this.end(0);
       throw error;
     }
-    const { leaseMs } = this.parts.settings;
+    // Stopped meanwhile: `recover` says so.
+    if (this.ending !== undefined) return this.loop.recover(true);
+    const { settings } = this.parts;
+    const { leaseMs } = settings;
     this.heartbeat = setInterval(() => void this.beat(), Math.max(1, Math.floor(leaseMs / 3)));
-    this.scheduleRecovery();
+    this.scheduleRecovery(settings.anonymous ? undefined : TAKEOVER_MS);
     this.scheduleUpkeep();
     return this.loop.recover(true);
   }
@@ -98,14 +108,13 @@ export class Session {
       const over = () => loop.error !== undefined || loop.drained || performance.now() >= deadline;
       await this.until(over, Math.max(1, Math.min(drainTimeoutMs, 50)));
     }
+    await loop.finish();
     clearInterval(this.heartbeat);
-    loop.close();
     const { group, consumer } = this.parts.settings;
     for (const attempt of loop.hand.running.values()) {
-      attempt.lost = true;
       attempt.abort(new ConsumerStoppedError({ group, consumer }));
     }
-    if (loop.error === undefined) await this.giveBack();
+    if (this.opened && loop.error === undefined) await this.giveBack();
   }
 
   /** What is still in hand, and what Redis holds as ours though it never arrived. */
@@ -174,9 +183,9 @@ export class Session {
     }, jittered(UPKEEP_INTERVAL_MS));
   }
 
-  private scheduleRecovery(): void {
+  private scheduleRecovery(withinMs = Number.POSITIVE_INFINITY): void {
     const { min, max } = RECOVERY_INTERVAL_MS;
-    const everyMs = Math.min(Math.max(this.parts.settings.leaseMs / 4, min), max);
+    const everyMs = Math.min(Math.max(this.parts.settings.leaseMs / 4, min), max, withinMs);
     this.recoveryTimer = setTimeout(() => {
       this.loop.recover(false).catch(() => {});
       this.scheduleRecovery();

@@ -18,8 +18,10 @@ export const UPKEEP_INTERVAL_MS = 60_000;
 /** A consumer that has nothing pending and has asked for nothing this long is gone, in milliseconds; a blocking read ends within a minute. */
 const RETIRE_IDLE_MS = 600_000;
 
-/** Entries that one call drops at most, about; what is left is dropped by the next one. */
+/** Entries that one call drops at most. */
 const TRIM_LIMIT = 10_000;
+/** Calls that one upkeep makes at most, so that a consumer which starts on a long stream is not kept from its work. */
+const TRIM_CALLS = 100;
 
 interface UpkeepParts {
   readonly connection: Connection;
@@ -35,7 +37,7 @@ export async function keepUp(parts: UpkeepParts): Promise<void> {
   const { connection, stream, keys, settings, deadlineMs, logger } = parts;
   const { group, retention } = settings;
   if (retention !== undefined) {
-    for (let more = true; more; ) {
+    for (let calls = 0, more = true; more && calls < TRIM_CALLS; calls += 1) {
       const call = trimCall(keys, { ...retention, limit: TRIM_LIMIT });
       const reply = trimReply(await evaluate(connection, call, { deadlineMs }));
       if (reply.status !== "OK") throw refusalError("trim", reply, { stream, group });

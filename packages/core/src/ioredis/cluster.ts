@@ -1,8 +1,9 @@
 /**
- * A connection to a Redis Cluster: one link to each node that requests go to, and the redirections between them.
+ * A connection to a Redis Cluster: one link to each node that requests go to, and the redirections between
+ * them.
  *
- * ioredis's own Cluster is not used to send: it repeats a command whose connection broke, though it may have run, and
- * does not say which of several was sent.
+ * ioredis's own Cluster is not used to send: it repeats a command whose connection broke, though it may have
+ * run, and does not say which of several was sent.
  */
 
 import type { Connection, Request, SendOptions } from "../connection.js";
@@ -63,9 +64,8 @@ export class ClusterConnection implements Connection {
     let routes = routesOf(requests);
     for (let round = 0; routes.length > 0; round++) {
       const leftMs = endsAt - performance.now();
-      if (!this.#settleHopeless(routes, replies, deadlineMs, leftMs)) {
-        routes = await this.#attempt(routes, replies, { deadlineMs, leftMs, round });
-      } else routes = [];
+      if (this.#settleHopeless(routes, replies, deadlineMs, leftMs)) break;
+      routes = await this.#attempt(routes, replies, { deadlineMs, leftMs, round });
     }
     return replies;
   }
@@ -134,7 +134,9 @@ export class ClusterConnection implements Connection {
     return again;
   }
 
-  /** What to do after an answer; a redirection is noted on the way. None of them means that the request ran. */
+  /**
+   * What to do after an answer; a redirection is noted on the way. None of them means that the request ran.
+   */
   #nextStep(route: Route, answer: unknown, node: NodeKey): "done" | "again" | "pause" {
     route.ask = undefined;
     if (answer instanceof ConnectionError) return answer.cause === this.#gone ? "again" : "done";
@@ -158,7 +160,10 @@ export class ClusterConnection implements Connection {
     }
   }
 
-  /** Reads `MOVED 3999 127.0.0.1:6381`. A node that does not know its own address leaves the host out: it is ours. */
+  /**
+   * Reads `MOVED 3999 127.0.0.1:6381`. A node that does not know its own address leaves the host out: it is
+   * ours.
+   */
   #redirection(error: ServerError, from: NodeKey): { slot: number; target: NodeKey } {
     const [, slot, address = ""] = messageOf(error.cause).split(" ");
     const full = address.startsWith(":") ? from.slice(0, from.lastIndexOf(":")) + address : address;

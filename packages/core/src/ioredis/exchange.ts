@@ -1,6 +1,6 @@
 /**
- * One call of `send` on its way: which of its requests were sent, which have their reply, and the deadline that
- * settles what is left. It knows no connection; `link.ts` moves it.
+ * One call of `send` on its way: which of its requests were sent, which have their reply, and the deadline
+ * that settles what is left. It knows no connection; `link.ts` moves it.
  */
 
 import type { Request } from "../connection.js";
@@ -8,8 +8,8 @@ import type { SluiceError } from "../errors.js";
 import type { WireArg } from "./types.js";
 
 /**
- * How a script is asked for: by its hash; with its source, once the server said that it does not know the hash; or
- * loaded first, if the user may not EVAL.
+ * How a script is asked for: by its hash; with its source, once the server said that it does not know the
+ * hash; or loaded first, if the user may not EVAL.
  */
 export type Form = "hash" | "source" | "load";
 
@@ -103,8 +103,8 @@ export class Exchange {
   }
 
   /**
-   * Time is up. After a pause of the process (a handler that computes, SIGSTOP) timers fire before sockets are read, so
-   * the reply may be there already.
+   * Time is up. After a pause of the process (a handler that computes, SIGSTOP) timers fire before sockets
+   * are read, so the reply may be there already.
    */
   expire(): void {
     const late = performance.now() - this.#endsAt > LATE_MS;

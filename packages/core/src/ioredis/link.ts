@@ -1,9 +1,9 @@
 /**
  * Sends to one server, and settles every call by its deadline whatever the socket does.
  *
- * ioredis does the socket, the handshake and the protocol. What it would do with a command across a loss (queue it,
- * send it again, wait for ever) is switched off (`options.ts`) and done here, because only the one who sent a command
- * can say whether it may have run.
+ * ioredis does the socket, the handshake and the protocol. What it would do with a command across a loss
+ * (queue it, send it again, wait for ever) is switched off (`options.ts`) and done here, because only the one
+ * who sent a command can say whether it may have run.
  */
 
 import type { Request } from "../connection.js";
@@ -12,7 +12,10 @@ import { Exchange, type Form, nameOf, wireArgs } from "./exchange.js";
 import { errorOfReply, messageOf, replyOf, withoutCommand } from "./replies.js";
 import { Session, type SessionOptions } from "./session.js";
 
-/** From when on a server that owes replies and sends none is taken for gone, at the next deadline, in milliseconds. */
+/**
+ * From when on a server that owes replies and sends none is taken for gone, at the next deadline, in
+ * milliseconds.
+ */
 const SILENCE_MS = 2_000;
 
 /** How ioredis refuses a command that it did not write, because the socket is closing. */

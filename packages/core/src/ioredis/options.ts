@@ -1,55 +1,60 @@
 /**
- * The settings of the connections that the adapter opens: duplicates of what a user brought, changed so that nothing
- * is sent twice behind our back, nothing waits without a deadline, and replies have one shape.
+ * The settings of the connections that the adapter opens: duplicates of what a user brought, changed so that
+ * nothing is sent twice behind our back, nothing waits without a deadline, and replies have one shape.
  */
 
 import { InvalidOptionError } from "../errors.js";
 import { unwrapped } from "./replies.js";
-import type { IoredisClient, IoredisClientOptions, IoredisCluster } from "./types.js";
+import type { IoredisClient, IoredisClientOptions, IoredisCluster, IoredisClusterOptions } from "./types.js";
 
 /** How long ioredis may take to close a socket whose peer does not answer, before it is destroyed. */
 const DISCONNECT_TIMEOUT_MS = 50;
 
-/** How long one Sentinel may take to answer. Without a limit, a paused one would hold up the others for ever. */
+/**
+ * How long one Sentinel may take to answer. Without a limit, a paused one would hold up the others for ever.
+ */
 const SENTINEL_TIMEOUT_MS = 2_000;
 
 /**
- * How long a connection may take from the first packet until it is ready, in milliseconds, if the user did not set
- * `connectTimeout`; the same as ioredis's default for the part it covers.
+ * How long a connection may take from the first packet until it is ready, in milliseconds, if the user did
+ * not set `connectTimeout`; the same as ioredis's default for the part it covers.
  */
 const CONNECT_TIMEOUT_MS = 10_000;
 
 /**
- * Options for one connection to one server, over those of the instance it is a duplicate of. `undefined` takes the
- * user's setting away.
+ * Options for one connection to one server, over those of the instance it is a duplicate of. `undefined`
+ * takes the user's setting away.
  *
  * @param nextDelayMs - how long to wait before the next attempt to connect.
  */
 export function clientSettings(base: IoredisClientOptions, nextDelayMs: () => number): object {
   return {
     lazyConnect: true,
-    // We wait for the connection ourselves, within the deadline, and then know what was sent and what was not.
+    // We wait for the connection ourselves, within the deadline, and then know what was sent and what was
+    // not.
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
     retryStrategy: nextDelayMs,
     sentinelRetryStrategy: nextDelayMs,
     sentinelCommandTimeout: base.sentinelCommandTimeout ?? SENTINEL_TIMEOUT_MS,
-    // A server that was demoted keeps its connections and answers READONLY for ever; behind an address that moves,
-    // connecting again finds the new master. 1 is "reconnect"; a user's function might answer 2, "and send again".
+    // A server that was demoted keeps its connections and answers READONLY for ever; behind an address that
+    // moves, connecting again finds the new master. 1 is "reconnect"; a user's function might answer 2, "and
+    // send again".
     reconnectOnError: (error: Error) => (unwrapped(error.message).startsWith("READONLY") ? 1 : false),
     disconnectTimeout: DISCONNECT_TIMEOUT_MS,
-    // With Sentinel the ready check finds out whether the server is the master. Otherwise we PING: INFO may be
-    // forbidden to the user, and ioredis would say so on the console at every attempt.
+    // With Sentinel the ready check finds out whether the server is the master. Otherwise we PING: INFO may
+    // be forbidden to the user, and ioredis would say so on the console at every attempt.
     enableReadyCheck: Boolean(base.sentinels),
-    // One shape of replies, at no cost: RESP3 is not faster to read (measured), and its maps would need converting.
+    // One shape of replies, at no cost: RESP3 is not faster to read (measured), and its maps would need
+    // converting.
     protocol: 2,
     replyMapping: "legacy",
     stringNumbers: false,
     // CLIENT SETINFO is younger than the oldest server we serve, and each refusal is noted in its ACL log.
     disableClientInfo: true,
-    // Set by us once the connection is up: in ioredis 5 a loss while it sets the name leaves a client that holds
-    // itself ready for ever (its issue 2099).
+    // Set by us once the connection is up: in ioredis 5 a loss while it sets the name leaves a client that
+    // holds itself ready for ever (its issue 2099).
     connectionName: null,
     enableAutoPipelining: false,
     showFriendlyErrorStack: false,
@@ -64,10 +69,10 @@ export function clientSettings(base: IoredisClientOptions, nextDelayMs: () => nu
 }
 
 /**
- * Options for the Cluster instance that tells which node serves which slot. Commands never go through it: it sends
- * them again when a connection breaks, and cannot tell what was sent.
+ * Options for the Cluster instance that tells which node serves which slot. Commands never go through it: it
+ * sends them again when a connection breaks, and cannot tell what was sent.
  */
-export function clusterSettings(nextDelayMs: () => number): object {
+export function clusterSettings(base: IoredisClusterOptions, nextDelayMs: () => number): object {
   return {
     lazyConnect: true,
     enableOfflineQueue: false,
@@ -81,7 +86,13 @@ export function clusterSettings(nextDelayMs: () => number): object {
     enableAutoPipelining: false,
     scripts: undefined,
     himportFieldsets: undefined,
-    redisOptions: { disableClientInfo: true, connectionName: null, disconnectTimeout: DISCONNECT_TIMEOUT_MS },
+    // ioredis 5 puts these in the place of the user's, login and TLS among them, where ioredis 6 adds them.
+    redisOptions: {
+      ...base.redisOptions,
+      disableClientInfo: true,
+      connectionName: null,
+      disconnectTimeout: DISCONNECT_TIMEOUT_MS,
+    },
   };
 }
 

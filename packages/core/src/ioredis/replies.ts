@@ -1,5 +1,6 @@
 /**
- * From ioredis's errors to ours: what a server refused, by the first word of its reply, and what the socket said.
+ * From ioredis's errors to ours: what a server refused, by the first word of its reply, and what the socket
+ * said.
  */
 
 import {
@@ -16,8 +17,9 @@ const WRAPPED =
   /^ERR Error running script \(call to f_[0-9a-f]{40}\): @user_script: ?\d+: (?:@user_script: ?\d+: )?-?/;
 
 /**
- * What a connection is turned away with before it can do anything: the login, the choice of the database, protected
- * mode. ioredis 5 puts "Ready check failed: " before it, and Sentinel's errors have it at their end.
+ * What a connection is turned away with before it can do anything: the login, the choice of the database,
+ * protected mode. ioredis 5 puts "Ready check failed: " before it, and Sentinel's errors have it at their
+ * end.
  */
 const TURNED_AWAY =
   /(?:^|: )((?:NOAUTH|WRONGPASS|NOPERM|DENIED) .*|ERR (?:invalid password|AUTH|DB index|SELECT).*)$/;
@@ -51,8 +53,8 @@ export function unwrapped(reply: string): string {
 }
 
 /**
- * The same error without the command that ioredis hangs on it: its arguments are events, the source of a script or,
- * for AUTH, a password, and a logger that writes out causes would show them.
+ * The same error without the command that ioredis hangs on it: its arguments are events, the source of a
+ * script or, for AUTH, a password, and a logger that writes out causes would show them.
  */
 export function withoutCommand(error: unknown): unknown {
   if (typeof error === "object" && error !== null) Reflect.deleteProperty(error, "command");

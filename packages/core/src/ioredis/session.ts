@@ -1,7 +1,7 @@
 /**
- * Keeps one ioredis client connected: tries until it is ready, says when it is and when it no longer is, and why not.
- * Ready means that the server answered a PING as the right user on the right database, not just that there is a
- * socket. What is sent over it is the business of `link.ts`.
+ * Keeps one ioredis client connected: tries until it is ready, says when it is and when it no longer is, and
+ * why not. Ready means that the server answered a PING as the right user on the right database, not just that
+ * there is a socket. What is sent over it is the business of `link.ts`.
  */
 
 import { retryDelayMs } from "../backoff.js";
@@ -135,7 +135,10 @@ export class Session {
     this.client.connect().catch(() => {});
   }
 
-  /** ioredis bounds the TCP connection only; a server that is paused accepts it and never answers the handshake. */
+  /**
+   * ioredis bounds the TCP connection only; a server that is paused accepts it and never answers the
+   * handshake.
+   */
   #limitHandshake(): void {
     const limitMs = readyTimeoutMs(this.client.options);
     this.#later(limitMs, () => this.drop(`not ready within ${limitMs} ms`));
@@ -168,7 +171,8 @@ export class Session {
     } else if (reply.startsWith("ERR max number of clients")) {
       this.#down(error);
     } else {
-      // It answers: that the user may not PING, or that a script keeps it busy, is for the requests to find out.
+      // It answers: that the user may not PING, or that a script keeps it busy, is for the requests to find
+      // out.
       this.#up(epoch);
     }
   }

@@ -1,6 +1,6 @@
 /**
- * What a user gives a client as `redis`: an address, options or an instance. Clients differ in where they have ioredis
- * from; what they take is read here.
+ * What a user gives a client as `redis`: an address, options or an instance. Clients differ in where they
+ * have ioredis from; what they take is read here.
  */
 
 import type { Connection } from "../connection.js";
@@ -13,10 +13,11 @@ import type { IoredisClient, IoredisCluster } from "./types.js";
 export type MakeRedis = (address: string | undefined, options: object) => IoredisClient;
 
 const WANTED =
-  "a URL (redis://host:port/db, rediss:// for TLS), the path of a socket, options of ioredis, or a Redis or Cluster";
+  "a URL (redis://host:port/db, rediss:// for TLS), a socket path, ioredis options, or a Redis or Cluster";
 
 /**
- * The instance that the option `redis` stands for. One that is made here never connects, so it need not be closed.
+ * The instance that the option `redis` stands for. One that is made here never connects, so it need not be
+ * closed.
  *
  * @throws {InvalidOptionError} for anything else; its text never shows credentials.
  */

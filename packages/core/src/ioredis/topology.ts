@@ -1,6 +1,6 @@
 /**
- * Which server of a Cluster serves which slot, as ioredis's Cluster finds it out. That instance is ours and serves
- * for nothing else: the connections that requests take are duplicates of its nodes (`cluster.ts`).
+ * Which server of a Cluster serves which slot, as ioredis's Cluster finds it out. That instance is ours and
+ * serves for nothing else: the connections that requests take are duplicates of its nodes (`cluster.ts`).
  */
 
 import { retryDelayMs } from "../backoff.js";
@@ -42,7 +42,7 @@ export class Topology {
     this.#events = events;
     this.#cluster = source.duplicate(
       [],
-      clusterSettings(() => retryDelayMs(RECONNECT, ++this.#attempts)),
+      clusterSettings(source.options, () => retryDelayMs(RECONNECT, ++this.#attempts)),
     );
     this.#cluster.on("ready", () => this.#onSlots());
     // What a node answers says more than that all failed.
@@ -146,8 +146,10 @@ export class Topology {
       this.#onSlots();
       return;
     }
-    // None of the nodes we know answers: ask at the addresses that the user gave, which may be names with new ones.
-    this.#cluster.disconnect(true);
+    this.#trouble ??= withoutCommand(error);
+    // None of the nodes we know answers: ask at the addresses that the user gave, which may be names with new
+    // ones. Only when ioredis is not at that already: it would stop, and not begin again.
+    if (this.#cluster.status === "ready") this.#cluster.disconnect(true);
   }
 
   #onError(error: unknown): void {

@@ -1,5 +1,6 @@
 /**
- * What the adapter uses of ioredis, by structure: the classes of ioredis 5 and 6 fit, and core depends on neither.
+ * What the adapter uses of ioredis, by structure: the classes of ioredis 5 and 6 fit, and core depends on
+ * neither.
  */
 
 /** What is sent as one word of a command. */
@@ -25,7 +26,10 @@ export interface IoredisCluster {
   readonly isCluster: boolean;
   readonly status: string;
   readonly options: IoredisClusterOptions;
-  /** For each slot the nodes that serve it as `host:port`, the master first; empty until the cluster was reached. */
+  /**
+   * For each slot the nodes that serve it as `host:port`, the master first; empty until the cluster was
+   * reached.
+   */
   readonly slots: readonly (readonly string[] | undefined)[];
   connect(): Promise<unknown>;
   disconnect(reconnect?: boolean): void;

@@ -8,8 +8,9 @@ import {
   type ScriptCall,
 } from "@sluice/lua-scripts";
 import { type Connection, command, evaluate } from "../connection.js";
+import { entryFrom } from "../consumer/entry.js";
 import { decodeEvent } from "../envelope.js";
-import { InvalidOptionError } from "../errors.js";
+import { InvalidOptionError, ServerError, WrongTypeError } from "../errors.js";
 import type { SluiceEvent } from "../event.js";
 import { integerOption, knownOptions } from "../options.js";
 import { refusalError } from "../refusals.js";
@@ -45,7 +46,10 @@ export interface DeadLetterPage {
 export interface DeadLetterOutcome {
   /** Letters that were there, and are not any more. */
   readonly done: number;
-  /** IDs under which there was no letter. */
+  /**
+   * IDs under which there was no letter. For `replay` also those of letters that stay, since their entry is gone from
+   * the stream and cannot be added again: it was trimmed before it died, or is not in our layout.
+   */
   readonly notFound: string[];
 }
 
@@ -57,11 +61,15 @@ interface Parts {
   readonly deadlineMs: number;
 }
 
-/** Most letters that one script call takes, and one page holds. */
+/** Most letters that one page holds. */
 const MAX_LETTERS = 1_000;
+/** Letters that one script call, or one look for their IDs, is about: each may be as long as an event can be. */
+const PER_CALL = 100;
 /** Fields that stand in front of the entry's own, each with its value. */
 const HEAD = 8;
-const ENTRY_ID = /^\d{1,20}-\d{1,20}$/;
+/** An ID as Redis writes it, which is how the scripts want it. */
+const ENTRY_ID = /^(0|[1-9]\d{0,19})-(0|[1-9]\d{0,19})$/;
+const UINT64_MAX = 2n ** 64n - 1n;
 
 export class DeadLetters {
   constructor(private readonly parts: Parts) {}
@@ -139,8 +147,8 @@ export class DeadLetters {
     const asked = ids === "all" ? await this.allIds() : ids.map((id) => checkId(attempted, id));
     let done = 0;
     const notFound: string[] = [];
-    for (let first = 0; first < asked.length; first += MAX_LETTERS) {
-      const part = asked.slice(first, first + MAX_LETTERS);
+    for (let first = 0; first < asked.length; first += PER_CALL) {
+      const part = asked.slice(first, first + PER_CALL);
       const verdicts = read(
         await evaluate(this.parts.connection, call(part), { deadlineMs: this.parts.deadlineMs }),
       );
@@ -157,9 +165,9 @@ export class DeadLetters {
     const ids: string[] = [];
     const [newest] = await this.raw("XREVRANGE", "+", "-", 1);
     for (let from = "-"; newest !== undefined; ) {
-      const page = await this.raw("XRANGE", from, newest[0], MAX_LETTERS);
+      const page = await this.raw("XRANGE", from, newest[0], PER_CALL);
       ids.push(...page.map(([id]) => id));
-      if (page.length < MAX_LETTERS) break;
+      if (page.length < PER_CALL) break;
       from = `(${ids.at(-1)}`;
     }
     return ids;
@@ -171,8 +179,14 @@ export class DeadLetters {
 
   private async raw(name: string, from: string, to: string, count: number): Promise<[string, string[]][]> {
     const { connection, keys, deadlineMs } = this.parts;
-    const reply = await command(connection, name, [keys.dead, from, to, "COUNT", count], { deadlineMs });
-    return reply as [string, string[]][]; // the command's documented shape
+    try {
+      const reply = await command(connection, name, [keys.dead, from, to, "COUNT", count], { deadlineMs });
+      return reply as [string, string[]][]; // the command's documented shape
+    } catch (error) {
+      if (!(error instanceof ServerError) || error.prefix !== "WRONGTYPE") throw error;
+      const found = String(await command(connection, "TYPE", [keys.dead], { deadlineMs }));
+      throw new WrongTypeError({ key: keys.dead, found, wanted: "stream", cause: error });
+    }
   }
 
   private refuse(attempted: string, refusal: Parameters<typeof refusalError>[1]): never {
@@ -182,10 +196,11 @@ export class DeadLetters {
 }
 
 function checkId(option: string, value: unknown): string {
-  if (typeof value !== "string" || !ENTRY_ID.test(value)) {
+  const parts = typeof value === "string" ? ENTRY_ID.exec(value) : null;
+  if (parts === null || parts.slice(1).some((part) => BigInt(part) > UINT64_MAX)) {
     throw new InvalidOptionError({ option, value, wanted: "a dead letter's ID such as 1764000000000-0" });
   }
-  return value;
+  return parts[0];
 }
 
 function letterFrom(id: string, values: readonly string[]): DeadLetter {
@@ -203,13 +218,12 @@ function letterFrom(id: string, values: readonly string[]): DeadLetter {
       writable: true,
     });
   }
-  const ours = original[0] === "key" && original[2] === "event";
-  const decoded = ours ? decodeEvent(original[3] ?? "") : undefined;
-  const idempotencyKey = original[1] ?? "";
+  const { key: idempotencyKey } = entryFrom(entryId, original);
+  const decoded = idempotencyKey === "" ? undefined : decodeEvent(original[3] ?? "");
   return {
     id,
     entryId,
-    ...(ours ? { idempotencyKey } : {}),
+    ...(idempotencyKey === "" ? {} : { idempotencyKey }),
     reason: head.get("reason") ?? "",
     message: head.get("message") ?? "",
     attempts: Number(head.get("attempts")),
@@ -223,16 +237,23 @@ function letterFrom(id: string, values: readonly string[]): DeadLetter {
   };
 }
 
-/** An entry of more values than one command may carry is kept as one text, each value behind its length in bytes. */
+/**
+ * An entry of more values than one command may carry is kept as one text: its values joined by commas, with a backslash
+ * in front of the commas and backslashes within them.
+ */
 function unpacked(text: string): string[] {
-  const bytes = new TextEncoder().encode(text);
-  const decoder = new TextDecoder();
   const values: string[] = [];
-  for (let at = 0; at < bytes.length; ) {
-    const colon = bytes.indexOf(58, at);
-    const length = Number(decoder.decode(bytes.subarray(at, colon)));
-    values.push(decoder.decode(bytes.subarray(colon + 1, colon + 1 + length)));
-    at = colon + 1 + length;
+  let value = "";
+  let from = 0;
+  for (const { 0: mark, index } of text.matchAll(/\\.|,/gs)) {
+    value += text.slice(from, index);
+    from = index + mark.length;
+    if (mark === ",") {
+      values.push(value);
+      value = "";
+    } else {
+      value += mark.slice(1);
+    }
   }
-  return values;
+  return [...values, value + text.slice(from)];
 }

@@ -1,7 +1,7 @@
 /** Whether everything that Sluice relies on is in order, and if not, what is to be done. */
 import { type InfoGroup, PROTOCOL, streamKeys } from "@sluice/lua-scripts";
 import type { Connection, Request } from "../connection.js";
-import { SluiceError } from "../errors.js";
+import { ConnectionError, DeadlineError, SluiceError } from "../errors.js";
 import { type KnownGroups, readInfo } from "./stream-info.js";
 
 export type HealthStatus = "ok" | "degraded" | "down";
@@ -10,12 +10,15 @@ export interface Health {
   /** The worst of the checks. */
   readonly status: HealthStatus;
   readonly checks: readonly HealthCheck[];
-  /** Of one PING, in milliseconds; 0 if Redis was not reached. */
+  /** Of one small command, in milliseconds; 0 if Redis was not reached. */
   readonly roundTripMs: number;
 }
 
 export interface HealthCheck {
-  /** `connection`, `server`, `role`, `persistence`, `maxmemory-policy`, `memory`, `lazy-expire`, `protocol`, `group:NAME`, `consumers:NAME`. */
+  /**
+   * `connection`, `server`, `role`, `persistence`, `maxmemory-policy`, `memory`, `lazy-expire`; of a stream `protocol`,
+   * `group:NAME`, `consumers:NAME`, or `stream` where it could not be looked at.
+   */
   readonly name: string;
   readonly status: HealthStatus;
   /** What was found, and what to do where it is not in order. */
@@ -45,22 +48,21 @@ export async function checkHealth(scope: HealthScope): Promise<Health> {
   const sentAt = performance.now();
   const [reached] = await connection.send([place], { deadlineMs });
   const roundTripMs = performance.now() - sentAt;
-  if (reached instanceof SluiceError && reached.code !== "PERMISSION") {
-    return {
-      status: "down",
-      checks: [{ name: "connection", status: "down", detail: reached.message }],
-      roundTripMs: 0,
-    };
-  }
+  if (reached instanceof SluiceError && reached.code !== "PERMISSION") return notReached(reached);
   const [, info, config] = await connection.send([place, command("INFO"), command("CONFIG", "GET", "*")], {
     deadlineMs,
   });
+  if (info instanceof ConnectionError || info instanceof DeadlineError) return notReached(info);
   const checks: HealthCheck[] = [
     { name: "connection", status: "ok", detail: `answered in ${roundTripMs.toFixed(1)} ms` },
     ...serverChecks(fieldsOf(info), settingsOf(config)),
     ...(stream === undefined ? [] : await streamChecks(scope, stream)),
   ];
   return { status: worst(checks), checks, roundTripMs };
+}
+
+function notReached({ message: detail }: SluiceError): Health {
+  return { status: "down", checks: [{ name: "connection", status: "down", detail }], roundTripMs: 0 };
 }
 
 function worst(checks: readonly HealthCheck[]): HealthStatus {
@@ -228,7 +230,10 @@ function groupCheck(group: InfoGroup): HealthCheck {
 }
 
 function consumersCheck(group: InfoGroup): HealthCheck {
-  const alive = group.consumers.filter(({ idleMs }) => idleMs < ALIVE_MS).length;
+  // One whose handlers take all of its time asks for nothing, and is heard of by its heartbeats, three in a lease.
+  const alive = group.consumers.filter(({ idleMs, pending }) => {
+    return idleMs < ALIVE_MS || (pending > 0 && idleMs < group.leaseMs);
+  }).length;
   const detail = `${alive} of ${group.consumers.length} alive`;
   return alive > 0
     ? { name: `consumers:${group.name}`, status: "ok", detail }

@@ -8,6 +8,7 @@ import {
   streamKeys,
 } from "@sluice/lua-scripts";
 import { type Connection, evaluate } from "../connection.js";
+import { isGroup } from "../names.js";
 import { refusalError } from "../refusals.js";
 
 export interface StreamInfo {
@@ -61,6 +62,8 @@ export type KnownGroups = Map<string, readonly string[]>;
 
 /** Streams whose groups are remembered; beyond it a look may take two calls. */
 const MAX_KNOWN = 10_000;
+/** Groups that one call asks about at most. */
+const MAX_GROUPS = 1_000;
 
 /** One look, or two if a group came that was not known. */
 export async function readInfo(
@@ -79,13 +82,26 @@ export async function readInfo(
   };
   const expected = known.get(keys.stream) ?? [];
   let reply = await ask(expected);
-  if (reply.groupNames.some((name) => !expected.includes(name))) reply = await ask(reply.groupNames);
-  if (known.size < MAX_KNOWN || known.has(keys.stream)) known.set(keys.stream, reply.groupNames);
+  let names = askable(reply);
+  if (names.some((name) => !expected.includes(name))) {
+    reply = await ask(names);
+    names = askable(reply);
+  }
+  if (known.size < MAX_KNOWN || known.has(keys.stream)) known.set(keys.stream, names);
   return reply;
 }
 
-/** The public shape. Groups that have gone are not in it: `health` tells of them. */
+/** A group that somebody else made under a name that ours cannot have has none of the keys that would be asked about. */
+function askable(reply: InfoReply): string[] {
+  return reply.groupNames.filter(isGroup).slice(0, MAX_GROUPS);
+}
+
+/**
+ * The public shape. A group that is registered and gone is in it, since it will be made again where it was and its
+ * dead letters are there; `health` tells that it is gone.
+ */
 export function toStreamInfo(reply: InfoReply, stream: string, tenantId: string | undefined): StreamInfo {
+  // What was expected, and is neither on the stream nor registered any more, is not in it.
   const groups = reply.groups.filter(({ name }) => reply.groupNames.includes(name));
   return {
     stream,

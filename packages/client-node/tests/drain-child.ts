@@ -1,0 +1,36 @@
+/**
+ * A process that handles events and is told to end. It prints a line for each step.
+ *
+ * Arguments: the URL, the stream, how many buses, how long a handler takes in milliseconds, and `own` to
+ * listen for SIGTERM itself.
+ */
+
+import { connect, defineEvents } from "@sluice/node";
+import { z } from "zod";
+
+const [url = "", stream = "", buses = "1", handlerMs = "0", own] = process.argv.slice(2);
+const events = defineEvents({ "order.placed": z.object({ orderId: z.string() }) });
+const say = (line: string) => process.stdout.write(`${line}\n`);
+
+if (own === "own") process.on("SIGTERM", () => say("own listener"));
+for (let number = 0; number < Number(buses); number++) {
+  const bus = await connect({ redis: url, stream: `${stream}-${number}`, events, signals: true });
+  const consumer = bus.consumer({
+    group: "billing",
+    handlers: [
+      {
+        name: "billing",
+        eventTypes: ["order.placed"],
+        async handle() {
+          say(`handling ${number}`);
+          await new Promise((resolve) => setTimeout(resolve, Number(handlerMs)));
+          say(`handled ${number}`);
+        },
+      },
+    ],
+  });
+  await consumer.start();
+  await bus.publish("order.placed", { orderId: "o1" });
+}
+// Something that would keep the process alive, as a server's socket does.
+setInterval(() => {}, 60_000);
