@@ -1,0 +1,317 @@
+/**
+ * Scripts broken on purpose, to show that the model sees it: each is one change to the bundled source that undoes
+ * something a promise rests on.
+ */
+import { createHash } from "node:crypto";
+import { allScripts, type Script } from "@sluice/lua-scripts";
+import type { Rule } from "./violation.js";
+
+export interface Mutant {
+  /** What the broken scripts do. */
+  readonly name: string;
+  /** The scripts whose bundles are changed. */
+  readonly scripts: readonly string[];
+  /** Occurs once in each of them. */
+  readonly from: string;
+  readonly to: string;
+  /** Promises of which the first that is seen to break is one. */
+  readonly breaks: readonly Rule[];
+  /** True if only what is left in Redis shows it, before it has led to a broken promise. */
+  readonly byEffects?: true;
+}
+
+export const MUTANTS: readonly Mutant[] = [
+  {
+    name: "settle does not ask for the token",
+    scripts: ["settle"],
+    from: "if current[n] == attempt.token and not spent[attempt.token] then",
+    to: "if not spent[attempt.token] then",
+    breaks: ["a token's entry is pending", "all others are fenced"],
+  },
+  {
+    name: "settle takes one token twice in a batch",
+    scripts: ["settle"],
+    from: "if current[n] == attempt.token and not spent[attempt.token] then",
+    to: "if current[n] == attempt.token then",
+    breaks: ["all others are fenced"],
+  },
+  {
+    name: "settle does not mark the key as processed",
+    scripts: ["settle"],
+    from: "members[#members + 1] = attempt.held_as",
+    to: "",
+    breaks: ["no lease of a processed key", "nothing is stuck"],
+  },
+  {
+    name: "settle emits, and buries, for attempts that it refuses",
+    scripts: ["settle"],
+    from: "local published = {}\n  for _, attempt in ipairs(ended) do",
+    to: "local published = {}\n  for _, attempt in ipairs(attempts) do",
+    breaks: ["dead letters", "emitted with the acknowledgement"],
+  },
+  {
+    name: "settle leaves the token of an attempt that ended",
+    scripts: ["settle"],
+    from: 'chunks.call(released, 1, "HDEL", leases)',
+    to: "",
+    breaks: ["a token's entry is pending", "all others are fenced", "attempts", "nothing is stuck"],
+  },
+  {
+    name: "settle acknowledges what is to be tried again",
+    scripts: ["settle"],
+    from: "attempt.verdict = status.WAITING",
+    to: "acknowledged[#acknowledged + 1] = attempt.id\n      attempt.verdict = status.WAITING",
+    breaks: ["acknowledged means settled"],
+  },
+  {
+    name: "settle retries without end",
+    scripts: ["settle"],
+    from: "attempt.number >= loaded.max_attempts",
+    to: "false",
+    breaks: ["attempts"],
+  },
+  {
+    name: "lease does not ask who the entry was delivered to",
+    scripts: ["lease"],
+    from: "if not mine[id] or token and tokens.entry(token) == id then",
+    to: "if token and tokens.entry(token) == id then",
+    breaks: ["only what may be taken"],
+  },
+  {
+    name: "lease hands out a key that another entry holds",
+    scripts: ["lease"],
+    from: "local holder = taken[key] or deferral.holder(stream, group, token, id)",
+    to: "local holder = taken[key]",
+    breaks: ["one holder per key"],
+  },
+  {
+    name: "lease hands out two entries of one key in a batch",
+    scripts: ["lease"],
+    from: "local token = taken[key] or held[n]",
+    to: "local token = held[n]\n    taken = {}",
+    breaks: ["one holder per key"],
+  },
+  {
+    name: "a token counts after its entry was settled or deleted",
+    scripts: ["lease", "recover"],
+    from: "if holder and holder ~= id and pending.entry(stream, group, holder) then",
+    to: "if holder and holder ~= id then",
+    breaks: ["nothing is stuck"],
+  },
+  {
+    name: "lease runs dead letters again in a group that was made again",
+    scripts: ["lease"],
+    from: "elseif settled[key] or settled[marks.of_entry(id)] then",
+    to: "elseif settled[key] then",
+    breaks: ["nothing is stuck", "no lease of a processed key"],
+  },
+  {
+    name: "recovery runs dead letters again in a group that was made again",
+    scripts: ["recover"],
+    from: "if settled[held_as] or (is_dead and settled[is_dead]) then",
+    to: "if settled[held_as] then",
+    breaks: ["no lease of a processed key", "dead letters"],
+  },
+  {
+    name: "recovery runs what is processed",
+    scripts: ["recover"],
+    from: "if settled[held_as] or (is_dead and settled[is_dead]) then",
+    to: "if is_dead and settled[is_dead] then",
+    breaks: ["no lease of a processed key"],
+  },
+  {
+    name: "recovery hands out a key that another entry holds",
+    scripts: ["recover"],
+    from: "local holder = deferral.holder(stream, self.group, token, id)",
+    to: "local holder = nil",
+    breaks: ["one holder per key"],
+  },
+  {
+    name: "recovery does not replace the token",
+    scripts: ["recover"],
+    from: 'redis.call("HSET", leases, held_as, token)',
+    to: 'redis.call("HSETNX", leases, held_as, token)',
+    breaks: ["the holder is not fenced", "all others are fenced"],
+  },
+  {
+    name: "recovery does not count a crash as an attempt",
+    scripts: ["recover"],
+    from: "attempt = attempt + 1",
+    to: "",
+    breaks: ["attempts", "nothing is stuck"],
+  },
+  {
+    name: "recovery takes waiting entries early",
+    scripts: ["recover"],
+    from: 'redis.call("ZRANGEBYSCORE", retries, "-inf", self.now,',
+    to: 'redis.call("ZRANGEBYSCORE", retries, "-inf", "+inf",',
+    breaks: ["only what may be taken"],
+  },
+  {
+    name: "recovery takes what the process has in hand",
+    scripts: ["recover"],
+    from: "if not self.in_hand[page[at][1]] then",
+    to: "if true then",
+    breaks: ["only what may be taken"],
+  },
+  {
+    name: "recovery takes entries whose lease is not over",
+    scripts: ["recover"],
+    from: "local idle = self.loaded.lease_ms + 1",
+    to: "local idle = 0",
+    breaks: ["only what may be taken"],
+  },
+  {
+    name: "recovery passes over stale entries",
+    scripts: ["recover"],
+    from: "if held > 0 and name ~= self.consumer and name ~= pending.WAITING then",
+    to: "if false then",
+    breaks: ["nothing is stuck"],
+  },
+  {
+    name: "recovery gives poison company",
+    scripts: ["recover"],
+    from: "if alone and not (self.free and #self.leased == 0) then",
+    to: "if false then",
+    breaks: ["poison runs alone"],
+  },
+  {
+    name: "recovery does not remember whom it buried",
+    scripts: ["recover"],
+    from: "ring.add(self.ring, state, { marks.of_entry(id) })",
+    to: "",
+    breaks: ["no lease of a processed key", "dead letters", "nothing is stuck"],
+  },
+  {
+    name: "recovery sweeps tokens whose entry is pending",
+    scripts: ["recover"],
+    from: "if not pending.entry(stream, group, tokens.entry(page[2][at + 1])) then",
+    to: "if true then",
+    breaks: ["the holder is not fenced", "attempts", "one holder per key"],
+  },
+  {
+    name: "recovery does not find waiting entries without a due time",
+    scripts: ["recover"],
+    from: 'redis.call("ZADD", retries, now, page[at][1])',
+    to: "",
+    breaks: ["nothing is stuck"],
+  },
+  {
+    name: "recovery notes a low-water ID above what is pending",
+    scripts: ["recover"],
+    from: "return oldest and ids.before(oldest[1]) or group.last_delivered",
+    to: "return group.last_delivered",
+    breaks: ["nothing is passed over"],
+  },
+  {
+    name: "an entry waits without a due time",
+    scripts: ["lease", "settle", "recover", "release"],
+    from: 'redis.call("ZADD", retries, due_at, id)',
+    to: "",
+    breaks: ["nothing is stuck"],
+  },
+  {
+    name: "release counts an attempt",
+    scripts: ["release"],
+    from: "attempt = about[4],",
+    to: "attempt = about[4] + 1,",
+    breaks: ["attempts"],
+  },
+  {
+    name: "release leaves the token",
+    scripts: ["release"],
+    from: 'redis.call("HDEL", leases, entry.held_as)',
+    to: "",
+    breaks: [
+      "dead letters",
+      "a token's entry is pending",
+      "all others are fenced",
+      "attempts",
+      "nothing is stuck",
+    ],
+  },
+  {
+    name: "release gives back what another process holds",
+    scripts: ["release"],
+    from: "token == entry.token or (entry",
+    to: "true or (entry",
+    breaks: ["all others are fenced"],
+  },
+  {
+    name: "extend does not ask for the token",
+    scripts: ["extend"],
+    from: "local holds = current[n] == token",
+    to: "local holds = true",
+    breaks: ["all others are fenced"],
+  },
+  {
+    name: "extend does not restart the lease clock",
+    scripts: ["extend"],
+    from: "pending.touch(stream, group, consumer, kept)",
+    to: "",
+    breaks: ["effects"],
+    byEffects: true,
+  },
+  {
+    name: "a group that was lost begins at the stream's end",
+    scripts: ["open"],
+    from: 'stream, group, low_water, "MKSTREAM")\n  redis.call("HSET", state, "readTo"',
+    to: 'stream, group, "$", "MKSTREAM")\n  redis.call("HSET", state, "readTo"',
+    breaks: ["nothing is stuck", "nothing is passed over"],
+  },
+  {
+    name: "a group that was lost says and begins at the stream's end",
+    scripts: ["open"],
+    from: "if ids.less(last_id, low_water) then",
+    to: 'low_water = last_id\n    if last_id == "" then',
+    breaks: ["nothing is passed over"],
+  },
+  {
+    name: "a group that was lost keeps its tokens",
+    scripts: ["open"],
+    from: 'redis.call("UNLINK", leases, retries)',
+    to: 'redis.call("UNLINK", retries)',
+    breaks: [
+      "a token's entry is pending",
+      "all others are fenced",
+      "the holder is not fenced",
+      "nothing is stuck",
+    ],
+  },
+  {
+    name: "a group that was lost forgets how far it had read",
+    scripts: ["open"],
+    from: 'redis.call("HSET", state, "readTo", last_id)',
+    to: "",
+    breaks: ["nothing is stuck", "no lease of a processed key"],
+  },
+  {
+    name: "a process whose name another has taken goes on",
+    scripts: ["lease", "settle", "recover", "extend", "release"],
+    from: "if loaded.incarnation ~= incarnation then",
+    to: "if false then",
+    breaks: ["superseded"],
+  },
+  {
+    name: "the ring forgets a key after a third of its time",
+    scripts: ["lease", "recover"],
+    from: "for back = 0, REMEMBERED - 1 do",
+    to: "for back = 0, 0 do",
+    breaks: ["no lease of a processed key", "nothing is stuck"],
+  },
+];
+
+/** All scripts, those of the mutant changed. Throws if the text to change is not there once: the mutant is outdated. */
+export function broken({ name, scripts, from, to }: Mutant): Script[] {
+  return allScripts.map((script) => {
+    if (!scripts.includes(script.name)) return script;
+    const parts = script.source.split(from);
+    if (parts.length !== 2) {
+      throw new Error(
+        `mutant '${name}': '${from}' occurs ${parts.length - 1} times in ${script.name}, wanted once`,
+      );
+    }
+    const source = parts.join(to);
+    return { ...script, source, sha1: createHash("sha1").update(source).digest("hex") };
+  });
+}
