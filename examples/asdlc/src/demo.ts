@@ -30,6 +30,8 @@ export interface DemoOptions {
 
 const GROUPS = ["planner", "reviewer"];
 const WORKERS_PER_GROUP = 2;
+/** In this group one process is killed on the way, with events in hand. */
+const VICTIMS = "planner";
 /** Pause between two looks at Redis, in milliseconds. */
 const LOOK_EVERY_MS = 50;
 /** After this long without any change it is given up, in milliseconds: many times a lease. */
@@ -83,7 +85,7 @@ class Demo {
     this.tenants = tenantNames(options.tenants);
     this.ledger = new Ledger(this.tenants, GROUPS);
     this.audit = new Audit(redisUrl, stream, this.tenants, GROUPS, this.ledger);
-    this.fleet = new Fleet(GROUPS, WORKERS_PER_GROUP, { redisUrl, stream, tenants: this.tenants });
+    this.fleet = new Fleet(GROUPS, WORKERS_PER_GROUP, VICTIMS, { redisUrl, stream, tenants: this.tenants });
   }
 
   async run(startedAt: number): Promise<Verdict> {
@@ -183,15 +185,15 @@ class Demo {
 
   private showLosses(): void {
     const { show, fleet, ledger } = this;
+    const killed = fleet.lost.filter(({ lost }) => lost?.killed);
     for (const { name, lost } of fleet.lost) {
-      show.line("lost", `consumer ${name}: ${lost?.how}`);
       // That others take over from a crash is what is shown; a consumer that gives up is a fault.
       if (!lost?.killed) ledger.note(`consumer ${name} stopped: ${lost?.how}`);
     }
-    const { recovered } = fleet;
-    if (recovered > 0) {
-      show.line("recovered", `${counted(recovered, "entry", "entries")} whose lease had run out`);
-    }
+    if (killed.length === 0) return;
+    const names = killed.map(({ name, pid }) => `${name} (${pid})`).join(", ");
+    show.line("killed", `${names}, with events in hand`);
+    show.line("recovered", `${counted(fleet.recovered, "event")}, taken over once the lease had run out`);
   }
 
   private stalled(): string {

@@ -60,6 +60,16 @@ export class Worker {
     if (this.lost) throw new Error(`start consumer "${this.name}": ${this.lost.how}`);
   }
 
+  /** Calls the listener once it holds events in hand. */
+  onHolding(listener: () => void): void {
+    this.child.on("message", ({ kind }: FromWorker) => kind === "holding" && listener());
+  }
+
+  /** Lets it handle what it holds. */
+  go(): void {
+    this.tell({ kind: "go" });
+  }
+
   /** A crash: no code of the worker's runs any more. */
   kill(): void {
     this.child.kill("SIGKILL");
@@ -95,18 +105,35 @@ export class Worker {
 export class Fleet {
   readonly workers: readonly Worker[];
 
-  /** Starts the processes: so many for each group. They wait for `start`. */
+  /**
+   * Starts the processes: so many for each group. They wait for `start`. In the group `victims`, whichever process is
+   * the first to have events in hand is killed with them; the others take over.
+   */
   constructor(
     private readonly groups: readonly string[],
     workersPerGroup: number,
-    order: Omit<Order, "group" | "consumer">,
+    private readonly victims: string,
+    order: Omit<Order, "group" | "consumer" | "holds">,
   ) {
     this.workers = groups.flatMap((group) =>
-      Array.from(
-        { length: workersPerGroup },
-        (_, at) => new Worker({ ...order, group, consumer: `${group}-${at + 1}` }),
-      ),
+      Array.from({ length: workersPerGroup }, (_, at) => {
+        return new Worker({ ...order, group, consumer: `${group}-${at + 1}`, holds: group === victims });
+      }),
     );
+    this.killFirstHolder();
+  }
+
+  private killFirstHolder(): void {
+    const candidates = this.workers.filter(({ group }) => group === this.victims);
+    let killed = false;
+    for (const candidate of candidates) {
+      candidate.onHolding(() => {
+        if (killed) return;
+        killed = true;
+        candidate.kill();
+        for (const other of candidates) if (other !== candidate) other.go();
+      });
+    }
   }
 
   /** Resolves when every consumer of every process has started. */

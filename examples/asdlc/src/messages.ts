@@ -9,13 +9,21 @@ export interface Order {
   /** Name of its consumers, one for each tenant. */
   readonly consumer: string;
   readonly tenants: readonly string[];
+  /** Hold the first events in hand, unhandled, until told to go on: one of those who do is killed then. */
+  readonly holds: boolean;
 }
 
-export type ToWorker = { readonly kind: "work"; readonly order: Order } | { readonly kind: "stop" };
+export type ToWorker =
+  | { readonly kind: "work"; readonly order: Order }
+  /** Handle what is held. */
+  | { readonly kind: "go" }
+  | { readonly kind: "stop" };
 
 export type FromWorker =
   /** Every consumer has started. */
   | { readonly kind: "ready" }
+  /** It has events in hand, and holds them. */
+  | { readonly kind: "holding" }
   /** It took over so many entries of consumers that were gone. */
   | { readonly kind: "recovered"; readonly stale: number }
   /** It goes on after this. */

@@ -3,7 +3,7 @@
  * nothing about what it handled (`receipt.ts` says why), and ends with its parent in whatever way that ends.
  */
 import { connect, silentLogger } from "@sluice/node";
-import { agent } from "./handler.js";
+import { agent, type Gate } from "./handler.js";
 import type { FromWorker, Order, ToWorker } from "./messages.js";
 import { events } from "./receipt.js";
 
@@ -13,6 +13,26 @@ const LEASE_MS = 2_000;
 const CONCURRENCY = 64;
 
 let stop: (() => Promise<void>) | undefined;
+let go: () => void = () => {};
+
+/** Holds events from the first one on until `go`, and says so once; lets everything pass if nothing is to be held. */
+function gateOf(order: Order): Gate {
+  if (!order.holds) return () => undefined;
+  let open = false;
+  let holding = false;
+  const opened = new Promise<void>((resolve) => {
+    go = () => {
+      open = true;
+      resolve();
+    };
+  });
+  return () => {
+    if (open) return undefined;
+    if (!holding) tell({ kind: "holding" });
+    holding = true;
+    return opened;
+  };
+}
 
 async function work(order: Order): Promise<void> {
   const bus = await connect({
@@ -24,12 +44,16 @@ async function work(order: Order): Promise<void> {
     // What matters is told to the parent, which has a progress bar to keep intact.
     logger: silentLogger,
   });
-  stop = () => bus.close();
+  stop = () => {
+    go();
+    return bus.close();
+  };
+  const gate = gateOf(order);
   const consumers = order.tenants.map((tenant) =>
     bus.tenant(tenant).consumer({
       group: order.group,
       consumer: order.consumer,
-      handlers: [agent(order.group, order.consumer)],
+      handlers: [agent(order.group, order.consumer, gate)],
       concurrency: CONCURRENCY,
       leaseMs: LEASE_MS,
     }),
@@ -73,6 +97,7 @@ process.on("SIGINT", () => {});
 process.on("disconnect", () => process.exit());
 process.on("uncaughtException", fail);
 process.on("message", (message: ToWorker) => {
+  if (message.kind === "go") return go();
   const done = message.kind === "work" ? work(message.order) : end();
   done.catch(fail);
 });
