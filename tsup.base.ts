@@ -6,7 +6,11 @@ export const library = defineConfig({
   format: ["esm", "cjs"],
   dts: true,
   clean: true,
+  // One file for each entry point and format. Entry points then carry copies of what they share, as the two formats
+  // do; what must hold across copies (errors' classes, the tenant) is made for that.
   splitting: false,
+  // Runtimes other than Node know its modules by `node:` alone.
+  removeNodeProtocol: false,
   sourcemap: true,
   target: "node20",
   treeshake: true,

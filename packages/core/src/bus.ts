@@ -26,7 +26,7 @@ import { checkHealth, type Health } from "./monitoring/health.js";
 import { consumerMetrics, type Metrics, merged, publisherMetrics, sumOf } from "./monitoring/metrics.js";
 import { type KnownGroups, readInfo, type StreamInfo, toStreamInfo } from "./monitoring/stream-info.js";
 import { checkGroup, checkStream, checkTenant } from "./names.js";
-import { integerOption, MAX_SPAN_MS, textOption, wordOption } from "./options.js";
+import { integerOption, knownOptions, MAX_SPAN_MS, textOption, wordOption } from "./options.js";
 import { MAX_BATCH, Publisher, type Receipt } from "./publisher.js";
 
 /** Whether a bus keeps tenants apart. */
@@ -135,6 +135,18 @@ interface Shared {
   closing: Promise<void> | undefined;
 }
 
+const OPTION_NAMES = [
+  "stream",
+  "events",
+  "tenancy",
+  "publishWindowMs",
+  "maxPayloadBytes",
+  "maxLength",
+  "deadlineMs",
+  "source",
+  "logger",
+];
+
 const MEGABYTE = 1_048_576;
 /** Longest data of one event that any bus may allow: an eighth of the longest value that Redis takes. */
 const MAX_PAYLOAD_BYTES = 64 * MEGABYTE;
@@ -148,6 +160,7 @@ export function createBus<C extends EventSchemas, T extends Tenancy = "single">(
   connection: Connection,
   options: BusOptions<C, T>,
 ): Bus<T, C> {
+  knownOptions("the options of a bus", options, OPTION_NAMES);
   const publishWindowMs = integerOption("publishWindowMs", options.publishWindowMs, 120_000, 0, MAX_SPAN_MS);
   const deadlineMs = integerOption("deadlineMs", options.deadlineMs, 5_000, 1, 3_600_000);
   const maxLength =

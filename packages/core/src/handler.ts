@@ -30,7 +30,8 @@ export interface HandlerContext<C extends EventSchemas = EventSchemas> {
   /** The event's idempotency key: pass it on to whatever outside of Redis must happen once. */
   readonly idempotencyKey: string;
   /**
-   * Aborts when the lease is lost (`LeaseLostError`) and when the consumer stops (`ConsumerStoppedError`).
+   * Aborts when the lease is lost (`LeaseLostError`), and when the consumer stops and has waited for the
+   * handler for `drainTimeoutMs` (`ConsumerStoppedError`).
    */
   readonly signal: AbortSignal;
   /** The bus's logger, with tenant, group, handler, event type and key on each line. */

@@ -184,7 +184,7 @@ export class TenantRequiredError extends SluiceError {
   }
 }
 
-/** `tenant()` or `withTenant` was used with a bus whose tenancy is `"single"`, the default. */
+/** `tenant()` was called on a bus whose tenancy is `"single"`, the default. Such a bus takes no notice of `withTenant`. */
 export class SingleTenantError extends SluiceError {
   static {
     brand(SingleTenantError, "SingleTenantError");

@@ -51,8 +51,9 @@ export class LeaseLostError extends SluiceError {
 }
 
 /**
- * Reason of `context.signal`: the consumer is stopping. What the handler finishes within the drain timeout
- * still counts; what it does not finish is given back and costs no attempt.
+ * Reason of `context.signal`: the consumer has stopped, and the handler did not end within `drainTimeoutMs`. Its event
+ * is given back, at no cost of an attempt; what the handler still does is of no consequence. Also what `start` and
+ * `idle` reject with when the consumer is stopped meanwhile.
  */
 export class ConsumerStoppedError extends SluiceError {
   static {

@@ -1,0 +1,188 @@
+/**
+ * What users get: the published packages, built, packed, judged by the tools that know how packages go wrong, and used
+ * by a program outside of this repository.
+ */
+import { execFile } from "node:child_process";
+import { mkdtempSync, readFileSync, realpathSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { sharedServerUrl, uniqueName } from "@sluice/test-server";
+import { publint } from "publint";
+import { formatMessage } from "publint/utils";
+import ts from "typescript";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { packageExample, quickStart } from "../pack/example.js";
+import { exportedFiles, importsOf } from "../pack/exported.js";
+import { installOutside, type OutsideProgram, programText } from "../pack/outside.js";
+import { type Packed, PUBLISHED, pack, REPOSITORY } from "../pack/packages.js";
+
+const run = promisify(execFile);
+
+/** For builds, installs and compilers on a busy machine. */
+const SLOW_MS = 300_000;
+
+let folder: string;
+let builtTwice: string;
+let packed: readonly Packed[];
+
+async function build(): Promise<string> {
+  const turbo = join(REPOSITORY, "node_modules/.bin/turbo");
+  const options = ["run", "build", "--filter=./packages/*", "--output-logs=errors-only"];
+  const env = { ...process.env, TURBO_TELEMETRY_DISABLED: "1", NO_COLOR: "1" };
+  const { stdout } = await run(turbo, options, { cwd: REPOSITORY, env });
+  return stdout;
+}
+
+beforeAll(async () => {
+  folder = realpathSync(mkdtempSync(join(tmpdir(), "sluice-packed-")));
+  await build();
+  builtTwice = await build();
+  packed = await Promise.all(PUBLISHED.map((path) => pack(path, folder)));
+}, SLOW_MS);
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+test("a second build of the packages is answered from turbo's cache", () => {
+  expect(builtTwice).toContain("FULL TURBO");
+});
+
+describe.each(PUBLISHED)("%s", (path) => {
+  const it = () => {
+    const found = packed.find((one) => one.folder === join(REPOSITORY, path));
+    if (found === undefined) throw new Error(`find what was packed of ${path}: nothing`);
+    return found;
+  };
+
+  test("the tarball holds what the package exports, its README and licence, and nothing else", () => {
+    expect(it().files).toEqual(exportedFiles(it()));
+  });
+
+  test("the licence is the repository's", () => {
+    const licence = (at: string) => readFileSync(join(at, "LICENSE"), "utf8");
+    expect(licence(it().folder)).toBe(licence(REPOSITORY));
+  });
+
+  test("what is built imports declared dependencies and modules of the runtime by their node: names", () => {
+    const { folder: at, files, manifest, name } = it();
+    const declared = Object.keys(manifest.dependencies ?? {});
+    const neutral = name === "@sluice/core" || name === "@sluice/lua-scripts";
+    for (const file of files.filter((one) => /^dist\/.*\.[cm]?[jt]s$/.test(one))) {
+      for (const specifier of importsOf(at, file)) {
+        const [scope, inScope] = specifier.split("/");
+        const dependency = specifier.startsWith("@") ? `${scope}/${inScope}` : scope;
+        const allowed = neutral ? specifier === "node:async_hooks" : specifier.startsWith("node:");
+        expect(allowed || declared.includes(dependency ?? ""), `${file} imports ${specifier}`).toBe(true);
+      }
+    }
+  });
+
+  test("publint has nothing to say", async () => {
+    const tarball = new Uint8Array(readFileSync(it().tarball)).buffer;
+    const { messages, pkg } = await publint({ pack: { tarball }, strict: true });
+    expect(messages.map((message) => formatMessage(message, pkg))).toEqual([]);
+  });
+
+  test("arethetypeswrong finds no problem, for any way of resolving modules", {
+    timeout: SLOW_MS,
+  }, async () => {
+    const attw = join(REPOSITORY, "node_modules/.bin/attw");
+    // It ends with 1 when it finds one, and says which on standard output.
+    const { stdout } = await run(attw, [it().tarball, "--format", "json", "--profile", "strict"]).catch(
+      (error: { stdout: string }) => error,
+    );
+    const { analysis, problems }: { analysis: { packageName: string }; problems?: object } =
+      JSON.parse(stdout);
+    expect(analysis.packageName).toBe(it().name);
+    expect(problems ?? {}).toEqual({});
+  });
+});
+
+describe("a program outside of the workspace", () => {
+  const stream = uniqueName("packed");
+  let program: OutsideProgram;
+
+  beforeAll(async () => {
+    program = await installOutside(packed);
+    program.write("example.mjs", quickStart(`${stream}-esm`).esm);
+    program.write("example.cjs", quickStart(`${stream}-cjs`).cjs);
+  }, SLOW_MS);
+
+  afterAll(() => program?.[Symbol.dispose]());
+
+  const env = () => ({ REDIS_URL: sharedServerUrl() });
+  const PRINTED = [
+    "published o1, duplicate: false; again, duplicate: true",
+    "acme: bill o1, 1299 cents",
+    "handled order.placed, attempt 1",
+    "acme: send a receipt for o1",
+    "handled order.billed, attempt 1",
+    "",
+  ].join("\n");
+
+  test("runs the README's first example as an ES module", async () => {
+    expect(await program.node("example.mjs", env())).toBe(PRINTED);
+  });
+
+  test("runs the README's first example as CommonJS", async () => {
+    expect(await program.node("example.cjs", env())).toBe(PRINTED);
+  });
+
+  test("runs both in one process, where tenants, errors and results are understood across", async () => {
+    program.write("example.mjs", quickStart(`${stream}-esm-both`).esm);
+    program.write("example.cjs", quickStart(`${stream}-cjs-both`).cjs);
+    program.write("both.mjs", programText("both.mjs"));
+    const printed = await program.node("both.mjs", { ...env(), STREAM: stream });
+    expect(printed.match(/^holds: .*$/gm)).toEqual([
+      "holds: there are two copies",
+      "holds: both run the example",
+      "holds: CJS sees the tenant that ESM sets",
+      "holds: CJS takes a catalog, results and errors of handlers from ESM",
+      "holds: instanceof of ESM knows what CJS throws",
+      "holds: ESM sees the tenant that CJS sets",
+      "holds: ESM takes a catalog, results and errors of handlers from CJS",
+      "holds: instanceof of CJS knows what ESM throws",
+    ]);
+  });
+
+  const example = (path: string) =>
+    packageExample(join(REPOSITORY, path), { url: sharedServerUrl(), stream: uniqueName("readme") });
+
+  test.each(PUBLISHED)(
+    "runs the example in the README of %s, as an ES module and as CommonJS",
+    async (path) => {
+      program.write("readme.mjs", example(path).esm);
+      program.write("readme.cjs", example(path).cjs);
+      await program.node("readme.mjs", env());
+      await program.node("readme.cjs", env());
+    },
+  );
+
+  const { Node16, Bundler } = ts.ModuleResolutionKind;
+  const RESOLUTIONS = [
+    ["Node resolves them", { module: ts.ModuleKind.Node16, moduleResolution: Node16 }, ["mts", "cts"]],
+    ["bundlers resolve them", { module: ts.ModuleKind.ESNext, moduleResolution: Bundler }, ["ts"]],
+  ] as const;
+  test.each(RESOLUTIONS)(
+    "compiles against the declarations, as %s",
+    { timeout: SLOW_MS },
+    (_, options, kinds) => {
+      const files: string[] = [];
+      const add = (file: string, text: string) => {
+        program.write(file, text);
+        files.push(file);
+      };
+      for (const kind of kinds) {
+        // In CommonJS there is no await outside of functions.
+        const form = kind === "cts" ? "wrapped" : "typescript";
+        add(`types.${kind}`, programText("types.ts"));
+        add(`example.${kind}`, quickStart(stream)[form]);
+        for (const [at, path] of PUBLISHED.entries()) add(`readme-${at}.${kind}`, example(path)[form]);
+      }
+      // What must not compile shows that the compiler looks.
+      add("wrong.ts", 'import { withTenant } from "@sluice/node";\nwithTenant(1, () => {});\n');
+      const found = program.typeCheck(files, options);
+      expect(found).toEqual([expect.stringContaining("wrong.ts:2: ")]);
+    },
+  );
+});
