@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** info: everything that monitoring asks of a stream, at one moment. */
 export const infoScript: Script = {
   name: "info",
-  sha1: "6728685d39a8be011514d870e40241ce3e7dc016",
+  sha1: "0b20bf8f3a80835c365f1735e7ca2708efe3a137",
   keys: ["stream", "meta"],
   groupKeys: ["processed.0", "processed.1", "processed.2", "processed.3", "processed.4", "retries", "dead", "state"],
   source: `-- sluice info: generated from src/scripts/info.lua, do not edit
@@ -476,6 +476,27 @@ local lowwater = (function()
   function lowwater.group_of(field)
     return string.match(field, "^group:(.*)$")
   end
+  function lowwater.least(stream, meta)
+    local least, whose
+    local function note(id, name)
+      if not least or ids.less(id, least) then
+        least, whose = id, name
+      end
+    end
+    local live = {}
+    for _, group in ipairs(lowwater.groups(stream)) do
+      live[group.name] = true
+      note(lowwater.of(stream, group), group.name)
+    end
+    local recorded = redis.call("HGETALL", meta)
+    for at = 1, #recorded, 2 do
+      local name = lowwater.group_of(recorded[at])
+      if name and not live[name] then
+        note(recorded[at + 1], name)
+      end
+    end
+    return least, whose
+  end
   return lowwater
 end)()
 local pending = (function()
@@ -658,6 +679,9 @@ local function describe(reply, name, live, keys, about, recorded, now)
   end
 end
 local function run()
+  if #ARGV > constants.MAX_ENTRIES then
+    args.bad("groups", #ARGV, "wanted at most " .. constants.MAX_ENTRIES)
+  end
   local asked = {}
   for n = 1, #ARGV do
     asked[n] = args.name(ARGV[n], "group")

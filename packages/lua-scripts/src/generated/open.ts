@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** open: make a consumer group ready, and take its consumer's name. */
 export const openScript: Script = {
   name: "open",
-  sha1: "5ea0fa248b7f80d984d26c47723f7ce9428b3468",
+  sha1: "c03e556e58e317e90193abea430c5614bcdb6d94",
   keys: ["stream", "meta", "published.0", "published.1", "leases", "processed.0", "processed.1", "processed.2", "processed.3", "processed.4", "retries", "dead", "state"],
   groupKeys: [],
   source: `-- sluice open: generated from src/scripts/open.lua, do not edit
@@ -446,6 +446,27 @@ local lowwater = (function()
   function lowwater.group_of(field)
     return string.match(field, "^group:(.*)$")
   end
+  function lowwater.least(stream, meta)
+    local least, whose
+    local function note(id, name)
+      if not least or ids.less(id, least) then
+        least, whose = id, name
+      end
+    end
+    local live = {}
+    for _, group in ipairs(lowwater.groups(stream)) do
+      live[group.name] = true
+      note(lowwater.of(stream, group), group.name)
+    end
+    local recorded = redis.call("HGETALL", meta)
+    for at = 1, #recorded, 2 do
+      local name = lowwater.group_of(recorded[at])
+      if name and not live[name] then
+        note(recorded[at + 1], name)
+      end
+    end
+    return least, whose
+  end
   return lowwater
 end)()
 local stream = (function()
@@ -624,8 +645,8 @@ local function run()
   if existing then
     redis.call("HDEL", state, "")
     low_water = low_water or lowwater.of(stream, existing)
-  elseif low_water then
-    how, low_water = status.HEALED, heal(group, low_water)
+  elseif low_water or mode == "REJOIN" and start_from ~= "$" then
+    how, low_water = status.HEALED, heal(group, low_water or start_from)
   else
     how = status.CREATED
     low_water = start_from == "$" and stream_info.last_id(stream) or start_from

@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** publish: add a batch of events to a stream, each key once within the publish window. */
 export const publishScript: Script = {
   name: "publish",
-  sha1: "a270a07fa9b938971a704fd8cddb814af40bff24",
+  sha1: "94a07734b02189bd61db1f4604036b2952bd8b24",
   keys: ["stream", "meta", "published.0", "published.1"],
   groupKeys: [],
   source: `-- sluice publish: generated from src/scripts/publish.lua, do not edit
@@ -213,6 +213,27 @@ local lowwater = (function()
   end
   function lowwater.group_of(field)
     return string.match(field, "^group:(.*)$")
+  end
+  function lowwater.least(stream, meta)
+    local least, whose
+    local function note(id, name)
+      if not least or ids.less(id, least) then
+        least, whose = id, name
+      end
+    end
+    local live = {}
+    for _, group in ipairs(lowwater.groups(stream)) do
+      live[group.name] = true
+      note(lowwater.of(stream, group), group.name)
+    end
+    local recorded = redis.call("HGETALL", meta)
+    for at = 1, #recorded, 2 do
+      local name = lowwater.group_of(recorded[at])
+      if name and not live[name] then
+        note(recorded[at + 1], name)
+      end
+    end
+    return least, whose
   end
   return lowwater
 end)()
@@ -443,14 +464,8 @@ local function lesser_limit(a, b)
   return (a == 0 and b) or (b == 0 and a) or math.min(a, b)
 end
 local function slowest_group()
-  local slowest, slowest_id = "", nil
-  for _, group in ipairs(lowwater.groups(stream)) do
-    local id = lowwater.of(stream, group)
-    if not slowest_id or ids.less(id, slowest_id) then
-      slowest, slowest_id = group.name, id
-    end
-  end
-  return slowest
+  local _, name = lowwater.least(stream, meta)
+  return name or ""
 end
 local function run()
   local window_ms = args.int(ARGV[1], "windowMs", 0, constants.MAX_SPAN_MS)

@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** recover: take back what is due, and lease it. */
 export const recoverScript: Script = {
   name: "recover",
-  sha1: "84403c5d518446503fcc00d212136bb70b135cf5",
+  sha1: "f3e79262d299584d1761441a51bafd57599b01c7",
   keys: ["stream", "meta", "leases", "processed.0", "processed.1", "processed.2", "processed.3", "processed.4", "retries", "dead", "state"],
   groupKeys: [],
   source: `-- sluice recover: generated from src/scripts/recover.lua, do not edit
@@ -124,24 +124,59 @@ local clock = (function()
   end
   return clock
 end)()
+local entries = (function()
+  local entries = {}
+  function entries.read(stream, id)
+    local found = redis.call("XRANGE", stream, id, id)[1]
+    return found and found[2]
+  end
+  local function is_text(text)
+    local at = 1
+    while at <= #text do
+      local lead = string.byte(text, at)
+      local follow = (lead < 128 and 0)
+        or (lead >= 194 and lead < 224 and 1)
+        or (lead >= 224 and lead < 240 and 2)
+      follow = follow or (lead >= 240 and lead < 245 and 3)
+      if not follow or not string.find(text, "^" .. string.rep("[\\128-\\191]", follow), at + 1) then
+        return false
+      end
+      local second = string.byte(text, at + 1) or 0
+      if
+        (lead == 224 and second < 160)
+        or (lead == 237 and second > 159)
+        or (lead == 240 and second < 144)
+        or (lead == 244 and second > 143)
+      then
+        return false
+      end
+      at = at + 1 + follow
+    end
+    return not string.find(text, "\\239\\191\\189", 1, true)
+  end
+  function entries.key(fields)
+    local ours = fields[1] == "key"
+      and fields[3] == "event"
+      and (#fields == 4 or (#fields == 6 and fields[5] == "group"))
+    local key = ours and fields[2] or ""
+    if #key > constants.MAX_KEY_BYTES or string.find(key, "[%z\\1-\\31\\127]") then
+      return ""
+    end
+    if string.find(key, "[\\128-\\255]") and not is_text(key) then
+      return ""
+    end
+    return key
+  end
+  return entries
+end)()
 local dead = (function()
   local dead = {}
   local function packed(fields)
     local parts = {}
     for at = 1, #fields do
-      parts[at] = #fields[at] .. ":" .. fields[at]
+      parts[at] = string.gsub(fields[at], "[\\\\,]", "\\\\%0")
     end
-    return { "fields", table.concat(parts) }
-  end
-  local function unpacked(text)
-    local fields, at = {}, 1
-    while at <= #text do
-      local colon = string.find(text, ":", at, true)
-      local length = tonumber(string.sub(text, at, colon - 1))
-      fields[#fields + 1] = string.sub(text, colon + 1, colon + length)
-      at = colon + length + 1
-    end
-    return fields
+    return { "fields", table.concat(parts, ",") }
   end
   function dead.write(stream, now, letter, group, fields)
     local whole = fields or {}
@@ -175,15 +210,12 @@ local dead = (function()
   local HEAD = 16
   function dead.read(stream, id)
     local found = redis.call("XRANGE", stream, id, id)[1]
-    if not found then
+    local values = found and found[2]
+    if not values or values[1] ~= "entryId" then
       return nil
     end
-    local values = found[2]
-    local layout, fields = values[HEAD], { unpack(values, HEAD + 1) }
-    if layout == "packed" then
-      fields = unpacked(fields[2])
-    end
-    return { id = values[2], fields = layout ~= "gone" and fields or nil }
+    local fields = values[HEAD] == "fields" and { unpack(values, HEAD + 1) } or {}
+    return { id = values[2], fields = entries.key(fields) ~= "" and fields or nil }
   end
   return dead
 end)()
@@ -295,51 +327,6 @@ local deferral = (function()
     return now + math.min(math.max(age, constants.DEFER_MIN_MS), constants.DEFER_MAX_MS)
   end
   return deferral
-end)()
-local entries = (function()
-  local entries = {}
-  function entries.read(stream, id)
-    local found = redis.call("XRANGE", stream, id, id)[1]
-    return found and found[2]
-  end
-  local function is_text(text)
-    local at = 1
-    while at <= #text do
-      local lead = string.byte(text, at)
-      local follow = (lead < 128 and 0)
-        or (lead >= 194 and lead < 224 and 1)
-        or (lead >= 224 and lead < 240 and 2)
-      follow = follow or (lead >= 240 and lead < 245 and 3)
-      if not follow or not string.find(text, "^" .. string.rep("[\\128-\\191]", follow), at + 1) then
-        return false
-      end
-      local second = string.byte(text, at + 1) or 0
-      if
-        (lead == 224 and second < 160)
-        or (lead == 237 and second > 159)
-        or (lead == 240 and second < 144)
-        or (lead == 244 and second > 143)
-      then
-        return false
-      end
-      at = at + 1 + follow
-    end
-    return not string.find(text, "\\239\\191\\189", 1, true)
-  end
-  function entries.key(fields)
-    local ours = fields[1] == "key"
-      and fields[3] == "event"
-      and (#fields == 4 or (#fields == 6 and fields[5] == "group"))
-    local key = ours and fields[2] or ""
-    if #key > constants.MAX_KEY_BYTES or string.find(key, "[%z\\1-\\31\\127]") then
-      return ""
-    end
-    if string.find(key, "[\\128-\\255]") and not is_text(key) then
-      return ""
-    end
-    return key
-  end
-  return entries
 end)()
 local status = (function()
   local status = {
@@ -633,6 +620,27 @@ local lowwater = (function()
   end
   function lowwater.group_of(field)
     return string.match(field, "^group:(.*)$")
+  end
+  function lowwater.least(stream, meta)
+    local least, whose
+    local function note(id, name)
+      if not least or ids.less(id, least) then
+        least, whose = id, name
+      end
+    end
+    local live = {}
+    for _, group in ipairs(lowwater.groups(stream)) do
+      live[group.name] = true
+      note(lowwater.of(stream, group), group.name)
+    end
+    local recorded = redis.call("HGETALL", meta)
+    for at = 1, #recorded, 2 do
+      local name = lowwater.group_of(recorded[at])
+      if name and not live[name] then
+        note(recorded[at + 1], name)
+      end
+    end
+    return least, whose
   end
   return lowwater
 end)()

@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** replay: give dead letters back to the group that they died in. */
 export const replayScript: Script = {
   name: "replay",
-  sha1: "0c23feb6fc236bea16dbef2738ed98643cf6c42f",
+  sha1: "dda146706f966e753625825c158024278b9e558e",
   keys: ["stream", "meta", "processed.0", "processed.1", "processed.2", "processed.3", "processed.4", "retries", "dead", "state"],
   groupKeys: [],
   source: `-- sluice replay: generated from src/scripts/replay.lua, do not edit
@@ -124,69 +124,6 @@ local clock = (function()
   end
   return clock
 end)()
-local dead = (function()
-  local dead = {}
-  local function packed(fields)
-    local parts = {}
-    for at = 1, #fields do
-      parts[at] = #fields[at] .. ":" .. fields[at]
-    end
-    return { "fields", table.concat(parts) }
-  end
-  local function unpacked(text)
-    local fields, at = {}, 1
-    while at <= #text do
-      local colon = string.find(text, ":", at, true)
-      local length = tonumber(string.sub(text, at, colon - 1))
-      fields[#fields + 1] = string.sub(text, colon + 1, colon + length)
-      at = colon + length + 1
-    end
-    return fields
-  end
-  function dead.write(stream, now, letter, group, fields)
-    local whole = fields or {}
-    local layout = "fields"
-    if #whole > constants.CHUNK then
-      whole, layout = packed(whole), "packed"
-    end
-    redis.call(
-      "XADD",
-      stream,
-      "*",
-      "entryId",
-      letter.id,
-      "reason",
-      letter.reason,
-      "message",
-      letter.message,
-      "attempts",
-      letter.attempts,
-      "firstDeliveredAt",
-      letter.first_ms,
-      "deadAt",
-      now,
-      "group",
-      group,
-      "layout",
-      fields and layout or "gone",
-      unpack(whole)
-    )
-  end
-  local HEAD = 16
-  function dead.read(stream, id)
-    local found = redis.call("XRANGE", stream, id, id)[1]
-    if not found then
-      return nil
-    end
-    local values = found[2]
-    local layout, fields = values[HEAD], { unpack(values, HEAD + 1) }
-    if layout == "packed" then
-      fields = unpacked(fields[2])
-    end
-    return { id = values[2], fields = layout ~= "gone" and fields or nil }
-  end
-  return dead
-end)()
 local entries = (function()
   local entries = {}
   function entries.read(stream, id)
@@ -231,6 +168,56 @@ local entries = (function()
     return key
   end
   return entries
+end)()
+local dead = (function()
+  local dead = {}
+  local function packed(fields)
+    local parts = {}
+    for at = 1, #fields do
+      parts[at] = string.gsub(fields[at], "[\\\\,]", "\\\\%0")
+    end
+    return { "fields", table.concat(parts, ",") }
+  end
+  function dead.write(stream, now, letter, group, fields)
+    local whole = fields or {}
+    local layout = "fields"
+    if #whole > constants.CHUNK then
+      whole, layout = packed(whole), "packed"
+    end
+    redis.call(
+      "XADD",
+      stream,
+      "*",
+      "entryId",
+      letter.id,
+      "reason",
+      letter.reason,
+      "message",
+      letter.message,
+      "attempts",
+      letter.attempts,
+      "firstDeliveredAt",
+      letter.first_ms,
+      "deadAt",
+      now,
+      "group",
+      group,
+      "layout",
+      fields and layout or "gone",
+      unpack(whole)
+    )
+  end
+  local HEAD = 16
+  function dead.read(stream, id)
+    local found = redis.call("XRANGE", stream, id, id)[1]
+    local values = found and found[2]
+    if not values or values[1] ~= "entryId" then
+      return nil
+    end
+    local fields = values[HEAD] == "fields" and { unpack(values, HEAD + 1) } or {}
+    return { id = values[2], fields = entries.key(fields) ~= "" and fields or nil }
+  end
+  return dead
 end)()
 local status = (function()
   local status = {
@@ -639,15 +626,17 @@ local stream, meta = KEYS[1], KEYS[2]
 local processed = { KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7] }
 local retries, dead, state = KEYS[8], KEYS[9], KEYS[10]
 local HEAD = 1
-local function give_back(group, letter, now)
-  if entries.read(stream, letter.id) then
-    pending.put_back(stream, group, retries, letter.id, now)
-    return letter.id
+local function judge(letter_id)
+  local letter = dead_letters.read(dead, letter_id)
+  if not letter then
+    return {}
   end
-  local fields = letter.fields
-  fields[#fields + 1] = "group"
-  fields[#fields + 1] = group
-  return redis.call("XADD", stream, "*", unpack(fields))
+  local in_place = entries.read(stream, letter.id) ~= nil
+  return { id = letter.id, in_place = in_place, anew = not in_place and letter.fields ~= nil }
+end
+local function add_anew(group, letter_id)
+  local fields = dead_letters.read(dead, letter_id).fields
+  return redis.call("XADD", stream, "*", fields[1], fields[2], fields[3], fields[4], "group", group)
 end
 local function run()
   local group = args.name(ARGV[1], "group")
@@ -679,21 +668,34 @@ local function run()
   if not loaded.ttl_ms or not pending.group_exists(stream, group) then
     return { status.NOGROUP }
   end
-  if not stream_info.has_room(stream_info.last_id(stream)) then
+  local plan, any_anew = {}, false
+  for n = 1, count do
+    local letter_id = letters[n]
+    plan[letter_id] = plan[letter_id] or judge(letter_id)
+    any_anew = any_anew or plan[letter_id].anew
+  end
+  if any_anew and not stream_info.has_room(stream_info.last_id(stream)) then
     return { status.EXHAUSTED }
   end
   local now = clock.now()
   local marked = loaded.ring(processed, now)
   local reply = { status.OK }
   for n = 1, count do
-    local letter = dead_letters.read(dead, letters[n])
-    local given = letter and letter.fields and give_back(group, letter, now)
-    if given then
-      ring.forget(marked, marks.of_entry(letter.id))
-      redis.call("XDEL", dead, letters[n])
+    local letter_id = letters[n]
+    local letter, entry_id = plan[letter_id], ""
+    if letter.in_place then
+      entry_id = letter.id
+      pending.put_back(stream, group, retries, entry_id, now)
+    elseif letter.anew then
+      entry_id = add_anew(group, letter_id)
     end
-    reply[#reply + 1] = given and status.REPLAYED or status.NOTFOUND
-    reply[#reply + 1] = given or ""
+    if entry_id ~= "" then
+      ring.forget(marked, marks.of_entry(letter.id))
+      redis.call("XDEL", dead, letter_id)
+      plan[letter_id] = {}
+    end
+    reply[#reply + 1] = entry_id ~= "" and status.REPLAYED or status.NOTFOUND
+    reply[#reply + 1] = entry_id
   end
   return reply
 end

@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** retire: remove consumers that have nothing pending. */
 export const retireScript: Script = {
   name: "retire",
-  sha1: "0a4a56198097eeb18d8a47e9fa5ddcccc9e09e34",
+  sha1: "e3948461c24fa2f2929134919099fa069e38e0d3",
   keys: ["stream", "meta", "state"],
   groupKeys: [],
   source: `-- sluice retire: generated from src/scripts/retire.lua, do not edit
@@ -422,6 +422,12 @@ local types = (function()
 end)()
 local group_state = group
 local stream, meta, state = KEYS[1], KEYS[2], KEYS[3]
+local function goes_by(name, incarnation)
+  return not incarnation or redis.call("HGET", state, group_state.incarnation_field(name)) == incarnation
+end
+local function forget(name)
+  redis.call("HDEL", state, group_state.incarnation_field(name))
+end
 local function run()
   local group = args.name(ARGV[1], "group")
   local idle_ms = args.int(ARGV[2], "idleMs", 0, constants.MAX_SPAN_MS)
@@ -438,18 +444,19 @@ local function run()
   if not pending.group_exists(stream, group) then
     return { status.NOGROUP }
   end
-  local reply = { status.OK }
+  local reply, here = { status.OK }, {}
   for _, about in ipairs(redis.call("XINFO", "CONSUMERS", stream, group)) do
     local name, held, idle = about[2], about[4], about[6]
-    local field = group_state.incarnation_field(name)
+    here[name] = true
     local asked = name ~= pending.WAITING and (not only or name == only)
-    if asked and held == 0 and idle >= idle_ms then
-      if not incarnation or redis.call("HGET", state, field) == incarnation then
-        redis.call("XGROUP", "DELCONSUMER", stream, group, name)
-        redis.call("HDEL", state, field)
-        reply[#reply + 1] = name
-      end
+    if asked and held == 0 and idle >= idle_ms and goes_by(name, incarnation) then
+      redis.call("XGROUP", "DELCONSUMER", stream, group, name)
+      forget(name)
+      reply[#reply + 1] = name
     end
+  end
+  if only and incarnation and not here[only] and goes_by(only, incarnation) then
+    forget(only)
   end
   return reply
 end

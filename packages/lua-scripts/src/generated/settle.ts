@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** settle: end a batch of attempts, each judged alone. */
 export const settleScript: Script = {
   name: "settle",
-  sha1: "b8f6223661d9bb4e6a11cb81cea303baa6e6a63e",
+  sha1: "7051aa7b30032dde9e2e78249619197c84fb37dc",
   keys: ["stream", "meta", "published.0", "published.1", "leases", "processed.0", "processed.1", "processed.2", "processed.3", "processed.4", "retries", "dead", "state"],
   groupKeys: [],
   source: `-- sluice settle: generated from src/scripts/settle.lua, do not edit
@@ -153,69 +153,6 @@ local clock = (function()
   end
   return clock
 end)()
-local dead = (function()
-  local dead = {}
-  local function packed(fields)
-    local parts = {}
-    for at = 1, #fields do
-      parts[at] = #fields[at] .. ":" .. fields[at]
-    end
-    return { "fields", table.concat(parts) }
-  end
-  local function unpacked(text)
-    local fields, at = {}, 1
-    while at <= #text do
-      local colon = string.find(text, ":", at, true)
-      local length = tonumber(string.sub(text, at, colon - 1))
-      fields[#fields + 1] = string.sub(text, colon + 1, colon + length)
-      at = colon + length + 1
-    end
-    return fields
-  end
-  function dead.write(stream, now, letter, group, fields)
-    local whole = fields or {}
-    local layout = "fields"
-    if #whole > constants.CHUNK then
-      whole, layout = packed(whole), "packed"
-    end
-    redis.call(
-      "XADD",
-      stream,
-      "*",
-      "entryId",
-      letter.id,
-      "reason",
-      letter.reason,
-      "message",
-      letter.message,
-      "attempts",
-      letter.attempts,
-      "firstDeliveredAt",
-      letter.first_ms,
-      "deadAt",
-      now,
-      "group",
-      group,
-      "layout",
-      fields and layout or "gone",
-      unpack(whole)
-    )
-  end
-  local HEAD = 16
-  function dead.read(stream, id)
-    local found = redis.call("XRANGE", stream, id, id)[1]
-    if not found then
-      return nil
-    end
-    local values = found[2]
-    local layout, fields = values[HEAD], { unpack(values, HEAD + 1) }
-    if layout == "packed" then
-      fields = unpacked(fields[2])
-    end
-    return { id = values[2], fields = layout ~= "gone" and fields or nil }
-  end
-  return dead
-end)()
 local entries = (function()
   local entries = {}
   function entries.read(stream, id)
@@ -260,6 +197,56 @@ local entries = (function()
     return key
   end
   return entries
+end)()
+local dead = (function()
+  local dead = {}
+  local function packed(fields)
+    local parts = {}
+    for at = 1, #fields do
+      parts[at] = string.gsub(fields[at], "[\\\\,]", "\\\\%0")
+    end
+    return { "fields", table.concat(parts, ",") }
+  end
+  function dead.write(stream, now, letter, group, fields)
+    local whole = fields or {}
+    local layout = "fields"
+    if #whole > constants.CHUNK then
+      whole, layout = packed(whole), "packed"
+    end
+    redis.call(
+      "XADD",
+      stream,
+      "*",
+      "entryId",
+      letter.id,
+      "reason",
+      letter.reason,
+      "message",
+      letter.message,
+      "attempts",
+      letter.attempts,
+      "firstDeliveredAt",
+      letter.first_ms,
+      "deadAt",
+      now,
+      "group",
+      group,
+      "layout",
+      fields and layout or "gone",
+      unpack(whole)
+    )
+  end
+  local HEAD = 16
+  function dead.read(stream, id)
+    local found = redis.call("XRANGE", stream, id, id)[1]
+    local values = found and found[2]
+    if not values or values[1] ~= "entryId" then
+      return nil
+    end
+    local fields = values[HEAD] == "fields" and { unpack(values, HEAD + 1) } or {}
+    return { id = values[2], fields = entries.key(fields) ~= "" and fields or nil }
+  end
+  return dead
 end)()
 local status = (function()
   local status = {

@@ -1,26 +1,18 @@
 -- Dead letters: what happened, then the whole original entry.
 local constants = require("constants")
+local entries = require("entries")
 
 local dead = {}
 
--- An entry with more values than one command may carry is kept as one field, each value behind its length.
+-- An entry with more values than one command may carry is kept as one field: the values joined by commas, commas and
+-- backslashes within them behind a backslash. Lengths in front would no longer be true for a client that has read
+-- bytes that are not UTF-8 as text.
 local function packed(fields)
   local parts = {}
   for at = 1, #fields do
-    parts[at] = #fields[at] .. ":" .. fields[at]
+    parts[at] = string.gsub(fields[at], "[\\,]", "\\%0")
   end
-  return { "fields", table.concat(parts) }
-end
-
-local function unpacked(text)
-  local fields, at = {}, 1
-  while at <= #text do
-    local colon = string.find(text, ":", at, true)
-    local length = tonumber(string.sub(text, at, colon - 1))
-    fields[#fields + 1] = string.sub(text, colon + 1, colon + length)
-    at = colon + length + 1
-  end
-  return fields
+  return { "fields", table.concat(parts, ",") }
 end
 
 --- Writes a dead letter. `letter` has id, reason, message, attempts, first_ms; `fields` is nil if the entry is gone.
@@ -57,18 +49,16 @@ end
 -- What `write` puts in front of the original entry: eight fields with their values.
 local HEAD = 16
 
---- The dead letter with this ID of its own: the entry's id, and its fields unless they were gone. Nil if there is none.
+--- The dead letter with this ID of its own: the entry's id, and its fields if it can be added to the stream again,
+-- that is if it is in our layout and was there when it died. Nil if there is no such letter.
 function dead.read(stream, id)
   local found = redis.call("XRANGE", stream, id, id)[1]
-  if not found then
+  local values = found and found[2]
+  if not values or values[1] ~= "entryId" then
     return nil
   end
-  local values = found[2]
-  local layout, fields = values[HEAD], { unpack(values, HEAD + 1) }
-  if layout == "packed" then
-    fields = unpacked(fields[2])
-  end
-  return { id = values[2], fields = layout ~= "gone" and fields or nil }
+  local fields = values[HEAD] == "fields" and { unpack(values, HEAD + 1) } or {}
+  return { id = values[2], fields = entries.key(fields) ~= "" and fields or nil }
 end
 
 return dead

@@ -49,4 +49,28 @@ function lowwater.group_of(field)
   return string.match(field, "^group:(.*)$")
 end
 
+--- The least low-water ID of all groups, and whose it is: of those that the stream has, and of those that `meta` has
+-- registered although they are gone. Nil if there is no group.
+function lowwater.least(stream, meta)
+  local least, whose
+  local function note(id, name)
+    if not least or ids.less(id, least) then
+      least, whose = id, name
+    end
+  end
+  local live = {}
+  for _, group in ipairs(lowwater.groups(stream)) do
+    live[group.name] = true
+    note(lowwater.of(stream, group), group.name)
+  end
+  local recorded = redis.call("HGETALL", meta)
+  for at = 1, #recorded, 2 do
+    local name = lowwater.group_of(recorded[at])
+    if name and not live[name] then
+      note(recorded[at + 1], name)
+    end
+  end
+  return least, whose
+end
+
 return lowwater

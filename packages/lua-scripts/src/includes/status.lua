@@ -59,7 +59,7 @@ local status = {
   REPLAYED = "REPLAYED",
   --- discard: dropped.
   DISCARDED = "DISCARDED",
-  --- replay, discard: no such dead letter, or nothing of its entry was left.
+  --- replay, discard: no such dead letter. replay: or its entry is gone and cannot be added again.
   NOTFOUND = "NOTFOUND",
 
   --- open: the group was created.

@@ -31,6 +31,7 @@
 -- @since protocol 1
 local args = require("args")
 local clock = require("clock")
+local constants = require("constants")
 local group_state = require("group")
 local ids = require("ids")
 local lag = require("lag")
@@ -124,6 +125,9 @@ local function describe(reply, name, live, keys, about, recorded, now)
 end
 
 local function run()
+  if #ARGV > constants.MAX_ENTRIES then
+    args.bad("groups", #ARGV, "wanted at most " .. constants.MAX_ENTRIES)
+  end
   local asked = {}
   for n = 1, #ARGV do
     asked[n] = args.name(ARGV[n], "group")

@@ -11,7 +11,7 @@
 -- from running again. The processed ring absorbs the rest.
 --
 -- The newest process to TAKE a consumer's name has it; REJOIN is for a process that meets NOGROUP, and never takes a
--- name back from a newer one.
+-- name back from a newer one. It knows where the group was when it came, which counts if nothing is recorded.
 --
 -- @key   stream            STREAM
 -- @key   meta              HASH    protocol, registered groups with their low-water IDs
@@ -114,7 +114,7 @@ local function differences(recorded, asked)
   return found
 end
 
--- Makes a registered group again, at its low-water ID.
+-- Makes a group again where it was: at its low-water ID, unless the stream is another one that ends before it.
 local function heal(group, low_water)
   local last_id = stream_info.last_id(stream)
   if ids.less(last_id, low_water) then
@@ -187,8 +187,8 @@ local function run()
     -- A first write that does not grow, so that a server at maxmemory lets a consumer in to drain it.
     redis.call("HDEL", state, "")
     low_water = low_water or lowwater.of(stream, existing)
-  elseif low_water then
-    how, low_water = status.HEALED, heal(group, low_water)
+  elseif low_water or mode == "REJOIN" and start_from ~= "$" then
+    how, low_water = status.HEALED, heal(group, low_water or start_from)
   else
     how = status.CREATED
     low_water = start_from == "$" and stream_info.last_id(stream) or start_from

@@ -16,8 +16,8 @@
 -- @arg   atomic       0 | 1: 1 publishes all or nothing
 -- @arg   events       list of (idempotency_key, event, fingerprint), 1..1000
 -- @reply OK | REFUSED, the stream's length and its limit (0: none), its slowest group (empty unless an event was
---        FULL), then in the order asked (NEW | DUPLICATE | MISMATCH | FULL, entry_id); REFUSED is answered to an atomic call of which one is
---        MISMATCH or FULL, and then nothing was published
+--        FULL), then in the order asked (NEW | DUPLICATE | MISMATCH | FULL, entry_id); REFUSED is answered to an
+--        atomic call of which one is MISMATCH or FULL, and then nothing was published
 -- @reply PROTOCOL, found
 -- @reply WRONGTYPE, key, found, wanted
 -- @reply EXHAUSTED
@@ -30,7 +30,6 @@
 local args = require("args")
 local clock = require("clock")
 local constants = require("constants")
-local ids = require("ids")
 local lowwater = require("lowwater")
 local protocol = require("protocol")
 local status = require("status")
@@ -46,15 +45,10 @@ local function lesser_limit(a, b)
   return (a == 0 and b) or (b == 0 and a) or math.min(a, b)
 end
 
+-- The group that holds up trimming.
 local function slowest_group()
-  local slowest, slowest_id = "", nil
-  for _, group in ipairs(lowwater.groups(stream)) do
-    local id = lowwater.of(stream, group)
-    if not slowest_id or ids.less(id, slowest_id) then
-      slowest, slowest_id = group.name, id
-    end
-  end
-  return slowest
+  local _, name = lowwater.least(stream, meta)
+  return name or ""
 end
 
 local function run()

@@ -5,6 +5,9 @@
 -- know to pass it over. The letter goes in the same call, so an event is always in exactly one place, and replaying
 -- twice means once. The key stays, so an event that was handled under it meanwhile is a duplicate.
 --
+-- A foreign entry that was trimmed away cannot be told apart for one group, and would die again in all of them: its
+-- letter stays.
+--
 -- @key   stream          STREAM
 -- @key   meta            HASH    protocol
 -- @key   processed.0..4  SET     ring of processed keys, and marks of dead letters
@@ -19,6 +22,7 @@
 -- @reply NOGROUP
 -- @reply EXHAUSTED
 -- @error SLUICE_BADARG      a caller's bug; nothing was written
+-- @error OOM                the server is at maxmemory and the first entry must be added again; nothing was written
 -- @invariant a letter is replayed once
 -- @cost  O(N) in the letters
 -- @since protocol 1
@@ -39,16 +43,20 @@ local processed = { KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7] }
 local retries, dead, state = KEYS[8], KEYS[9], KEYS[10]
 local HEAD = 1
 
--- Where the event is from now on: its old place in the stream, or a new one.
-local function give_back(group, letter, now)
-  if entries.read(stream, letter.id) then
-    pending.put_back(stream, group, retries, letter.id, now)
-    return letter.id
+-- What can be given back of a letter: the entry in its old place, a new one, or nothing.
+local function judge(letter_id)
+  local letter = dead_letters.read(dead, letter_id)
+  if not letter then
+    return {}
   end
-  local fields = letter.fields
-  fields[#fields + 1] = "group"
-  fields[#fields + 1] = group
-  return redis.call("XADD", stream, "*", unpack(fields))
+  local in_place = entries.read(stream, letter.id) ~= nil
+  return { id = letter.id, in_place = in_place, anew = not in_place and letter.fields ~= nil }
+end
+
+-- Read again here, so that no more than one event is held at a time.
+local function add_anew(group, letter_id)
+  local fields = dead_letters.read(dead, letter_id).fields
+  return redis.call("XADD", stream, "*", fields[1], fields[2], fields[3], fields[4], "group", group)
 end
 
 local function run()
@@ -81,7 +89,14 @@ local function run()
   if not loaded.ttl_ms or not pending.group_exists(stream, group) then
     return { status.NOGROUP }
   end
-  if not stream_info.has_room(stream_info.last_id(stream)) then
+
+  local plan, any_anew = {}, false
+  for n = 1, count do
+    local letter_id = letters[n]
+    plan[letter_id] = plan[letter_id] or judge(letter_id)
+    any_anew = any_anew or plan[letter_id].anew
+  end
+  if any_anew and not stream_info.has_room(stream_info.last_id(stream)) then
     return { status.EXHAUSTED }
   end
 
@@ -89,14 +104,21 @@ local function run()
   local marked = loaded.ring(processed, now)
   local reply = { status.OK }
   for n = 1, count do
-    local letter = dead_letters.read(dead, letters[n])
-    local given = letter and letter.fields and give_back(group, letter, now)
-    if given then
-      ring.forget(marked, marks.of_entry(letter.id))
-      redis.call("XDEL", dead, letters[n])
+    local letter_id = letters[n]
+    local letter, entry_id = plan[letter_id], ""
+    if letter.in_place then
+      entry_id = letter.id
+      pending.put_back(stream, group, retries, entry_id, now)
+    elseif letter.anew then
+      entry_id = add_anew(group, letter_id)
     end
-    reply[#reply + 1] = given and status.REPLAYED or status.NOTFOUND
-    reply[#reply + 1] = given or ""
+    if entry_id ~= "" then
+      ring.forget(marked, marks.of_entry(letter.id))
+      redis.call("XDEL", dead, letter_id)
+      plan[letter_id] = {} -- asked again in this call, it is not there any more
+    end
+    reply[#reply + 1] = entry_id ~= "" and status.REPLAYED or status.NOTFOUND
+    reply[#reply + 1] = entry_id
   end
   return reply
 end

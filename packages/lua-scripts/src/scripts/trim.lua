@@ -10,7 +10,7 @@
 -- @key   meta          HASH    protocol, registered groups with their low-water IDs, length limit
 -- @arg   settledForMs  integer milliseconds that an entry stays at least, by its ID
 -- @arg   maxLength     integer entries, 0 for no limit; empty leaves the limit as it is
--- @arg   limit         integer entries to drop at most, 1..100000; whole nodes of the stream first
+-- @arg   limit         integer entries to drop at most, 1..100000
 -- @reply OK, entries dropped, the ID below which every entry is settled, 1 if there is more to drop else 0
 -- @reply PROTOCOL, found
 -- @reply WRONGTYPE, key, found, wanted
@@ -29,34 +29,22 @@ local types = require("types")
 
 local stream, meta = KEYS[1], KEYS[2]
 
--- The least of all groups' low-water IDs, or nil if there is no group.
-local function settled_up_to()
-  local least
-  local function note(id)
-    least = (not least or ids.less(id, least)) and id or least
-  end
-  local live = {}
-  for _, group in ipairs(lowwater.groups(stream)) do
-    live[group.name] = true
-    note(lowwater.of(stream, group))
-  end
-  local recorded = redis.call("HGETALL", meta)
-  for at = 1, #recorded, 2 do
-    local name = lowwater.group_of(recorded[at])
-    if name and not live[name] then
-      note(recorded[at + 1])
-    end
-  end
-  return least
-end
+-- Entries read at most to find where an exact trim ends: those of a node, unless the server's nodes are larger.
+local EXACTLY = 100
 
+-- Drops whole nodes, which is cheap, then what is left of one; an exact XTRIM takes no limit of its own, and would
+-- also drop the nodes that the limit has spared. Answers how many, and whether there is more.
 local function drop(threshold, limit)
   local dropped = redis.call("XTRIM", stream, "MINID", "~", threshold, "LIMIT", limit)
-  if dropped < limit then
-    -- What is left is part of one node.
-    dropped = dropped + redis.call("XTRIM", stream, "MINID", "=", threshold)
+  local most = math.min(limit - dropped, EXACTLY)
+  if most == 0 then
+    return dropped, true
   end
-  return dropped
+  local left = redis.call("XRANGE", stream, "-", "(" .. threshold, "COUNT", most + 1)
+  if #left > most then
+    threshold = left[most + 1][1]
+  end
+  return dropped + redis.call("XTRIM", stream, "MINID", "=", threshold), #left > most
 end
 
 local function run()
@@ -72,25 +60,27 @@ local function run()
     return refusal
   end
 
-  local dropped, threshold = 0, "0-0"
-  local least = settled_up_to()
+  local dropped, threshold, more = 0, "0-0", false
+  local least = lowwater.least(stream, meta)
   if least then
     threshold = ids.after(least)
-    local aged = math.max(0, clock.now() - settled_for_ms) .. "-0"
+    local aged = math.max(0, clock.now() - settled_for_ms + 1) .. "-0"
     if ids.less(aged, threshold) then
       threshold = aged
     end
-    dropped = drop(threshold, limit)
+    dropped, more = drop(threshold, limit)
   end
   if dropped > 0 then
     redis.call("HINCRBY", meta, "trimmed", dropped)
   end
-  if max_length == 0 then
+  if max_length then
+    -- A write that does not grow goes first, so that a consumer with a limit can start on a server at maxmemory.
     redis.call("HDEL", meta, "maxLength")
-  elseif max_length then
-    redis.call("HSET", meta, "maxLength", max_length)
+    if max_length > 0 then
+      redis.call("HSET", meta, "maxLength", max_length)
+    end
   end
-  return { status.OK, dropped, threshold, dropped >= limit and 1 or 0 }
+  return { status.OK, dropped, threshold, more and 1 or 0 }
 end
 
 return args.guarded(2, run)

@@ -467,6 +467,27 @@ local lowwater = (function()
   function lowwater.group_of(field)
     return string.match(field, "^group:(.*)$")
   end
+  function lowwater.least(stream, meta)
+    local least, whose
+    local function note(id, name)
+      if not least or ids.less(id, least) then
+        least, whose = id, name
+      end
+    end
+    local live = {}
+    for _, group in ipairs(lowwater.groups(stream)) do
+      live[group.name] = true
+      note(lowwater.of(stream, group), group.name)
+    end
+    local recorded = redis.call("HGETALL", meta)
+    for at = 1, #recorded, 2 do
+      local name = lowwater.group_of(recorded[at])
+      if name and not live[name] then
+        note(recorded[at + 1], name)
+      end
+    end
+    return least, whose
+  end
   return lowwater
 end)()
 local pending = (function()
@@ -649,6 +670,9 @@ local function describe(reply, name, live, keys, about, recorded, now)
   end
 end
 local function run()
+  if #ARGV > constants.MAX_ENTRIES then
+    args.bad("groups", #ARGV, "wanted at most " .. constants.MAX_ENTRIES)
+  end
   local asked = {}
   for n = 1, #ARGV do
     asked[n] = args.name(ARGV[n], "group")

@@ -437,6 +437,27 @@ local lowwater = (function()
   function lowwater.group_of(field)
     return string.match(field, "^group:(.*)$")
   end
+  function lowwater.least(stream, meta)
+    local least, whose
+    local function note(id, name)
+      if not least or ids.less(id, least) then
+        least, whose = id, name
+      end
+    end
+    local live = {}
+    for _, group in ipairs(lowwater.groups(stream)) do
+      live[group.name] = true
+      note(lowwater.of(stream, group), group.name)
+    end
+    local recorded = redis.call("HGETALL", meta)
+    for at = 1, #recorded, 2 do
+      local name = lowwater.group_of(recorded[at])
+      if name and not live[name] then
+        note(recorded[at + 1], name)
+      end
+    end
+    return least, whose
+  end
   return lowwater
 end)()
 local stream = (function()
@@ -615,8 +636,8 @@ local function run()
   if existing then
     redis.call("HDEL", state, "")
     low_water = low_water or lowwater.of(stream, existing)
-  elseif low_water then
-    how, low_water = status.HEALED, heal(group, low_water)
+  elseif low_water or mode == "REJOIN" and start_from ~= "$" then
+    how, low_water = status.HEALED, heal(group, low_water or start_from)
   else
     how = status.CREATED
     low_water = start_from == "$" and stream_info.last_id(stream) or start_from

@@ -205,6 +205,27 @@ local lowwater = (function()
   function lowwater.group_of(field)
     return string.match(field, "^group:(.*)$")
   end
+  function lowwater.least(stream, meta)
+    local least, whose
+    local function note(id, name)
+      if not least or ids.less(id, least) then
+        least, whose = id, name
+      end
+    end
+    local live = {}
+    for _, group in ipairs(lowwater.groups(stream)) do
+      live[group.name] = true
+      note(lowwater.of(stream, group), group.name)
+    end
+    local recorded = redis.call("HGETALL", meta)
+    for at = 1, #recorded, 2 do
+      local name = lowwater.group_of(recorded[at])
+      if name and not live[name] then
+        note(recorded[at + 1], name)
+      end
+    end
+    return least, whose
+  end
   return lowwater
 end)()
 local status = (function()
@@ -434,14 +455,8 @@ local function lesser_limit(a, b)
   return (a == 0 and b) or (b == 0 and a) or math.min(a, b)
 end
 local function slowest_group()
-  local slowest, slowest_id = "", nil
-  for _, group in ipairs(lowwater.groups(stream)) do
-    local id = lowwater.of(stream, group)
-    if not slowest_id or ids.less(id, slowest_id) then
-      slowest, slowest_id = group.name, id
-    end
-  end
-  return slowest
+  local _, name = lowwater.least(stream, meta)
+  return name or ""
 end
 local function run()
   local window_ms = args.int(ARGV[1], "windowMs", 0, constants.MAX_SPAN_MS)

@@ -205,6 +205,27 @@ local lowwater = (function()
   function lowwater.group_of(field)
     return string.match(field, "^group:(.*)$")
   end
+  function lowwater.least(stream, meta)
+    local least, whose
+    local function note(id, name)
+      if not least or ids.less(id, least) then
+        least, whose = id, name
+      end
+    end
+    local live = {}
+    for _, group in ipairs(lowwater.groups(stream)) do
+      live[group.name] = true
+      note(lowwater.of(stream, group), group.name)
+    end
+    local recorded = redis.call("HGETALL", meta)
+    for at = 1, #recorded, 2 do
+      local name = lowwater.group_of(recorded[at])
+      if name and not live[name] then
+        note(recorded[at + 1], name)
+      end
+    end
+    return least, whose
+  end
   return lowwater
 end)()
 local status = (function()
@@ -282,31 +303,18 @@ local types = (function()
   return types
 end)()
 local stream, meta = KEYS[1], KEYS[2]
-local function settled_up_to()
-  local least
-  local function note(id)
-    least = (not least or ids.less(id, least)) and id or least
-  end
-  local live = {}
-  for _, group in ipairs(lowwater.groups(stream)) do
-    live[group.name] = true
-    note(lowwater.of(stream, group))
-  end
-  local recorded = redis.call("HGETALL", meta)
-  for at = 1, #recorded, 2 do
-    local name = lowwater.group_of(recorded[at])
-    if name and not live[name] then
-      note(recorded[at + 1])
-    end
-  end
-  return least
-end
+local EXACTLY = 100
 local function drop(threshold, limit)
   local dropped = redis.call("XTRIM", stream, "MINID", "~", threshold, "LIMIT", limit)
-  if dropped < limit then
-    dropped = dropped + redis.call("XTRIM", stream, "MINID", "=", threshold)
+  local most = math.min(limit - dropped, EXACTLY)
+  if most == 0 then
+    return dropped, true
   end
-  return dropped
+  local left = redis.call("XRANGE", stream, "-", "(" .. threshold, "COUNT", most + 1)
+  if #left > most then
+    threshold = left[most + 1][1]
+  end
+  return dropped + redis.call("XTRIM", stream, "MINID", "=", threshold), #left > most
 end
 local function run()
   local settled_for_ms = args.int(ARGV[1], "settledForMs", 0, constants.MAX_SPAN_MS)
@@ -320,24 +328,25 @@ local function run()
   if refusal then
     return refusal
   end
-  local dropped, threshold = 0, "0-0"
-  local least = settled_up_to()
+  local dropped, threshold, more = 0, "0-0", false
+  local least = lowwater.least(stream, meta)
   if least then
     threshold = ids.after(least)
-    local aged = math.max(0, clock.now() - settled_for_ms) .. "-0"
+    local aged = math.max(0, clock.now() - settled_for_ms + 1) .. "-0"
     if ids.less(aged, threshold) then
       threshold = aged
     end
-    dropped = drop(threshold, limit)
+    dropped, more = drop(threshold, limit)
   end
   if dropped > 0 then
     redis.call("HINCRBY", meta, "trimmed", dropped)
   end
-  if max_length == 0 then
+  if max_length then
     redis.call("HDEL", meta, "maxLength")
-  elseif max_length then
-    redis.call("HSET", meta, "maxLength", max_length)
+    if max_length > 0 then
+      redis.call("HSET", meta, "maxLength", max_length)
+    end
   end
-  return { status.OK, dropped, threshold, dropped >= limit and 1 or 0 }
+  return { status.OK, dropped, threshold, more and 1 or 0 }
 end
 return args.guarded(2, run)
