@@ -2,7 +2,7 @@
  * The bus: publishing to a stream, and consumers of it, for one tenant or for many. Everything here works on a
  * connection that somebody else made.
  */
-import { groupKeys, streamKeys } from "@sluice/lua-scripts";
+import { groupKeys, type PublishItem, streamKeys } from "@sluice/lua-scripts";
 import {
   type EventCatalog,
   type EventInput,
@@ -27,7 +27,7 @@ import { consumerMetrics, type Metrics, merged, publisherMetrics, sumOf } from "
 import { type KnownGroups, readInfo, type StreamInfo, toStreamInfo } from "./monitoring/stream-info.js";
 import { checkGroup, checkStream, checkTenant } from "./names.js";
 import { integerOption, knownOptions, MAX_SPAN_MS, textOption, wordOption } from "./options.js";
-import { MAX_BATCH, Publisher, type Receipt } from "./publisher.js";
+import { atIndex, MAX_BATCH, Publisher, type Receipt } from "./publisher.js";
 
 /** Whether a bus keeps tenants apart. */
 export type Tenancy = "single" | "multi";
@@ -239,9 +239,8 @@ class StreamBus<C extends EventSchemas> implements CommonBus<Tenancy, C> {
     if (events.length === 0) return [];
     const items = [];
     let chars = 0;
-    for (const [index, entry] of events.entries()) {
-      const { type, data, ...options } = entry;
-      const item = itemOf(await compose(this.compose, tenantId, type, data, options, index));
+    for (const [index, { type, data, ...options }] of events.entries()) {
+      const item = await this.item(tenantId, type, data, options, index);
       chars += item.event.length;
       if (chars > MAX_TOGETHER_CHARS) {
         throw new InvalidOptionError({
@@ -253,6 +252,21 @@ class StreamBus<C extends EventSchemas> implements CommonBus<Tenancy, C> {
       items.push(item);
     }
     return this.shared.publisher.publishAll(this.streamName, streamKeys(this.streamName, tenantId), items);
+  }
+
+  /** @throws what `compose` does, with the event's position in the list as `index`. */
+  private async item(
+    tenantId: string | undefined,
+    type: string,
+    data: unknown,
+    options: PublishOptions,
+    index: number,
+  ): Promise<PublishItem> {
+    try {
+      return itemOf(await compose(this.compose, tenantId, type, data, options, index));
+    } catch (error) {
+      throw atIndex(error, index);
+    }
   }
 
   consumer(options: ConsumerOptions<C>): Consumer<C> {

@@ -101,7 +101,7 @@ export class Publisher {
       const { reply, resent } = await this.track(this.send(stream, keys, items, true));
       for (const index of reply.refused ? items.keys() : []) {
         const error = this.verdictError(stream, reply, items, index, index);
-        if (error) throw error;
+        if (error) throw atIndex(error, index);
       }
       return items.map((_, index) => this.receipt(reply, index, resent));
     } catch (error) {
@@ -229,6 +229,14 @@ function* parts(waiting: readonly Waiting[]): Generator<readonly Waiting[]> {
     }
   }
   yield waiting.slice(first);
+}
+
+/** The error, with the position in the list of the event that it is about. */
+export function atIndex(error: unknown, index: number): unknown {
+  if (error instanceof SluiceError && !("index" in error)) {
+    Object.defineProperty(error, "index", { value: index, enumerable: true });
+  }
+  return error;
 }
 
 function hasMaybeExecuted(error: unknown): boolean {

@@ -186,6 +186,8 @@ export class Consumer<C extends EventSchemas = EventSchemas> {
         () => {
           const { loop } = session;
           if (loop.error !== undefined) throw loop.error;
+          // Stopped meanwhile.
+          if (this.session !== session) return true;
           // What was read ahead when the last one was leased is given back.
           if (loop.spent) return loop.drained;
           if (!loop.settled || !loop.quiet) return false;
@@ -231,7 +233,7 @@ export class Consumer<C extends EventSchemas = EventSchemas> {
 
   private begin(blocks: boolean): Session {
     if (this.session !== undefined && this.session.loop.error === undefined) {
-      throw new ClosedError({ attempted: "start", closed: "consumer to a second start" });
+      throw new ClosedError({ attempted: "start", closed: "consumer, which is running, to a second start" });
     }
     this.session = new Session(this.parts, this.incarnation, blocks);
     this.consumers.add(this);

@@ -297,7 +297,13 @@ export class Loop {
         if (this.wanted) continue;
         break;
       }
-      await this.take(turn);
+      try {
+        await this.take(turn);
+      } catch (error) {
+        // A reply that no script of ours gives. What it was about is taken back by recovery.
+        this.recoverSoon();
+        await this.failed(error);
+      }
       this.changed();
       // Handlers that do not wait for anything end within this tick, and travel with the next turn.
       if (this.hand.running.size > 0 && this.hand.ended.length === 0) await new Promise<void>(nextTick);
@@ -345,7 +351,9 @@ export class Loop {
 
   /** Whether anything new may be begun at all. */
   private get mayStart(): boolean {
-    return this.phase === "reading" && !this.paused && this.alone === undefined;
+    // Where attempts end and cannot be settled, beginning more would only pile them up.
+    const settling = this.hand.ended.length < MAX_CALL;
+    return this.phase === "reading" && !this.paused && this.alone === undefined && settling;
   }
 
   /** Attempts that may be begun now. */

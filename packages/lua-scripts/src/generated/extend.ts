@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** extend: let the consumer that holds an entry keep it for another lease. */
 export const extendScript: Script = {
   name: "extend",
-  sha1: "41851ac4c679c73cbd1ee82d9689b6e172d6ef78",
+  sha1: "96df20a6d22b0be006ea5cb799641aaeef93ea5b",
   keys: ["stream", "meta", "leases", "state"],
   groupKeys: [],
   source: `-- sluice extend: generated from src/scripts/extend.lua, do not edit
@@ -366,7 +366,14 @@ local pending = (function()
   pending.WAITING = "/waiting"
   function pending.group_exists(stream, group)
     local reply = redis.pcall("XPENDING", stream, group, "-", "+", 1)
+    if reply.err and not string.find(reply.err, "^%-?NOGROUP") then
+      error(reply, 0)
+    end
     return reply.err == nil
+  end
+  local BEHIND_ALL = "18446744073709551615-18446744073709551614"
+  function pending.be_heard(stream, group, consumer)
+    redis.call("XREADGROUP", "GROUP", group, consumer, "COUNT", 1, "STREAMS", stream, BEHIND_ALL)
   end
   function pending.entry(stream, group, id)
     return redis.call("XPENDING", stream, group, id, id, 1)[1]

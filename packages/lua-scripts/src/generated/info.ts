@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** info: everything that monitoring asks of a stream, at one moment. */
 export const infoScript: Script = {
   name: "info",
-  sha1: "0b20bf8f3a80835c365f1735e7ca2708efe3a137",
+  sha1: "d43df7679b6af8a65919ac99bdaf54ea94eb6b2f",
   keys: ["stream", "meta"],
   groupKeys: ["processed.0", "processed.1", "processed.2", "processed.3", "processed.4", "retries", "dead", "state"],
   source: `-- sluice info: generated from src/scripts/info.lua, do not edit
@@ -439,11 +439,51 @@ local lag = (function()
   end
   return lag
 end)()
+local stream = (function()
+  local stream = {}
+  function stream.ask(what, key)
+    local reply = redis.pcall("XINFO", what, key)
+    if not reply.err then
+      return reply
+    end
+    if not string.find(reply.err, "no such key", 1, true) then
+      error(reply, 0)
+    end
+  end
+  function stream.about(key)
+    local reply = stream.ask("STREAM", key)
+    if not reply then
+      return nil
+    end
+    local found = {}
+    for at = 1, #reply, 2 do
+      found[reply[at]] = reply[at + 1]
+    end
+    local first, newest = found["first-entry"], found["last-entry"]
+    return {
+      length = found["length"],
+      last_id = found["last-generated-id"],
+      added = found["entries-added"],
+      first_id = first and first[1],
+      newest_id = newest and newest[1],
+    }
+  end
+  function stream.last_id(key)
+    local about = stream.about(key)
+    return about and about.last_id or "0-0"
+  end
+  function stream.has_room(last_id)
+    local ms, seq = ids.split(last_id)
+    return ms ~= ids.UINT64_MAX or #seq < #ids.UINT64_MAX
+  end
+  return stream
+end)()
 local lowwater = (function()
+  local stream_info = stream
   local lowwater = {}
   function lowwater.groups(stream)
     local found = {}
-    local groups = redis.pcall("XINFO", "GROUPS", stream)
+    local groups = stream_info.ask("GROUPS", stream) or {}
     for at = 1, #groups do
       local about = {}
       for field = 1, #groups[at], 2 do
@@ -504,7 +544,14 @@ local pending = (function()
   pending.WAITING = "/waiting"
   function pending.group_exists(stream, group)
     local reply = redis.pcall("XPENDING", stream, group, "-", "+", 1)
+    if reply.err and not string.find(reply.err, "^%-?NOGROUP") then
+      error(reply, 0)
+    end
     return reply.err == nil
+  end
+  local BEHIND_ALL = "18446744073709551615-18446744073709551614"
+  function pending.be_heard(stream, group, consumer)
+    redis.call("XREADGROUP", "GROUP", group, consumer, "COUNT", 1, "STREAMS", stream, BEHIND_ALL)
   end
   function pending.entry(stream, group, id)
     return redis.call("XPENDING", stream, group, id, id, 1)[1]
@@ -549,36 +596,6 @@ local pending = (function()
     return first[2] and math.max(0, math.ceil(first[2] - now)) or -1
   end
   return pending
-end)()
-local stream = (function()
-  local stream = {}
-  function stream.about(key)
-    local reply = redis.pcall("XINFO", "STREAM", key)
-    if reply.err then
-      return nil
-    end
-    local found = {}
-    for at = 1, #reply, 2 do
-      found[reply[at]] = reply[at + 1]
-    end
-    local first, newest = found["first-entry"], found["last-entry"]
-    return {
-      length = found["length"],
-      last_id = found["last-generated-id"],
-      added = found["entries-added"],
-      first_id = first and first[1],
-      newest_id = newest and newest[1],
-    }
-  end
-  function stream.last_id(key)
-    local about = stream.about(key)
-    return about and about.last_id or "0-0"
-  end
-  function stream.has_room(last_id)
-    local ms, seq = ids.split(last_id)
-    return ms ~= ids.UINT64_MAX or #seq < #ids.UINT64_MAX
-  end
-  return stream
 end)()
 local types = (function()
   local types = {}

@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** lease: decide, for a batch that XREADGROUP delivered, which entries this consumer may handle. */
 export const leaseScript: Script = {
   name: "lease",
-  sha1: "aa08d6c9bd7b9e33c878fda96740d8633d06408c",
+  sha1: "c34443fd9e25413125350a57d051e796367dde2c",
   keys: ["stream", "meta", "leases", "processed.0", "processed.1", "processed.2", "processed.3", "processed.4", "retries", "state"],
   groupKeys: [],
   source: `-- sluice lease: generated from src/scripts/lease.lua, do not edit
@@ -158,7 +158,14 @@ local pending = (function()
   pending.WAITING = "/waiting"
   function pending.group_exists(stream, group)
     local reply = redis.pcall("XPENDING", stream, group, "-", "+", 1)
+    if reply.err and not string.find(reply.err, "^%-?NOGROUP") then
+      error(reply, 0)
+    end
     return reply.err == nil
+  end
+  local BEHIND_ALL = "18446744073709551615-18446744073709551614"
+  function pending.be_heard(stream, group, consumer)
+    redis.call("XREADGROUP", "GROUP", group, consumer, "COUNT", 1, "STREAMS", stream, BEHIND_ALL)
   end
   function pending.entry(stream, group, id)
     return redis.call("XPENDING", stream, group, id, id, 1)[1]

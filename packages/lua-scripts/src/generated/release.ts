@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** release: give entries back, due at once for any consumer, without burning an attempt. */
 export const releaseScript: Script = {
   name: "release",
-  sha1: "156139b7205772c5718dc3ca99beafc039278316",
+  sha1: "38c010a0be675b558d63960cbe7cfc158749d3f6",
   keys: ["stream", "meta", "leases", "retries", "state"],
   groupKeys: [],
   source: `-- sluice release: generated from src/scripts/release.lua, do not edit
@@ -374,7 +374,14 @@ local pending = (function()
   pending.WAITING = "/waiting"
   function pending.group_exists(stream, group)
     local reply = redis.pcall("XPENDING", stream, group, "-", "+", 1)
+    if reply.err and not string.find(reply.err, "^%-?NOGROUP") then
+      error(reply, 0)
+    end
     return reply.err == nil
+  end
+  local BEHIND_ALL = "18446744073709551615-18446744073709551614"
+  function pending.be_heard(stream, group, consumer)
+    redis.call("XREADGROUP", "GROUP", group, consumer, "COUNT", 1, "STREAMS", stream, BEHIND_ALL)
   end
   function pending.entry(stream, group, id)
     return redis.call("XPENDING", stream, group, id, id, 1)[1]

@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** retire: remove consumers that have nothing pending. */
 export const retireScript: Script = {
   name: "retire",
-  sha1: "e3948461c24fa2f2929134919099fa069e38e0d3",
+  sha1: "3e75e6531cac4b5d181dde350be3fb0e564c2f56",
   keys: ["stream", "meta", "state"],
   groupKeys: [],
   source: `-- sluice retire: generated from src/scripts/retire.lua, do not edit
@@ -353,7 +353,14 @@ local pending = (function()
   pending.WAITING = "/waiting"
   function pending.group_exists(stream, group)
     local reply = redis.pcall("XPENDING", stream, group, "-", "+", 1)
+    if reply.err and not string.find(reply.err, "^%-?NOGROUP") then
+      error(reply, 0)
+    end
     return reply.err == nil
+  end
+  local BEHIND_ALL = "18446744073709551615-18446744073709551614"
+  function pending.be_heard(stream, group, consumer)
+    redis.call("XREADGROUP", "GROUP", group, consumer, "COUNT", 1, "STREAMS", stream, BEHIND_ALL)
   end
   function pending.entry(stream, group, id)
     return redis.call("XPENDING", stream, group, id, id, 1)[1]

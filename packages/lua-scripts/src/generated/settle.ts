@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** settle: end a batch of attempts, each judged alone. */
 export const settleScript: Script = {
   name: "settle",
-  sha1: "7051aa7b30032dde9e2e78249619197c84fb37dc",
+  sha1: "225c2599fc8b5f83761764fb37d129cbcc4ad1ee",
   keys: ["stream", "meta", "published.0", "published.1", "leases", "processed.0", "processed.1", "processed.2", "processed.3", "processed.4", "retries", "dead", "state"],
   groupKeys: [],
   source: `-- sluice settle: generated from src/scripts/settle.lua, do not edit
@@ -469,7 +469,14 @@ local pending = (function()
   pending.WAITING = "/waiting"
   function pending.group_exists(stream, group)
     local reply = redis.pcall("XPENDING", stream, group, "-", "+", 1)
+    if reply.err and not string.find(reply.err, "^%-?NOGROUP") then
+      error(reply, 0)
+    end
     return reply.err == nil
+  end
+  local BEHIND_ALL = "18446744073709551615-18446744073709551614"
+  function pending.be_heard(stream, group, consumer)
+    redis.call("XREADGROUP", "GROUP", group, consumer, "COUNT", 1, "STREAMS", stream, BEHIND_ALL)
   end
   function pending.entry(stream, group, id)
     return redis.call("XPENDING", stream, group, id, id, 1)[1]
@@ -570,9 +577,18 @@ local ids = (function()
 end)()
 local stream = (function()
   local stream = {}
+  function stream.ask(what, key)
+    local reply = redis.pcall("XINFO", what, key)
+    if not reply.err then
+      return reply
+    end
+    if not string.find(reply.err, "no such key", 1, true) then
+      error(reply, 0)
+    end
+  end
   function stream.about(key)
-    local reply = redis.pcall("XINFO", "STREAM", key)
-    if reply.err then
+    local reply = stream.ask("STREAM", key)
+    if not reply then
       return nil
     end
     local found = {}

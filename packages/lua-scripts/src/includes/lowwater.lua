@@ -1,13 +1,14 @@
 -- A group's low-water ID: the last one up to which it has settled everything. `meta` keeps it, so that a group that
 -- is lost can be made again where it was.
 local ids = require("ids")
+local stream_info = require("stream")
 
 local lowwater = {}
 
 --- The groups that the stream has, each { name, last_delivered, pending, lag or nil }; none if there is no stream.
 function lowwater.groups(stream)
   local found = {}
-  local groups = redis.pcall("XINFO", "GROUPS", stream)
+  local groups = stream_info.ask("GROUPS", stream) or {}
   for at = 1, #groups do
     local about = {}
     for field = 1, #groups[at], 2 do

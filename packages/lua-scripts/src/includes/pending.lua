@@ -6,10 +6,22 @@ local pending = {}
 --- The reserved consumer that holds entries until they are due. No name of a consumer starts with a slash.
 pending.WAITING = "/waiting"
 
---- Whether the stream has the group.
+--- Whether the stream has the group. Any other error is raised: for a user who may not ask, "no" would be false.
 function pending.group_exists(stream, group)
   local reply = redis.pcall("XPENDING", stream, group, "-", "+", 1)
+  if reply.err and not string.find(reply.err, "^%-?NOGROUP") then
+    error(reply, 0)
+  end
   return reply.err == nil
+end
+
+-- No entry that we know of comes after it, so reading a consumer's own entries from there raises no count.
+local BEHIND_ALL = "18446744073709551615-18446744073709551614"
+
+--- Lets the consumer be heard of: XINFO CONSUMERS lists it, as not idle. Before Redis 7.2 a blocking read does neither
+-- while there is nothing to read, so that a consumer with nothing to do would look like one that is gone.
+function pending.be_heard(stream, group, consumer)
+  redis.call("XREADGROUP", "GROUP", group, consumer, "COUNT", 1, "STREAMS", stream, BEHIND_ALL)
 end
 
 --- { id, consumer, idle_ms, attempt } of a pending entry, or nil.

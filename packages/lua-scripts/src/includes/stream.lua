@@ -3,11 +3,23 @@ local ids = require("ids")
 
 local stream = {}
 
+--- XINFO's reply, or nil if there is no stream. Any other error is raised: for a user who may not ask, or a type that
+-- is wrong, "there is none" would be a false answer.
+function stream.ask(what, key)
+  local reply = redis.pcall("XINFO", what, key)
+  if not reply.err then
+    return reply
+  end
+  if not string.find(reply.err, "no such key", 1, true) then
+    error(reply, 0)
+  end
+end
+
 --- Length, last_id (the last ever given), first_id and newest_id (of entries there are; nil if there is none), and
 -- added (how many ever were, nil before Redis 7.0); nil if there is no stream.
 function stream.about(key)
-  local reply = redis.pcall("XINFO", "STREAM", key)
-  if reply.err then
+  local reply = stream.ask("STREAM", key)
+  if not reply then
     return nil
   end
   local found = {}

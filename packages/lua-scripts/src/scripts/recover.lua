@@ -14,9 +14,10 @@
 -- Stale entries are walked per consumer, since XAUTOCLAIM would also take the waiting ones early. History is never
 -- read, since that raises the count.
 --
--- With scope ALL it also sweeps a bounded number of orphans (tokens whose entry is no longer pending, waiting entries
--- without a due time), notes the group's low-water ID, and, when the server's clock has gone back by more than a
--- lease, restarts the lease clocks and moves the due times, so that work does not stop for the size of the jump.
+-- With scope ALL it also shows that the consumer is alive, sweeps a bounded number of orphans (tokens whose entry is no
+-- longer pending, waiting entries without a due time), notes the group's low-water ID, and, when the server's clock has
+-- gone back by more than a lease, restarts the lease clocks and moves the due times, so that work does not stop for
+-- the size of the jump.
 --
 -- @key   stream          STREAM
 -- @key   meta            HASH    protocol, low-water IDs
@@ -286,6 +287,7 @@ local function run()
   -- A first write that does not grow, so that a server at maxmemory lets the rest pass.
   redis.call("HDEL", state, "")
   if scope == "ALL" then
+    pending.be_heard(stream, group, consumer)
     sweep.clock(stream, group, retries, state, loaded, self.now)
     sweep.orphans(stream, group, leases, retries, state, self.now)
   end

@@ -357,7 +357,14 @@ local pending = (function()
   pending.WAITING = "/waiting"
   function pending.group_exists(stream, group)
     local reply = redis.pcall("XPENDING", stream, group, "-", "+", 1)
+    if reply.err and not string.find(reply.err, "^%-?NOGROUP") then
+      error(reply, 0)
+    end
     return reply.err == nil
+  end
+  local BEHIND_ALL = "18446744073709551615-18446744073709551614"
+  function pending.be_heard(stream, group, consumer)
+    redis.call("XREADGROUP", "GROUP", group, consumer, "COUNT", 1, "STREAMS", stream, BEHIND_ALL)
   end
   function pending.entry(stream, group, id)
     return redis.call("XPENDING", stream, group, id, id, 1)[1]

@@ -400,11 +400,51 @@ local ids = (function()
   end
   return ids
 end)()
+local stream = (function()
+  local stream = {}
+  function stream.ask(what, key)
+    local reply = redis.pcall("XINFO", what, key)
+    if not reply.err then
+      return reply
+    end
+    if not string.find(reply.err, "no such key", 1, true) then
+      error(reply, 0)
+    end
+  end
+  function stream.about(key)
+    local reply = stream.ask("STREAM", key)
+    if not reply then
+      return nil
+    end
+    local found = {}
+    for at = 1, #reply, 2 do
+      found[reply[at]] = reply[at + 1]
+    end
+    local first, newest = found["first-entry"], found["last-entry"]
+    return {
+      length = found["length"],
+      last_id = found["last-generated-id"],
+      added = found["entries-added"],
+      first_id = first and first[1],
+      newest_id = newest and newest[1],
+    }
+  end
+  function stream.last_id(key)
+    local about = stream.about(key)
+    return about and about.last_id or "0-0"
+  end
+  function stream.has_room(last_id)
+    local ms, seq = ids.split(last_id)
+    return ms ~= ids.UINT64_MAX or #seq < #ids.UINT64_MAX
+  end
+  return stream
+end)()
 local lowwater = (function()
+  local stream_info = stream
   local lowwater = {}
   function lowwater.groups(stream)
     local found = {}
-    local groups = redis.pcall("XINFO", "GROUPS", stream)
+    local groups = stream_info.ask("GROUPS", stream) or {}
     for at = 1, #groups do
       local about = {}
       for field = 1, #groups[at], 2 do
@@ -459,36 +499,6 @@ local lowwater = (function()
     return least, whose
   end
   return lowwater
-end)()
-local stream = (function()
-  local stream = {}
-  function stream.about(key)
-    local reply = redis.pcall("XINFO", "STREAM", key)
-    if reply.err then
-      return nil
-    end
-    local found = {}
-    for at = 1, #reply, 2 do
-      found[reply[at]] = reply[at + 1]
-    end
-    local first, newest = found["first-entry"], found["last-entry"]
-    return {
-      length = found["length"],
-      last_id = found["last-generated-id"],
-      added = found["entries-added"],
-      first_id = first and first[1],
-      newest_id = newest and newest[1],
-    }
-  end
-  function stream.last_id(key)
-    local about = stream.about(key)
-    return about and about.last_id or "0-0"
-  end
-  function stream.has_room(last_id)
-    local ms, seq = ids.split(last_id)
-    return ms ~= ids.UINT64_MAX or #seq < #ids.UINT64_MAX
-  end
-  return stream
 end)()
 local types = (function()
   local types = {}

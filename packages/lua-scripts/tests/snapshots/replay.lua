@@ -460,7 +460,14 @@ local pending = (function()
   pending.WAITING = "/waiting"
   function pending.group_exists(stream, group)
     local reply = redis.pcall("XPENDING", stream, group, "-", "+", 1)
+    if reply.err and not string.find(reply.err, "^%-?NOGROUP") then
+      error(reply, 0)
+    end
     return reply.err == nil
+  end
+  local BEHIND_ALL = "18446744073709551615-18446744073709551614"
+  function pending.be_heard(stream, group, consumer)
+    redis.call("XREADGROUP", "GROUP", group, consumer, "COUNT", 1, "STREAMS", stream, BEHIND_ALL)
   end
   function pending.entry(stream, group, id)
     return redis.call("XPENDING", stream, group, id, id, 1)[1]
@@ -561,9 +568,18 @@ local ids = (function()
 end)()
 local stream = (function()
   local stream = {}
+  function stream.ask(what, key)
+    local reply = redis.pcall("XINFO", what, key)
+    if not reply.err then
+      return reply
+    end
+    if not string.find(reply.err, "no such key", 1, true) then
+      error(reply, 0)
+    end
+  end
   function stream.about(key)
-    local reply = redis.pcall("XINFO", "STREAM", key)
-    if reply.err then
+    local reply = stream.ask("STREAM", key)
+    if not reply then
       return nil
     end
     local found = {}
