@@ -1,0 +1,36 @@
+/** Attempts in hand, and the ways that they end. */
+import { type Attempt, attemptOf, entryOf, type RecoveredEntry } from "@sluice/lua-scripts";
+import type { Holding, Taken } from "./group.js";
+
+/** The attempt in hand after a recovery. */
+export function recovered({ token, fields }: RecoveredEntry): Taken {
+  const key = fields[0] === "key" ? (fields[1] ?? "") : "";
+  return { id: entryOf(token), key, token, verdict: "LEASED" };
+}
+
+/** The number of an attempt in hand. */
+export function numberOf({ token }: { readonly token: string }): number {
+  return attemptOf(token);
+}
+
+export function success({ key, token }: Holding, emits: readonly Emitted[] = []): Attempt {
+  return { outcome: "SUCCESS", key, token, emits: emits.map((emit) => ({ fingerprint: "", ...emit })) };
+}
+
+export interface Emitted {
+  readonly key: string;
+  readonly event: string | Uint8Array;
+  readonly fingerprint?: string;
+}
+
+export function skip({ key, token }: Holding): Attempt {
+  return { outcome: "SKIP", key, token };
+}
+
+export function retry({ key, token }: Holding, delayMs = 0, message = "again"): Attempt {
+  return { outcome: "RETRY", key, token, delayMs, message };
+}
+
+export function failure({ key, token }: Holding, reason = "FAILED", message = "no"): Attempt {
+  return { outcome: "FAILURE", key, token, reason, message };
+}

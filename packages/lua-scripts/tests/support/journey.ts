@@ -1,0 +1,206 @@
+/**
+ * One journey through every script and every path in it that touches keys, to be made on whatever server, as whatever
+ * user. It checks little: that each path is taken shows in the words that the scripts answer.
+ */
+import {
+  discardCall,
+  infoCall,
+  PROTOCOL,
+  replayCall,
+  retireCall,
+  type ScriptCall,
+  Status,
+  trimCall,
+} from "@sluice/lua-scripts";
+import { failure, recovered, retry, skip, success } from "./attempts.js";
+import { type GroupOptions, type Taken, TestGroup } from "./group.js";
+import type { Client, Run } from "./redis.js";
+import { passTime } from "./time.js";
+
+const NEARLY_LAST_ID = "18446744073709551615-18446744073709551613";
+const LAST_ID = "18446744073709551615-18446744073709551615";
+const windowMs = 60_000;
+
+/** Words that no reply carries, or that need a user or keys of another kind than a journey has. */
+const NOT_ANSWERED: readonly string[] = [
+  ...["SUCCESS", "SKIP", "RETRY", "FAILURE"], // what settle is asked
+  ...["FAILED", "MAX_ATTEMPTS", "INVALID", "MALFORMED", "UNHANDLED", "EMIT_REJECTED"], // reasons of dead letters
+  ...["WRONGTYPE", "NOPERM"],
+];
+
+/** What a journey must have been answered. */
+export const WORDS_TO_HEAR: readonly string[] = Object.values(Status).filter(
+  (word) => !NOT_ANSWERED.includes(word),
+);
+
+export interface Heard {
+  readonly words: ReadonlySet<string>;
+  readonly scripts: ReadonlySet<string>;
+}
+
+/** Makes the journey with a stream of its own, each script call through `run`. */
+export async function travel(client: Client, run: Run, options: GroupOptions): Promise<Heard> {
+  const words = new Set<string>();
+  const scripts = new Set<string>();
+  const listening = async (call: ScriptCall) => {
+    const reply = await run(call);
+    scripts.add(call.script.name);
+    for (const value of Array.isArray(reply) ? reply : []) if (typeof value === "string") words.add(value);
+    return reply;
+  };
+  const group = new TestGroup(client, { ...options, run: listening });
+  await group.publish(["before any group"]);
+  for (const consumer of ["c1", "c2"]) await group.open({ consumer });
+  await publishing(group);
+  await handling(group);
+  await emitting(group);
+  await recovering(group);
+  await operating(group);
+  await healing(group);
+  await refusing(group);
+  return { words, scripts };
+}
+
+async function settleAll(group: TestGroup, entries: readonly Taken[]): Promise<void> {
+  if (entries.length > 0) await group.settle("c1", ...entries.map((attempt) => skip(attempt)));
+}
+
+/** Leaves nothing new to the parts that follow. */
+async function finish(group: TestGroup): Promise<void> {
+  await settleAll(
+    group,
+    (await group.take()).filter(({ verdict }) => verdict === "LEASED"),
+  );
+}
+
+async function publishing(group: TestGroup): Promise<void> {
+  const other = { idempotencyKey: "a", event: "{}", fingerprint: "other" };
+  await group.publish(["a", "b", "a", other], { windowMs });
+  await group.publish(["a", other], { windowMs, atomic: true });
+  await group.publish(["c"], { windowMs, maxLength: 1 });
+  for (const passed of [windowMs, 5 * windowMs]) {
+    await passTime(group, passed);
+    await group.publish(["a"], { windowMs });
+  }
+  await finish(group);
+}
+
+async function handling(group: TestGroup): Promise<void> {
+  await group.add("done", "fails", "again", "twice", "twice", "given back", "unread");
+  const taken = await group.take();
+  const [done, fails, again, twice, , back, unread] = taken;
+  if (!(done && fails && again && twice && back && unread)) throw new Error("journey: nothing was delivered");
+  await group.lease("c1", taken);
+  await group.extend("c1", done, { key: "done", token: back.token });
+  await group.release("c1", back, { ...back, token: undefined });
+  await group.settle(
+    "c1",
+    success(done),
+    failure(fails),
+    retry(again),
+    skip(twice),
+    success(unread),
+    success(done),
+  );
+  await group.add("done");
+  await group.take();
+}
+
+async function emitting(group: TestGroup): Promise<void> {
+  const named = { key: "named", event: "{}", fingerprint: "f" };
+  const [first, second] = [await group.inHand("e1"), await group.inHand("e2")];
+  const attempts = [
+    success(first, [named, { key: "~1", event: "{}" }]),
+    success(second, [{ ...named, fingerprint: "other" }]),
+  ];
+  await group.settleReply("c1", attempts, windowMs);
+  await finish(group);
+  // The ring and the window turn, in every way that they can.
+  for (const passed of [20_000, 60_000, 600_000]) {
+    await passTime(group, passed);
+    await group.settleReply("c1", [success(await group.inHand(`turn ${passed}`), [named])], windowMs);
+    await finish(group);
+  }
+}
+
+async function recovering(group: TestGroup): Promise<void> {
+  const { client, keys } = group;
+  await settleAll(group, (await group.recover("c1")).leased.map(recovered));
+  // Of a consumer that dies: two entries under one key, one that is trimmed away, and one that kills others too.
+  await group.inHand("poison", "c2");
+  await group.inHand("held", "c2");
+  await group.add("held", "stale", "trimmed");
+  const read = await group.read("c2");
+  await client.xdel(keys.stream, read.at(-1)?.id ?? "");
+  await client.hset(keys.leases, "orphan", "1-0|c9|1|n.5");
+  await client.zadd(keys.retries, 1, "1-0");
+  for (let n = 0; n < 4; n++) {
+    await passTime(group, 30_001);
+    const taken = (await group.recover("c1")).leased.map(recovered).filter(({ key }) => key !== "poison");
+    if (taken.length > 0) await group.settle("c1", ...taken.map((attempt) => success(attempt)));
+  }
+  // A clock that goes back finds leases, and entries that wait.
+  await group.settle("c1", retry(await group.inHand("waits"), 20_000));
+  const held = await group.inHand("in hand", "c2");
+  await passTime(group, -3_600_000);
+  await group.recover("c1");
+  await client.del(keys.retries);
+  await group.recover("c1", { inHand: [held.id] });
+}
+
+async function operating(group: TestGroup): Promise<void> {
+  const { client, keys, name, run } = group;
+  const letters = await client.xrange(keys.dead, "-", "+");
+  const [first = "1-0", second = "1-0", third = "1-0"] = letters.map(([id]) => id);
+  await run(replayCall(keys, name, [first, "1-0"]));
+  await client.xtrim(keys.stream, "MAXLEN", 1);
+  await run(replayCall(keys, name, [second]));
+  await run(discardCall(keys, [third, "1-0"]));
+  await run(infoCall(keys, [{ name, keys }]));
+  await passTime(group, 30_001);
+  await settleAll(group, (await group.recover("c1")).leased.map(recovered));
+  await finish(group);
+  for (const limit of [1, 100]) await run(trimCall(keys, { settledForMs: 0, maxLength: 1_000, limit }));
+  // Entries removed by somebody else make Redis's own lag wrong.
+  const [unread] = await group.add("removed", "unread");
+  await client.xdel(keys.stream, unread?.id ?? "");
+  await run(infoCall(keys, [{ name, keys }]));
+  await run(trimCall(keys, { settledForMs: 0, maxLength: 0, limit: 100 }));
+  await group.open({ consumer: "leaves" });
+  const leaving = await group.read("leaves");
+  await group.release("leaves", ...leaving.map((entry) => ({ ...entry, token: undefined })));
+  await run(retireCall(keys, { ...group.member("leaves"), idleMs: 0 }));
+  await run(retireCall(keys, { group: name, idleMs: 0 }));
+}
+
+async function healing(group: TestGroup): Promise<void> {
+  await group.open({ consumer: "c1" });
+  await group.settle("c1", failure(await group.inHand("dies before")));
+  await group.client.xgroup("DESTROY", group.keys.stream, group.name);
+  await group.refusal(group.recoverCall("c1"));
+  await group.open({ mode: "REJOIN" });
+  await group.take();
+  await group.recover("c1");
+}
+
+async function refusing(group: TestGroup): Promise<void> {
+  const { client, keys } = group;
+  await group.refusal(group.openCall({ leaseMs: 5 }));
+  await group.open({ incarnation: "newer" });
+  await group.refusal(group.recoverCall("c1"));
+  const options = { ...groupOptionsOf(group), group: "late" };
+  await client.xgroup("CREATE", keys.stream, "late", "0");
+  await new TestGroup(client, options).open();
+  await new TestGroup(client, { ...options, group: "later" }).open({ startFrom: "$" });
+  for (const last of [NEARLY_LAST_ID, LAST_ID]) {
+    await client.call("XSETID", keys.stream, last);
+    await group.refusal(group.publishCall(["z"]));
+  }
+  await client.hset(keys.meta, "protocol", PROTOCOL + 1);
+  await group.refusal(group.publishCall(["z"]));
+  await client.hset(keys.meta, "protocol", PROTOCOL);
+}
+
+function groupOptionsOf({ stream, tenant, run }: TestGroup): GroupOptions {
+  return { stream, run, ...(tenant === undefined ? {} : { tenant }) };
+}
