@@ -18,6 +18,8 @@ export default defineConfig({
   test: {
     include: ["packages/*/tests/**/*.test.ts", "examples/*/tests/**/*.test.ts", "tools/tests/**/*.test.ts"],
     globalSetup: ["tools/vitest/server.ts"],
+    // Most files wait for servers and child processes, not for a core: on two cores one worker takes twice as long.
+    maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 120_000,
   },
