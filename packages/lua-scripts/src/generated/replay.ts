@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** replay: give dead letters back to the group that they died in. */
 export const replayScript: Script = {
   name: "replay",
-  sha1: "250e0990e3e95c8e1044494777d2625378dd5db7",
+  sha1: "ecf2c84b348e06057e415fabc168b73b5f03f873",
   keys: ["stream", "meta", "processed.0", "processed.1", "processed.2", "processed.3", "processed.4", "retries", "dead", "state"],
   groupKeys: [],
   source: `-- sluice replay: generated from src/scripts/replay.lua, do not edit
@@ -451,77 +451,6 @@ local group = (function()
   end
   return group
 end)()
-local marks = (function()
-  local marks = {}
-  function marks.of_entry(id)
-    return "#" .. id
-  end
-  function marks.of_key(key, id)
-    if key == "" then
-      return "#" .. id
-    end
-    return string.byte(key) == 35 and "#" .. key or key
-  end
-  return marks
-end)()
-local pending = (function()
-  local pending = {}
-  pending.WAITING = "/waiting"
-  function pending.group_exists(stream, group)
-    local reply = redis.pcall("XPENDING", stream, group, "-", "+", 1)
-    if reply.err and not string.find(reply.err, "^%-?NOGROUP") then
-      error(reply, 0)
-    end
-    return reply.err == nil
-  end
-  local BEHIND_ALL = "18446744073709551615-18446744073709551614"
-  function pending.be_heard(stream, group, consumer)
-    redis.call("XREADGROUP", "GROUP", group, consumer, "COUNT", 1, "STREAMS", stream, BEHIND_ALL)
-  end
-  function pending.entry(stream, group, id)
-    return redis.call("XPENDING", stream, group, id, id, 1)[1]
-  end
-  function pending.touch(stream, group, consumer, ids)
-    if #ids > 0 then
-      local claim = { unpack(ids) }
-      claim[#claim + 1] = "JUSTID"
-      redis.call("XCLAIM", stream, group, consumer, 0, unpack(claim))
-    end
-  end
-  function pending.take(stream, group, consumer, id, attempt)
-    redis.call("XCLAIM", stream, group, consumer, 0, id, "RETRYCOUNT", attempt, "JUSTID")
-  end
-  function pending.park(stream, group, retries, id, attempt, first_ms, due_at)
-    redis.call(
-      "XCLAIM",
-      stream,
-      group,
-      pending.WAITING,
-      0,
-      id,
-      "TIME",
-      first_ms,
-      "RETRYCOUNT",
-      attempt,
-      "JUSTID"
-    )
-    redis.call("ZADD", retries, due_at, id)
-  end
-  function pending.put_back(stream, group, retries, id, now)
-    redis.call("XCLAIM", stream, group, pending.WAITING, 0, id, "TIME", now, "RETRYCOUNT", 1, "FORCE", "JUSTID")
-    redis.call("ZADD", retries, now, id)
-  end
-  function pending.acknowledge(stream, group, ids)
-    if #ids > 0 then
-      chunks.call(ids, 1, "XACK", stream, group)
-    end
-  end
-  function pending.next_due_in(retries, now)
-    local first = redis.call("ZRANGE", retries, 0, 0, "WITHSCORES")
-    return first[2] and math.max(0, math.ceil(first[2] - now)) or -1
-  end
-  return pending
-end)()
 local ids = (function()
   local ids = {}
   ids.UINT64_MAX = "18446744073709551615"
@@ -614,6 +543,138 @@ local stream = (function()
   end
   return stream
 end)()
+local lowwater = (function()
+  local stream_info = stream
+  local lowwater = {}
+  function lowwater.groups(stream)
+    local found = {}
+    local groups = stream_info.ask("GROUPS", stream) or {}
+    for at = 1, #groups do
+      local about = {}
+      for field = 1, #groups[at], 2 do
+        about[groups[at][field]] = groups[at][field + 1]
+      end
+      found[at] = {
+        name = about["name"],
+        last_delivered = about["last-delivered-id"],
+        pending = about["pending"],
+        lag = about["lag"] or nil,
+      }
+    end
+    return found
+  end
+  function lowwater.group(stream, name)
+    local groups = lowwater.groups(stream)
+    for at = 1, #groups do
+      if groups[at].name == name then
+        return groups[at]
+      end
+    end
+  end
+  function lowwater.of(stream, group)
+    local oldest = redis.call("XPENDING", stream, group.name, "-", "+", 1)[1]
+    return oldest and ids.before(oldest[1]) or group.last_delivered
+  end
+  function lowwater.field(name)
+    return "group:" .. name
+  end
+  function lowwater.group_of(field)
+    return string.match(field, "^group:(.*)$")
+  end
+  function lowwater.least(stream, meta)
+    local least, whose
+    local function note(id, name)
+      if not least or ids.less(id, least) then
+        least, whose = id, name
+      end
+    end
+    local live = {}
+    for _, group in ipairs(lowwater.groups(stream)) do
+      live[group.name] = true
+      note(lowwater.of(stream, group), group.name)
+    end
+    local recorded = redis.call("HGETALL", meta)
+    for at = 1, #recorded, 2 do
+      local name = lowwater.group_of(recorded[at])
+      if name and not live[name] then
+        note(recorded[at + 1], name)
+      end
+    end
+    return least, whose
+  end
+  return lowwater
+end)()
+local marks = (function()
+  local marks = {}
+  function marks.of_entry(id)
+    return "#" .. id
+  end
+  function marks.of_key(key, id)
+    if key == "" then
+      return "#" .. id
+    end
+    return string.byte(key) == 35 and "#" .. key or key
+  end
+  return marks
+end)()
+local pending = (function()
+  local pending = {}
+  pending.WAITING = "/waiting"
+  function pending.group_exists(stream, group)
+    local reply = redis.pcall("XPENDING", stream, group, "-", "+", 1)
+    if reply.err and not string.find(reply.err, "^%-?NOGROUP") then
+      error(reply, 0)
+    end
+    return reply.err == nil
+  end
+  local BEHIND_ALL = "18446744073709551615-18446744073709551614"
+  function pending.be_heard(stream, group, consumer)
+    redis.call("XREADGROUP", "GROUP", group, consumer, "COUNT", 1, "STREAMS", stream, BEHIND_ALL)
+  end
+  function pending.entry(stream, group, id)
+    return redis.call("XPENDING", stream, group, id, id, 1)[1]
+  end
+  function pending.touch(stream, group, consumer, ids)
+    if #ids > 0 then
+      local claim = { unpack(ids) }
+      claim[#claim + 1] = "JUSTID"
+      redis.call("XCLAIM", stream, group, consumer, 0, unpack(claim))
+    end
+  end
+  function pending.take(stream, group, consumer, id, attempt)
+    redis.call("XCLAIM", stream, group, consumer, 0, id, "RETRYCOUNT", attempt, "JUSTID")
+  end
+  function pending.park(stream, group, retries, id, attempt, first_ms, due_at)
+    redis.call(
+      "XCLAIM",
+      stream,
+      group,
+      pending.WAITING,
+      0,
+      id,
+      "TIME",
+      first_ms,
+      "RETRYCOUNT",
+      attempt,
+      "JUSTID"
+    )
+    redis.call("ZADD", retries, due_at, id)
+  end
+  function pending.put_back(stream, group, retries, id, now)
+    redis.call("XCLAIM", stream, group, pending.WAITING, 0, id, "TIME", now, "RETRYCOUNT", 1, "FORCE", "JUSTID")
+    redis.call("ZADD", retries, now, id)
+  end
+  function pending.acknowledge(stream, group, ids)
+    if #ids > 0 then
+      chunks.call(ids, 1, "XACK", stream, group)
+    end
+  end
+  function pending.next_due_in(retries, now)
+    local first = redis.call("ZRANGE", retries, 0, 0, "WITHSCORES")
+    return first[2] and math.max(0, math.ceil(first[2] - now)) or -1
+  end
+  return pending
+end)()
 local types = (function()
   local types = {}
   function types.refusal(...)
@@ -695,12 +756,12 @@ local function run()
   end
   local now = clock.now()
   local marked = loaded.ring(processed, now)
-  local reply = { status.OK }
+  local reply, any_in_place = { status.OK }, false
   for n = 1, count do
     local letter_id = letters[n]
     local letter, entry_id = plan[letter_id], ""
     if letter.in_place then
-      entry_id = letter.id
+      entry_id, any_in_place = letter.id, true
       pending.put_back(stream, group, retries, entry_id, now)
     elseif letter.anew then
       entry_id = add_anew(group, letter_id)
@@ -712,6 +773,10 @@ local function run()
     end
     reply[#reply + 1] = entry_id ~= "" and status.REPLAYED or status.NOTFOUND
     reply[#reply + 1] = entry_id
+  end
+  if any_in_place then
+    local existing = lowwater.group(stream, group)
+    redis.call("HSET", meta, lowwater.field(group), lowwater.of(stream, existing))
   end
   return reply
 end

@@ -5,11 +5,14 @@
 -- know to pass it over. The letter goes in the same call, so an event is always in exactly one place, and replaying
 -- twice means once. The key stays, so an event that was handled under it meanwhile is a duplicate.
 --
+-- An entry given back in its old place is below what `meta` may have recorded as settled; the low-water ID is noted
+-- again here, or a group that is lost before its next recovery would be made again behind the entry.
+--
 -- A foreign entry that was trimmed away cannot be told apart for one group, and would die again in all of them: its
 -- letter stays.
 --
 -- @key   stream          STREAM
--- @key   meta            HASH    protocol
+-- @key   meta            HASH    protocol, low-water IDs
 -- @key   processed.0..4  SET     ring of processed keys, and marks of dead letters
 -- @key   retries         ZSET    waiting entries by due time
 -- @key   dead            STREAM  dead letters
@@ -24,13 +27,14 @@
 -- @error SLUICE_BADARG      a caller's bug; nothing was written
 -- @error OOM                the server is at maxmemory and the first entry must be added again; nothing was written
 -- @invariant a letter is replayed once
--- @cost  O(N) in the letters
+-- @cost  O(N) in the letters, O(G) in the stream's groups
 -- @since protocol 1
 local args = require("args")
 local clock = require("clock")
 local dead_letters = require("dead")
 local entries = require("entries")
 local group_state = require("group")
+local lowwater = require("lowwater")
 local marks = require("marks")
 local pending = require("pending")
 local ring = require("ring")
@@ -102,12 +106,12 @@ local function run()
 
   local now = clock.now()
   local marked = loaded.ring(processed, now)
-  local reply = { status.OK }
+  local reply, any_in_place = { status.OK }, false
   for n = 1, count do
     local letter_id = letters[n]
     local letter, entry_id = plan[letter_id], ""
     if letter.in_place then
-      entry_id = letter.id
+      entry_id, any_in_place = letter.id, true
       pending.put_back(stream, group, retries, entry_id, now)
     elseif letter.anew then
       entry_id = add_anew(group, letter_id)
@@ -119,6 +123,10 @@ local function run()
     end
     reply[#reply + 1] = entry_id ~= "" and status.REPLAYED or status.NOTFOUND
     reply[#reply + 1] = entry_id
+  end
+  if any_in_place then
+    local existing = lowwater.group(stream, group)
+    redis.call("HSET", meta, lowwater.field(group), lowwater.of(stream, existing))
   end
   return reply
 end
