@@ -54,10 +54,10 @@ export async function removeNamesOfRun(url: string, tag = runTag()): Promise<rea
   if (!/^run[a-z0-9]{9}$/.test(tag)) {
     throw new TestServerError("INVALID_OPTION", `remove a run's names: "${tag}" is not a tag of a run`);
   }
-  const removed: string[] = [];
+  let removed: readonly string[] = [];
   for (const node of await mastersOf(url)) {
     await withConnection(node, async (connection) => {
-      removed.push(...(await removeKeys(connection, tag)), ...(await removeUsers(connection, tag)));
+      removed = removed.concat(await removeKeys(connection, tag), await removeUsers(connection, tag));
     });
   }
   return removed;
@@ -65,8 +65,9 @@ export async function removeNamesOfRun(url: string, tag = runTag()): Promise<rea
 
 /** The names of all keys in the URL's database, for servers of our own: it reads every one. */
 export async function listKeys(url: string): Promise<readonly string[]> {
-  const found: string[] = [];
-  for (const node of await mastersOf(url)) found.push(...(await withConnection(node, (it) => scan(it, "*"))));
+  let found: readonly string[] = [];
+  for (const node of await mastersOf(url))
+    found = found.concat(await withConnection(node, (it) => scan(it, "*")));
   return found;
 }
 
