@@ -16,6 +16,7 @@ import { type Logger, withFields } from "../logger.js";
 import { MAX_SPAN_MS } from "../options.js";
 import { type Result, toResult } from "../results.js";
 import type { Attempt } from "./entry.js";
+import { foreignEvent } from "./foreign.js";
 import type { Ending } from "./hand.js";
 import type { ConsumerSettings } from "./settings.js";
 
@@ -73,12 +74,7 @@ export class Runner {
   /** The event as it was stored, or what becomes of an entry that is none of ours to handle. */
   private read(attempt: Attempt): SluiceEvent | Outcome {
     const { id, key, fields } = attempt.entry;
-    if (key === "") {
-      return failed(
-        Status.MALFORMED,
-        `read entry '${id}': wanted the fields key and event, once each and in this order`,
-      );
-    }
+    if (key === "") return this.readForeign(attempt);
     const onlyFor = fields[5];
     if (onlyFor !== undefined && onlyFor !== this.parts.settings.group)
       return { outcome: "SKIP", skipped: "otherGroup" };
@@ -88,6 +84,23 @@ export class Runner {
       return failed(Status.MALFORMED, `read entry '${id}': its tenantid is not the tenant of this stream`);
     }
     return { ...decoded.attributes, idempotencyKey: key, id, data: decoded.data };
+  }
+
+  /** An entry that somebody else wrote. */
+  private readForeign({ entry }: Attempt): SluiceEvent | Outcome {
+    const { settings, tenantId } = this.parts;
+    const attempted = `read entry '${entry.id}'`;
+    try {
+      const event = settings.decode && foreignEvent(settings.decode, entry, tenantId);
+      if (event !== undefined) return event;
+    } catch (error) {
+      return failed(Status.MALFORMED, `${attempted}: decode threw ${describeError(error)}`);
+    }
+    const wanted = "wanted the fields key and event, once each and in this order";
+    return failed(
+      Status.MALFORMED,
+      `${attempted}: ${wanted}${settings.decode ? ", or one that decode knows" : ""}`,
+    );
   }
 
   private async handle(attempt: Attempt, stored: SluiceEvent): Promise<Outcome> {
@@ -147,7 +160,7 @@ export class Runner {
 
   /** What a handler, a schema or `canHandle` threw. */
   private thrown(attempt: Attempt, type: string | undefined, error: unknown): Outcome {
-    const message = cut(error instanceof Error ? `${error.name}: ${error.message}` : String(error));
+    const message = cut(describeError(error));
     const logger = this.log(type, attempt);
     if (error instanceof NonRetryableError) {
       logger.error("handler failed for good", { err: error });
@@ -187,6 +200,10 @@ function aboutAttempt(eventType: string | undefined, attempt: Attempt): object {
 
 function failed(reason: string, message: string): Outcome {
   return { outcome: "FAILURE", reason, message: cut(message) };
+}
+
+function describeError(error: unknown): string {
+  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
 }
 
 function cut(message: string): string {

@@ -6,6 +6,7 @@ import { InvalidOptionError } from "../errors.js";
 import type { AnyEventHandler } from "../handler.js";
 import { checkConsumer, checkGroup } from "../names.js";
 import { integerOption, knownOptions, MAX_SPAN_MS, wordOption } from "../options.js";
+import type { Decode } from "./foreign.js";
 
 /** What becomes of an event that no handler of the consumer takes. */
 export type Unhandled = "skip" | "retry" | "deadLetter";
@@ -53,8 +54,20 @@ export interface ConsumerOptions<C extends EventSchemas = EventSchemas> {
    * stream, above which publishing is refused. `false` drops nothing.
    */
   readonly retention?: Retention | false;
+  /**
+   * What an entry means that another producer wrote in a layout of its own. Without it, or where it returns undefined
+   * or throws, such an entry is a dead letter `MALFORMED`. It is handled once by its entry ID.
+   */
+  readonly decode?: Decode;
   /** How long `stop()` lets handlers finish, in milliseconds; 10,000 unless given. */
   readonly drainTimeoutMs?: number;
+}
+
+function decodeOption(value: unknown): Decode | undefined {
+  if (value !== undefined && typeof value !== "function") {
+    throw new InvalidOptionError({ option: "decode", value, wanted: "a function" });
+  }
+  return value as Decode | undefined; // what it takes and answers shows when it is called
 }
 
 export interface Retention {
@@ -78,6 +91,7 @@ const OPTION_NAMES = [
   "startFrom",
   "drainTimeoutMs",
   "retention",
+  "decode",
 ] as const;
 
 export interface ConsumerSettings {
@@ -95,6 +109,7 @@ export interface ConsumerSettings {
   readonly startFrom: string;
   readonly drainTimeoutMs: number;
   readonly retention: { readonly settledForMs: number; readonly maxLength: number | undefined } | undefined;
+  readonly decode: Decode | undefined;
   /** The consumer's name is its own making: it may go when the process does. */
   readonly anonymous: boolean;
 }
@@ -133,6 +148,7 @@ export function consumerSettings(options: Omit<ConsumerOptions, "handlers">): Co
     startFrom: startFrom(options.startFrom),
     drainTimeoutMs: integerOption("drainTimeoutMs", options.drainTimeoutMs, 10_000, 0, MAX_SPAN_MS),
     retention: retentionSettings(options.retention),
+    decode: decodeOption(options.decode),
     anonymous: options.consumer === undefined,
   };
 }
