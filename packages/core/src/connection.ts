@@ -5,7 +5,7 @@
  */
 
 import type { Arg, ScriptCall } from "@sluice/lua-scripts";
-import { SluiceError } from "./errors.js";
+import { ConnectionError, DeadlineError, SluiceError } from "./errors.js";
 
 /**
  * A script to run, or a plain command. A command's words after the first are arguments: `XINFO` with
@@ -92,4 +92,9 @@ export async function command(
   const [reply] = await connection.send([{ kind: "command", name, args }], options);
   if (reply instanceof SluiceError) throw reply;
   return reply;
+}
+
+/** Whether the call that failed with this error may have run all the same: its reply is what was lost. */
+export function hasMaybeExecuted(error: unknown): boolean {
+  return (error instanceof ConnectionError || error instanceof DeadlineError) && error.maybeExecuted;
 }

@@ -131,3 +131,12 @@ function check(rule: NameRule, value: unknown): string {
   }
   return value;
 }
+
+const ENTRY_ID = /^(0|[1-9]\d{0,19})-(0|[1-9]\d{0,19})$/;
+const UINT64_MAX = 2n ** 64n - 1n;
+
+/** Whether the value is an entry ID as Redis writes it: two unsigned 64-bit numbers. */
+export function isEntryId(value: unknown): value is string {
+  const parts = typeof value === "string" ? ENTRY_ID.exec(value) : null;
+  return parts?.slice(1).every((part) => BigInt(part) <= UINT64_MAX) ?? false;
+}

@@ -9,7 +9,7 @@ import {
   publishReply,
   type StreamKeys,
 } from "@sluice/lua-scripts";
-import { type Connection, evaluate } from "./connection.js";
+import { type Connection, evaluate, hasMaybeExecuted } from "./connection.js";
 import {
   ClosedError,
   ConnectionError,
@@ -237,10 +237,6 @@ export function atIndex(error: unknown, index: number): unknown {
     Object.defineProperty(error, "index", { value: index, enumerable: true });
   }
   return error;
-}
-
-function hasMaybeExecuted(error: unknown): boolean {
-  return (error instanceof ConnectionError || error instanceof DeadlineError) && error.maybeExecuted;
 }
 
 // A server at maxmemory stays there until somebody makes room: the caller hears of it now.

@@ -1,22 +1,13 @@
 /** The adapter with the ioredis before the one that the clients ship: a user may bring an instance of it. */
 
-import { describe, test } from "vitest";
+import { describe } from "vitest";
 import { describeClusterAdapter } from "./ioredis-cluster-contract.js";
 import { describeAdapter } from "./ioredis-contract.js";
 import type { Ioredis } from "./ioredis-support.js";
 
 // The name is not written out, so that types are not looked for: those of ioredis 6 are used for both.
 const name = "ioredis5";
-const ioredis5 = await import(name).then(
-  (module): Ioredis => module,
-  () => undefined,
-);
+const ioredis5: Ioredis = await import(name);
 
-if (ioredis5 === undefined) {
-  test.skip(
-    "ioredis 5 keeps the same promises (skipped: npm:ioredis@5 is not installed under the name ioredis5)",
-  );
-} else {
-  describe("a connection on ioredis 5", () => describeAdapter(ioredis5));
-  describe("a connection to a Cluster on ioredis 5", () => describeClusterAdapter(ioredis5));
-}
+describe("a connection on ioredis 5", () => describeAdapter(ioredis5));
+describe("a connection to a Cluster on ioredis 5", () => describeClusterAdapter(ioredis5));

@@ -1,5 +1,7 @@
 /** Entries as Redis delivers them, and what a consumer has in hand of them. */
 import { attemptOf, entryOf } from "@sluice/lua-scripts";
+import { fitsBytes } from "../envelope.js";
+import { MAX_IDEMPOTENCY_KEY_BYTES } from "../names.js";
 
 /** An entry of the stream. */
 export interface Entry {
@@ -13,7 +15,6 @@ export interface Entry {
 /** Control characters, and what stands for bytes that are not UTF-8. The scripts read keys by the same rule. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: it is them that are looked for
 const NOT_IN_A_KEY = /[\u0000-\u001f\u007f\ufffd]/;
-const MAX_KEY_BYTES = 256;
 
 function keyOf(fields: readonly string[]): string {
   const ours =
@@ -21,8 +22,7 @@ function keyOf(fields: readonly string[]): string {
     fields[2] === "event" &&
     (fields.length === 4 || (fields.length === 6 && fields[4] === "group"));
   const key = ours ? (fields[1] ?? "") : "";
-  const long = key.length * 3 > MAX_KEY_BYTES && new TextEncoder().encode(key).length > MAX_KEY_BYTES;
-  return long || NOT_IN_A_KEY.test(key) ? "" : key;
+  return fitsBytes(key, MAX_IDEMPOTENCY_KEY_BYTES) && !NOT_IN_A_KEY.test(key) ? key : "";
 }
 
 export function entryFrom(id: string, fields: readonly string[]): Entry {

@@ -23,16 +23,8 @@ import {
   settleCall,
   settleReply,
 } from "@sluice/lua-scripts";
-import { type Connection, evaluate, type Request } from "../connection.js";
-import {
-  ConnectionError,
-  ConsumerStoppedError,
-  DeadlineError,
-  ProtocolError,
-  ServerError,
-  SluiceError,
-  SupersededError,
-} from "../errors.js";
+import { type Connection, evaluate, hasMaybeExecuted, type Request } from "../connection.js";
+import { ConsumerStoppedError, ProtocolError, ServerError, SluiceError, SupersededError } from "../errors.js";
 import type { Logger } from "../logger.js";
 import { refusalError } from "../refusals.js";
 import { jittered, nextTick, sleep } from "../timing.js";
@@ -638,10 +630,6 @@ export class Loop {
 
 function unstarted({ id, key }: Entry): ReleaseItem {
   return { id, key, token: undefined };
-}
-
-function hasMaybeExecuted(error: unknown): boolean {
-  return (error instanceof ConnectionError || error instanceof DeadlineError) && error.maybeExecuted;
 }
 
 function isNoGroup(error: unknown): boolean {

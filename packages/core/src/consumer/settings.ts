@@ -4,7 +4,7 @@ import { type RetryPolicy, toRetryPolicy } from "../backoff.js";
 import type { EventSchemas } from "../catalog.js";
 import { InvalidOptionError } from "../errors.js";
 import type { AnyEventHandler } from "../handler.js";
-import { checkConsumer, checkGroup } from "../names.js";
+import { checkConsumer, checkGroup, isEntryId } from "../names.js";
 import { integerOption, knownOptions, MAX_SPAN_MS, wordOption } from "../options.js";
 import type { Decode } from "./foreign.js";
 
@@ -116,7 +116,6 @@ export interface ConsumerSettings {
 
 const DAY_MS = 86_400_000;
 const WEEK_MS = 7 * DAY_MS;
-const ENTRY_ID = /^\d{1,20}-\d{1,20}$/;
 
 /**
  * @throws {InvalidNameError | InvalidOptionError} naming the option, its value and what was wanted.
@@ -166,7 +165,7 @@ function retentionSettings(retention: Retention | false | undefined): ConsumerSe
 
 function startFrom(value: unknown): string {
   if (value === undefined || value === "0") return "0-0";
-  if (typeof value !== "string" || (value !== "$" && !ENTRY_ID.test(value))) {
+  if (value !== "$" && !isEntryId(value)) {
     throw new InvalidOptionError({
       option: "startFrom",
       value,

@@ -12,6 +12,7 @@ import { entryFrom } from "../consumer/entry.js";
 import { decodeEvent } from "../envelope.js";
 import { InvalidOptionError, ServerError, WrongTypeError } from "../errors.js";
 import type { SluiceEvent } from "../event.js";
+import { isEntryId } from "../names.js";
 import { integerOption, knownOptions } from "../options.js";
 import { refusalError } from "../refusals.js";
 
@@ -67,9 +68,6 @@ const MAX_LETTERS = 1_000;
 const PER_CALL = 100;
 /** Fields that stand in front of the entry's own, each with its value. */
 const HEAD = 8;
-/** An ID as Redis writes it, which is how the scripts want it. */
-const ENTRY_ID = /^(0|[1-9]\d{0,19})-(0|[1-9]\d{0,19})$/;
-const UINT64_MAX = 2n ** 64n - 1n;
 
 export class DeadLetters {
   constructor(private readonly parts: Parts) {}
@@ -196,11 +194,10 @@ export class DeadLetters {
 }
 
 function checkId(option: string, value: unknown): string {
-  const parts = typeof value === "string" ? ENTRY_ID.exec(value) : null;
-  if (parts === null || parts.slice(1).some((part) => BigInt(part) > UINT64_MAX)) {
+  if (!isEntryId(value)) {
     throw new InvalidOptionError({ option, value, wanted: "a dead letter's ID such as 1764000000000-0" });
   }
-  return parts[0];
+  return value;
 }
 
 function letterFrom(id: string, values: readonly string[]): DeadLetter {

@@ -1,20 +1,13 @@
 /** Codec of `lease.lua`. */
 import { leaseScript } from "../generated/lease.js";
 import { type GroupKeys, keysOf } from "../keys.js";
-import { type Refusal, valuesOf } from "../reply.js";
+import type { Refusal } from "../reply.js";
 import type { Arg, ScriptCall } from "../script.js";
-import { dueIn, type Member } from "./member.js";
+import { type Member, type Verdicts, verdictsIn } from "./member.js";
 
 export type LeaseVerdict = "LEASED" | "DUPLICATE" | "DEFERRED" | "LOST";
 
-export interface LeaseReply {
-  /** Milliseconds until the next waiting entry is due; undefined if none waits. */
-  readonly nextDueInMs: number | undefined;
-  /** The server's clock, in milliseconds since 1970: part of the tokens (`firstToken`). */
-  readonly now: number;
-  /** In the order asked. */
-  readonly verdicts: readonly LeaseVerdict[];
-}
+export type LeaseReply = Verdicts<LeaseVerdict>;
 
 /** `entries`: 1 to 1,000 in the order delivered; the key of an entry that carries none is empty. */
 export function leaseCall(
@@ -31,15 +24,5 @@ export function leaseCall(
 }
 
 export function leaseReply(reply: unknown): Refusal | (LeaseReply & { readonly status: "OK" }) {
-  const read = valuesOf(reply);
-  if ("refusal" in read) {
-    return read.refusal;
-  }
-  const [, nextDue, now, ...verdicts] = read.values;
-  return {
-    status: "OK",
-    nextDueInMs: dueIn(nextDue),
-    now: Number(now),
-    verdicts: verdicts as readonly string[] as readonly LeaseVerdict[], // the script answers with these words only
-  };
+  return verdictsIn<LeaseVerdict>(reply);
 }

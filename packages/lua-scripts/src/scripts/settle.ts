@@ -2,9 +2,9 @@
 import { settleScript } from "../generated/settle.js";
 import { Status } from "../generated/status.js";
 import { type GroupKeys, keysOf } from "../keys.js";
-import { type Refusal, valuesOf } from "../reply.js";
+import type { Refusal } from "../reply.js";
 import type { Arg, ScriptCall } from "../script.js";
-import { dueIn, type Member } from "./member.js";
+import { type Member, type Verdicts, verdictsIn } from "./member.js";
 
 /** How an attempt ended. `key` is empty for an entry that carries none; `token` is as it was issued. */
 export type Attempt = { readonly key: string; readonly token: string } & (
@@ -27,14 +27,7 @@ export interface Emit {
 
 export type SettleVerdict = "SETTLED" | "WAITING" | "DEAD" | "FENCED";
 
-export interface SettleReply {
-  /** Milliseconds until the next waiting entry is due; undefined if none waits. */
-  readonly nextDueInMs: number | undefined;
-  /** The server's clock, in milliseconds since 1970. */
-  readonly now: number;
-  /** In the order asked. */
-  readonly verdicts: readonly SettleVerdict[];
-}
+export type SettleReply = Verdicts<SettleVerdict>;
 
 /** `attempts`: 1 to 1,000; `windowMs`: the publish window for emitted keys, 0 for none. */
 export function settleCall(
@@ -65,15 +58,5 @@ export function settleCall(
 }
 
 export function settleReply(reply: unknown): Refusal | (SettleReply & { readonly status: "OK" }) {
-  const read = valuesOf(reply);
-  if ("refusal" in read) {
-    return read.refusal;
-  }
-  const [, nextDue, now, ...verdicts] = read.values;
-  return {
-    status: "OK",
-    nextDueInMs: dueIn(nextDue),
-    now: Number(now),
-    verdicts: verdicts as readonly string[] as readonly SettleVerdict[], // the script answers with these words only
-  };
+  return verdictsIn<SettleVerdict>(reply);
 }
