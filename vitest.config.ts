@@ -12,6 +12,7 @@ export default defineConfig({
       { find: "@sluice/core/ioredis", replacement: source("core/src/ioredis.ts") },
       { find: "@sluice/core", replacement: source("core/src/index.ts") },
       { find: "@sluice/node", replacement: source("client-node/src/index.ts") },
+      { find: "@sluice/conformance", replacement: source("conformance-tests/src/index.ts") },
       { find: "@sluice/test-server", replacement: source("test-server/src/index.ts") },
     ],
   },

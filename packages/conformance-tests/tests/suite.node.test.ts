@@ -1,0 +1,3 @@
+import { testsOf } from "./support.js";
+
+await testsOf("node");
