@@ -3,8 +3,6 @@
  * a text that is one reference becomes the value, of whatever type; in longer text it is inserted as text.
  */
 
-import { show } from "./matching.js";
-
 /** What a reference stands for, or undefined if there is no such thing. */
 export type Lookup = (reference: string) => unknown;
 
@@ -31,7 +29,7 @@ function fillText(text: string, lookup: Lookup): unknown {
   if (whole?.[1] !== undefined) return resolve(whole[1], lookup);
   return text.replaceAll(REFERENCE, (_, reference: string) => {
     const value = resolve(reference, lookup);
-    return typeof value === "string" ? value : show(value);
+    return typeof value === "string" ? value : JSON.stringify(value);
   });
 }
 

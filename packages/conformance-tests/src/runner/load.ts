@@ -83,6 +83,10 @@ function readStep(
   if (verb === undefined || verbs.length !== 1) {
     throw new TypeError(`read the case "${where}": wanted one verb, found ${verbs.join(", ") || "none"}`);
   }
+  // Inside of the verb's own fields an expectation would be compared with nothing.
+  if (Object.hasOwn(Object(step[verb]), "expect")) {
+    throw new TypeError(`read the case "${where}": wanted "expect" beside "${verb}", found it inside`);
+  }
   const { on = first, as, withinMs } = step;
   if (typeof on !== "string" || !actors.has(on)) {
     throw new TypeError(`read the case "${where}": there is no actor "${on}"`);

@@ -152,7 +152,8 @@ export class Session {
       for (const [at, attempt] of attempts.entries()) {
         if (reply.verdicts[at] === "EXTENDED") {
           attempt.leasedAt = sentAt;
-        } else if (this.loop.hand.running.get(attempt.entry.id) === attempt) {
+        } else if (!attempt.lost && this.loop.hand.running.get(attempt.entry.id) === attempt) {
+          // Two heartbeats may be under way at a time: it is lost once.
           attempt.lost = true;
           attempt.abort(
             new LeaseLostError({ group: settings.group, entryId: attempt.entry.id, attempt: attempt.number }),
