@@ -1,5 +1,5 @@
-/** What a package exports, followed to the last file: what has to be in its tarball, and nothing besides. */
-import { existsSync, readFileSync } from "node:fs";
+/** What a package is for, followed to the last file: what has to be in its tarball, and nothing besides. */
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join, posix } from "node:path";
 import ts from "typescript";
 import type { Packed } from "./packages.js";
@@ -7,21 +7,38 @@ import type { Packed } from "./packages.js";
 /** Files that npm adds by itself, and that every package of ours has. */
 const ALWAYS = ["LICENSE", "README.md", "package.json"];
 
+/** Programs that a package starts by their file, and nothing imports. */
+const STARTED: Readonly<Record<string, readonly string[]>> = {
+  "@sluice/conformance": ["node", "deno", "bun"].map((runtime) => `dist/drivers/${runtime}.js`),
+};
+
 /**
- * The files that the entry points of the package lead to: what `exports`, `main`, `module`, `types` and
- * `typesVersions` name, what these files import by a relative path, and their source maps. Sorted.
+ * The files that the entry points of the package lead to: what `exports`, `main`, `module`, `types`, `bin` and
+ * `typesVersions` name, programs that it starts, what these files import by a relative path, and their source
+ * maps; and all that `files` names besides `dist`, which is data. Sorted.
  */
-export function exportedFiles({ folder, manifest }: Packed): string[] {
-  const { main, module, types, exports, typesVersions } = manifest;
+export function exportedFiles({ folder, name, manifest }: Packed): string[] {
+  const { main, module, types, bin, exports, typesVersions } = manifest;
   const found = new Set(ALWAYS);
   const follow = (file: string) => {
     if (found.has(file)) return;
     found.add(file);
     for (const next of leadsTo(folder, file)) follow(next);
   };
-  for (const target of targetsIn([main, module, types, exports, typesVersions]))
+  for (const target of targetsIn([main, module, types, bin, exports, typesVersions, STARTED[name]]))
     follow(posix.normalize(target));
+  for (const entry of manifest.files) {
+    if (entry !== "dist") for (const file of filesUnder(folder, entry)) found.add(file);
+  }
   return [...found].sort();
+}
+
+function filesUnder(folder: string, entry: string): string[] {
+  if (!statSync(join(folder, entry)).isDirectory()) return [entry];
+  const found = readdirSync(join(folder, entry), { recursive: true, withFileTypes: true });
+  return found
+    .filter((one) => one.isFile())
+    .map((one) => posix.join(posix.relative(folder, one.parentPath), one.name));
 }
 
 /** The specifiers in a built file that name another package or a module of the runtime. */

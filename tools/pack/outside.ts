@@ -15,6 +15,8 @@ export interface OutsideProgram extends Disposable {
   write(file: string, text: string): void;
   /** Runs a file with Node and answers what it printed; rejects, with that, when it does not end with 0. */
   node(file: string, env: Readonly<Record<string, string>>): Promise<string>;
+  /** Runs a file with Deno and these permissions, and answers as `node` does. */
+  deno(file: string, permissions: readonly string[]): Promise<string>;
   /** What the compiler finds in files of the program and in our declarations, a line each. */
   typeCheck(files: readonly string[], options: ts.CompilerOptions): string[];
 }
@@ -46,6 +48,12 @@ export async function installOutside(packages: readonly Packed[]): Promise<Outsi
         cwd: folder,
         env: { ...process.env, ...env },
       });
+      return stdout;
+    },
+    async deno(file, permissions) {
+      const deno = join(REPOSITORY, "node_modules/.bin/deno");
+      const options = ["run", "--no-prompt", "--no-lock", "--node-modules-dir=manual", ...permissions];
+      const { stdout } = await run(deno, [...options, file], { cwd: folder });
       return stdout;
     },
     typeCheck(files, options) {

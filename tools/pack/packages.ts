@@ -10,18 +10,22 @@ const run = promisify(execFile);
 export const REPOSITORY = fileURLToPath(new URL("../..", import.meta.url));
 
 /** Folders of the published packages, those that others need first. */
-export const PUBLISHED = ["lua-scripts", "core", "client-node", "test-server"].map(
-  (name) => `packages/${name}`,
-);
+export const PUBLISHED = [
+  ...["lua-scripts", "core", "client-node", "client-deno", "test-server", "conformance-tests"],
+].map((name) => `packages/${name}`);
 
 /** The parts of a package.json that say what is published. */
 export interface Manifest {
   readonly name: string;
   readonly version: string;
   readonly main: string;
-  readonly module: string;
+  /** Absent where there is nothing but ES modules. */
+  readonly module?: string;
   readonly types: string;
   readonly exports: Readonly<Record<string, unknown>>;
+  readonly bin?: Readonly<Record<string, string>>;
+  /** What goes into the tarball besides what npm adds. */
+  readonly files: readonly string[];
   readonly typesVersions?: Readonly<Record<string, unknown>>;
   readonly dependencies?: Readonly<Record<string, string>>;
 }
@@ -35,6 +39,20 @@ export interface Packed {
   /** The paths in it, relative to the package, sorted. */
   readonly files: readonly string[];
   readonly manifest: Manifest;
+}
+
+/** Whether there is no CommonJS: Deno has none, and a command needs none. */
+export function isEsmOnly({ module }: Manifest): boolean {
+  return module === undefined;
+}
+
+/** Builds the packages, those that changed. @returns what turbo printed. */
+export async function buildPackages(): Promise<string> {
+  const turbo = join(REPOSITORY, "node_modules/.bin/turbo");
+  const options = ["run", "build", "--filter=./packages/*", "--output-logs=errors-only"];
+  const env = { ...process.env, TURBO_TELEMETRY_DISABLED: "1", NO_COLOR: "1" };
+  const { stdout } = await run(turbo, options, { cwd: REPOSITORY, env });
+  return stdout;
 }
 
 export function manifestOf(folder: string): Manifest {

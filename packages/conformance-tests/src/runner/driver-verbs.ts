@@ -74,6 +74,7 @@ function redisFor(stage: Stage, user: string | undefined): unknown {
   const redisOptions = {
     ...(url.username !== "" && { username: decodeURIComponent(url.username) }),
     ...(url.password !== "" && { password: decodeURIComponent(url.password) }),
+    ...(url.protocol === "rediss:" && { tls: {} }),
   };
   return { cluster: [addressOf(url.href)], options: { redisOptions } };
 }

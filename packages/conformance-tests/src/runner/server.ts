@@ -52,9 +52,10 @@ async function linkToServer(url: string): Promise<ServerLink> {
 
 async function linkToCluster(url: string): Promise<ServerLink> {
   const connectAs = (username: string, password: string) => {
+    const tls = url.startsWith("rediss:") && { tls: {} };
     const login = { ...(username !== "" && { username }), ...(password !== "" && { password }) };
     const cluster = new Cluster([addressOf(url)], {
-      redisOptions: { ...OPTIONS, ...login },
+      redisOptions: { ...OPTIONS, ...login, ...tls },
       lazyConnect: true,
     });
     return cluster.on("error", () => {});

@@ -7,7 +7,7 @@ import { createHash } from "node:crypto";
 import { uniqueName } from "@sluice/test-server";
 import type { Case, RuntimeName } from "../case.js";
 import { probeServer } from "../probe.js";
-import type { CaseResult, Place, SuiteReport } from "../results.js";
+import type { CaseResult, Place, ServerFacts, SuiteReport } from "../results.js";
 import type { FoundRuntimes, Runtime } from "../runtimes.js";
 import type { Vector } from "../vectors/format.js";
 import { runVector } from "../vectors/run.js";
@@ -38,7 +38,9 @@ export interface SuiteOptions {
   /** Other scripts to run in the place of ours: the SHA-1 of ours to the source of the other. */
   readonly scripts?: ReadonlyMap<string, string> | undefined;
   readonly onResult?: ((result: CaseResult) => void) | undefined;
-  /** Aborted, no further case begins. */
+  /** What is known of the server already; else it is probed. */
+  readonly facts?: ServerFacts | undefined;
+  /** Aborted, cases under way are given up and cleaned up, and no further one begins. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -55,7 +57,7 @@ export async function runSuite(options: SuiteOptions): Promise<SuiteReport> {
   const startedAt = new Date();
   const results: CaseResult[] = [];
   await using suite = await openSuite(options);
-  const server = await probe(options.server);
+  const server = options.facts ?? (await probe(options.server));
   const jobs: (() => Promise<CaseResult>)[] = [
     ...options.vectors.map((vector) => () => suite.runVector(vector)),
     ...options.runtimes.found.flatMap(({ name }) => options.cases.map((one) => () => suite.run(one, name))),
@@ -178,7 +180,12 @@ class OpenSuite implements Suite {
         addNote: (line) => this.notes.push(line),
       });
       const running = stage;
-      await inTime(runSteps(stage, one.steps, deadline), one.timeoutMs, () => `${running.at}: the case`);
+      const done = inTime(
+        runSteps(stage, one.steps, deadline),
+        one.timeoutMs,
+        () => `${running.at}: the case`,
+      );
+      await unlessAborted(done, this.options.signal);
       return undefined;
     } catch (error) {
       return messageOf(error);
@@ -255,6 +262,16 @@ async function inTime<T>(promise: Promise<T>, ms: number, what: () => string): P
     timer = setTimeout(() => reject(new Error(`${what()} took longer than ${ms} ms`)), ms);
   });
   return await Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
+async function unlessAborted(promise: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+  if (signal === undefined) return await promise;
+  let onAbort = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(new Error("interrupted"));
+    signal.addEventListener("abort", onAbort, { once: true });
+  });
+  await Promise.race([promise, aborted]).finally(() => signal.removeEventListener("abort", onAbort));
 }
 
 function messageOf(error: unknown): string {

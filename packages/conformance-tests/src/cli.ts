@@ -1,0 +1,19 @@
+#!/usr/bin/env node
+/** The command `sluice-conformance`. All it does is in `cli/`. */
+
+import { readFileSync } from "node:fs";
+import { EXIT, main } from "./cli/main.js";
+
+const { version }: { version: string } = JSON.parse(
+  readFileSync(new URL("../package.json", import.meta.url), "utf8"),
+);
+
+/** After this long nothing that the run left open keeps the command from ending, in milliseconds. */
+const LINGER_MS = 3_000;
+
+const { stdout, stderr, env } = process;
+const status = await main(process.argv.slice(2), { stdout, stderr, env, signals: process, version });
+process.exitCode = status;
+// What an interrupted run has open is not waited for.
+if (status === EXIT.interrupted) process.exit();
+setTimeout(() => process.exit(), LINGER_MS).unref();

@@ -1,0 +1,11 @@
+/** The one error of the command line. */
+
+/** What the user has to change: told in one line, without a stack, and the command ends with status 2. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+/** The text of anything that was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
