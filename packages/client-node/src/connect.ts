@@ -3,26 +3,16 @@
  * duplicates of an instance that the user brings. What a bus does with it is core's.
  */
 
+import type { Bus, BusOptions, EventSchemas, Tenancy } from "@sluice/core";
 import {
-  type Bus,
-  type BusOptions,
-  type Connection,
-  createBus,
-  type EventSchemas,
-  type Tenancy,
-} from "@sluice/core";
-import {
+  type DrainSignal,
   fromIoredis,
   type IoredisClient,
   type IoredisCluster,
+  openBus,
   toIoredis,
-  whenReady,
 } from "@sluice/core/ioredis";
 import { type Cluster, Redis, type RedisOptions } from "ioredis";
-import { type DrainSignal, drainAt, signalsOf } from "./signals.js";
-
-/** How long `connect` waits for the connection unless `deadlineMs` says otherwise, in milliseconds. */
-const DEADLINE_MS = 5_000;
 
 /** What {@link connect} takes: the options of a bus, and where Redis is. */
 export interface ConnectOptions<C extends EventSchemas, T extends Tenancy = "single">
@@ -50,8 +40,7 @@ export interface ConnectOptions<C extends EventSchemas, T extends Tenancy = "sin
  * @throws {InvalidOptionError} naming the option, before anything is connected.
  * @throws {InvalidNameError} for the name of the stream.
  * @throws {ConnectionError} naming host and port, when the connection is not up within `deadlineMs` (5,000
- *   unless
- *   given).
+ *   unless given).
  * @throws {PermissionError} at once, when Redis refuses the login.
  * @example
  * const events = defineEvents({
@@ -64,38 +53,13 @@ export interface ConnectOptions<C extends EventSchemas, T extends Tenancy = "sin
 export async function connect<C extends EventSchemas, T extends Tenancy = "single">(
   options: ConnectOptions<C, T>,
 ): Promise<Bus<T, C>> {
-  const { redis, signals, ...busOptions } = options;
-  const drainSignals = signalsOf(signals);
+  const { redis, ...others } = options;
   const source = toIoredis(redis, (address, settings) =>
     address === undefined ? new Redis(settings) : new Redis(address, settings),
   );
-  const connection = closable(
-    fromIoredis(source, {
-      ...(options.logger === undefined ? {} : { logger: options.logger }),
-      toBuffer: (bytes) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
-    }),
-  );
-  const bus = createBus<C, T>(connection, busOptions);
-  try {
-    await whenReady(connection, source, options.deadlineMs ?? DEADLINE_MS);
-  } catch (error) {
-    await bus.close();
-    throw error;
-  }
-  connection.onClose = drainAt(drainSignals, () => bus.close());
-  return bus;
-}
-
-/** The same connection, with something to do when it is closed: by then the bus has drained. */
-function closable(connection: Connection): Connection & { onClose: () => void } {
-  return {
-    send: (requests, options) => connection.send(requests, options),
-    duplicate: () => connection.duplicate(),
-    onReconnect: (listener) => connection.onReconnect(listener),
-    onClose: () => {},
-    async close() {
-      await connection.close();
-      this.onClose();
-    },
-  };
+  const connection = fromIoredis(source, {
+    logger: options.logger,
+    toBuffer: (bytes) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
+  });
+  return await openBus<C, T>({ source, connection, process }, others);
 }

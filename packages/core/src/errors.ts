@@ -29,6 +29,7 @@ export {
   OutOfMemoryError,
   PermissionError,
   prefixOf,
+  RuntimePermissionError,
   ServerError,
 } from "./errors/server.js";
 export {

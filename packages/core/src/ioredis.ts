@@ -9,10 +9,14 @@ import { InvalidOptionError } from "./errors.js";
 import { ClusterConnection } from "./ioredis/cluster.js";
 import { checkSource, clientSettings, isCluster } from "./ioredis/options.js";
 import { StandaloneConnection } from "./ioredis/standalone.js";
+import { Topology } from "./ioredis/topology.js";
 import type { IoredisClient, IoredisCluster } from "./ioredis/types.js";
 import { type Logger, toLogger } from "./logger.js";
 
+export { type Opening, openBus } from "./ioredis/open-bus.js";
+export type { DrainSignal, SignalProcess } from "./ioredis/signals.js";
 export { type MakeRedis, toIoredis, whenReady } from "./ioredis/source.js";
+export { type Target, targetsOf } from "./ioredis/targets.js";
 export type { IoredisClient, IoredisCluster } from "./ioredis/types.js";
 
 export interface FromIoredisOptions {
@@ -46,7 +50,7 @@ export function fromIoredis(
   const toBuffer = options.toBuffer ?? noBuffer;
   if (isCluster(source)) {
     const clientName = source.options.redisOptions?.connectionName ?? undefined;
-    return new ClusterConnection(source, { logger, toBuffer, clientName });
+    return new ClusterConnection(new Topology(source), { logger, toBuffer, clientName });
   }
   return new StandaloneConnection({
     create: (nextDelayMs) => source.duplicate(clientSettings(source.options, nextDelayMs)),

@@ -118,6 +118,16 @@ const table: readonly (readonly [SluiceError, code: string, retryable: boolean, 
       "(the Redis server answered NOPERM No permissions to access a key)",
   ],
   [
+    new errors.RuntimePermissionError({
+      attempted: "connect to Redis at [::1]:6379",
+      flags: ["--allow-net=[::1]:6379", "--allow-env"],
+    }),
+    "RUNTIME_PERMISSION",
+    false,
+    "connect to Redis at [::1]:6379: the runtime does not permit it, " +
+      "run with --allow-net=[::1]:6379 --allow-env",
+  ],
+  [
     new ConnectionError({ attempted, reason: "read ECONNRESET", maybeExecuted: true }),
     "CONNECTION",
     true,

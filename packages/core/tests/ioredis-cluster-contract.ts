@@ -232,6 +232,22 @@ export function describeClusterAdapter(ioredis: Ioredis): void {
     expect(user.status).toBe("wait");
   });
 
+  test("a duplicate knows the nodes, also when the one that the user named is gone", async () => {
+    const connection = open();
+    const [named, other] = cluster.nodes;
+    const key = await keyOn(other);
+    await command(connection, "SET", [key, "1"], { deadlineMs });
+    await named?.pause();
+    // Not for as long as the others would take to elect another in its place.
+    onTestFinished(() => named?.resume());
+    const duplicate = connection.duplicate();
+    onTestFinished(() => duplicate.close());
+    expect(await command(duplicate, "GET", [key], { deadlineMs: 1_000 })).toBe("1");
+    // What one of them closes, the other still has.
+    await connection.close();
+    expect(await command(duplicate, "GET", [key], { deadlineMs: 1_000 })).toBe("1");
+  });
+
   test("says why when the nodes do not tell where they are", async () => {
     // A node that never met another does not know its own address.
     const lonely = await startCluster({ masters: 1 });
@@ -240,18 +256,24 @@ export function describeClusterAdapter(ioredis: Ioredis): void {
     expect(error).toMatchObject({ code: "DEADLINE", cause: { message: expect.stringContaining("address") } });
   });
 
-  test("comes back by itself after no node answered for a while", { timeout: 60_000 }, async () => {
-    const servers = await startCluster({ masters: 3 });
+  test("comes back by itself after no node answered for a while, also when the one named never will", {
+    timeout: 60_000,
+  }, async () => {
+    const servers = await startCluster({ masters: 3, replicas: 1 });
     onTestFinished(() => servers.stop());
-    const connection = opener.on(opener.cluster(servers.url));
+    // Each node is given up soon, so that all are before the others know what happened.
+    const connection = opener.on(opener.cluster(servers.url, { slotsRefreshTimeout: 100 }));
     const sets = ["a", "b", "c", "d"].map((key) => cmd("SET", key, "1"));
     expect(await connection.send(sets, { deadlineMs })).toEqual(["OK", "OK", "OK", "OK"]);
     for (const node of servers.nodes) await node.pause();
-    for (let call = 0; call < 2; call++) {
-      const replies = await connection.send(sets, { deadlineMs: 2_500 });
+    for (const deadlineMs of [2_500, 1_500]) {
+      const replies = await connection.send(sets, { deadlineMs });
       expect(replies).toEqual(sets.map(() => expect.objectContaining({ code: "DEADLINE" })));
     }
-    for (const node of servers.nodes) await node.resume();
+    const [named, ...others] = servers.nodes;
+    await named?.kill();
+    for (const node of others) await node.resume();
+    // Its slots have another master, which only the others can tell.
     expect(await connection.send(sets, { deadlineMs: failoverMs })).toEqual(["OK", "OK", "OK", "OK"]);
   });
 

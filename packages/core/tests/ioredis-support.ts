@@ -22,6 +22,7 @@ export interface Ioredis {
 export interface ClusterSettings {
   readonly lazyConnect?: boolean;
   readonly keyPrefix?: string;
+  readonly slotsRefreshTimeout?: number;
   readonly redisOptions?: {
     readonly username?: string;
     readonly password?: string;

@@ -8,6 +8,9 @@ import { oneLine, withoutCredentials } from "./describe.js";
 /** Longest part of a server's or a socket's own text that a message repeats, in UTF-16 code units. */
 const MAX_REPLY_CHARS = 300;
 
+/** Longest part of a flag that a message shows, in UTF-16 code units: one flag may name many addresses. */
+const MAX_FLAG_CHARS = 2_000;
+
 /**
  * The connection was not there, or was lost before the reply came. With `maybeExecuted` the command may have
  * run all the same; without it, it did not.
@@ -161,6 +164,33 @@ export class PermissionError extends SluiceError {
     super(`run ${fields.attempted}: ${denial.text}`, fields);
     if (denial.command !== undefined) this.command = denial.command;
     if (denial.key !== undefined) this.key = denial.key;
+  }
+}
+
+/**
+ * The runtime does not permit what it takes to reach Redis: Deno, started without a permission. Thrown by
+ * `connect` before anything is connected. `flags` are those to start it with as well, e.g.
+ * `--allow-net=127.0.0.1:6379`.
+ */
+export class RuntimePermissionError extends SluiceError {
+  static {
+    brand(RuntimePermissionError, "RuntimePermissionError");
+  }
+
+  readonly code = "RUNTIME_PERMISSION";
+  readonly retryable = false;
+  readonly flags: readonly string[];
+
+  constructor(fields: {
+    /** What is not permitted, e.g. `connect to Redis at 127.0.0.1:6379`. */
+    readonly attempted: string;
+    readonly flags: readonly string[];
+    readonly cause?: unknown;
+  }) {
+    const { attempted, flags } = fields;
+    const run = flags.map((flag) => oneLine(flag, MAX_FLAG_CHARS)).join(" ");
+    super(`${oneLine(attempted, MAX_FLAG_CHARS)}: the runtime does not permit it, run with ${run}`, fields);
+    this.flags = flags;
   }
 }
 

@@ -15,8 +15,7 @@ import { Listeners } from "./listeners.js";
 import { clientSettings } from "./options.js";
 import { errorOfReply, messageOf } from "./replies.js";
 import { slotOf } from "./slots.js";
-import { type NodeKey, Topology } from "./topology.js";
-import type { IoredisCluster } from "./types.js";
+import type { NodeKey, Topology } from "./topology.js";
 
 /** Time between two attempts while a slot is moving or nobody serves it, in milliseconds. */
 const PAUSE_MS = 50;
@@ -42,7 +41,6 @@ interface Batch {
 }
 
 export class ClusterConnection implements Connection {
-  readonly #source: IoredisCluster;
   readonly #options: ClusterOptions;
   readonly #topology: Topology;
   readonly #links = new Map<NodeKey, Link>();
@@ -50,12 +48,13 @@ export class ClusterConnection implements Connection {
   /** Called, once each, when there is news about the nodes. */
   readonly #news = new Set<() => void>();
   readonly #gone = new Error("the node no longer serves the slot");
+  readonly #leave: () => void;
   #closed: Promise<void> | undefined;
 
-  constructor(source: IoredisCluster, options: ClusterOptions) {
-    this.#source = source;
+  constructor(topology: Topology, options: ClusterOptions) {
     this.#options = options;
-    this.#topology = new Topology(source, { onKnown: () => this.#onKnown(), onRefused: () => this.#tell() });
+    this.#topology = topology;
+    this.#leave = topology.join({ onKnown: () => this.#onKnown(), onRefused: () => this.#tell() });
   }
 
   async send(requests: readonly Request[], { deadlineMs }: SendOptions): Promise<readonly unknown[]> {
@@ -72,7 +71,7 @@ export class ClusterConnection implements Connection {
 
   duplicate(): Connection {
     if (this.#closed !== undefined) throw new ClosedError({ attempted: "duplicate", closed: "connection" });
-    return new ClusterConnection(this.#source, this.#options);
+    return new ClusterConnection(this.#topology, this.#options);
   }
 
   onReconnect(listener: () => void): () => void {
@@ -81,7 +80,7 @@ export class ClusterConnection implements Connection {
 
   close(): Promise<void> {
     this.#closed ??= Promise.all([...this.#links.values()].map((link) => link.close())).then(() => {});
-    this.#topology.close();
+    this.#leave();
     this.#tell();
     return this.#closed;
   }

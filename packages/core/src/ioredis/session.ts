@@ -55,6 +55,8 @@ export class Session {
   #attempts = 0;
   /** Raised at every loss, so that what a former socket still answers is not taken for the current one's. */
   #epoch = 0;
+  /** The epoch whose socket was given up: many may give up on the same one. */
+  #dropped: number | undefined;
   /** `epoch` is set if this socket can never become ready, e.g. on the wrong database. */
   #refusal: (Refusal & { readonly epoch: number | undefined }) | undefined;
   #outage: { readonly since: number; error: unknown } | undefined;
@@ -104,6 +106,8 @@ export class Session {
 
   /** Gives up on the socket, which may never close by itself, and connects anew. */
   drop(reason: string): void {
+    if (this.#dropped === this.#epoch) return;
+    this.#dropped = this.#epoch;
     this.#down(new Error(reason));
     this.client.disconnect(true);
   }

@@ -1,6 +1,9 @@
 /**
  * Which server of a Cluster serves which slot, as ioredis's Cluster finds it out. That instance is ours and
  * serves for nothing else: the connections that requests take are duplicates of its nodes (`cluster.ts`).
+ *
+ * A connection and its duplicates share one. What one of them learnt of the nodes serves all, also when those
+ * that the user named are gone by now, and hundreds of consumers ask no more than one.
  */
 
 import { retryDelayMs } from "../backoff.js";
@@ -15,35 +18,42 @@ const RECONNECT = { minDelayMs: 25, maxDelayMs: 2_000, factor: 2 };
 /** Shortest time between two questions for the slots that nobody waits for, in milliseconds. */
 const REFRESH_MS = 250;
 
+/** Where a Cluster of ioredis has the nodes to begin with. Its types declare it private, its documentation does not. */
+const STARTUP_NODES = "startupNodes";
+
 /** A node's address, `host:port`, as ioredis writes it. */
 export type NodeKey = string;
 
 export interface TopologyEvents {
   /** The slots were read, for the first time or again. */
-  onKnown(): void;
+  readonly onKnown: () => void;
   /** A node turned us away, and none has told its slots yet; see {@link Topology.refusal}. */
-  onRefused(): void;
+  readonly onRefused: () => void;
 }
 
 export class Topology {
   readonly #cluster: IoredisCluster;
-  readonly #events: TopologyEvents;
+  /** The nodes that the user named. */
+  readonly #given: unknown;
+  readonly #users = new Set<TopologyEvents>();
   #closed = false;
   #known = false;
   #attempts = 0;
   #trouble: unknown;
   #refusal: Refusal | undefined;
-  /** Where a server sent us since the slots were last read. */
+  /** Each node that is the master of a slot, as the slots were last read. */
+  #masters: ReadonlySet<NodeKey | undefined> = new Set();
+  /** Where a server sent us since then. */
   readonly #moved = new Map<number, NodeKey>();
   #refreshTimer: ReturnType<typeof setTimeout> | undefined;
   #refreshing = false;
 
-  constructor(source: IoredisCluster, events: TopologyEvents) {
-    this.#events = events;
+  constructor(source: IoredisCluster) {
     this.#cluster = source.duplicate(
       [],
-      clusterSettings(source.options, () => retryDelayMs(RECONNECT, ++this.#attempts)),
+      clusterSettings(source.options, () => this.#prepareNextAttempt()),
     );
+    this.#given = Reflect.get(this.#cluster, STARTUP_NODES);
     this.#cluster.on("ready", () => this.#onSlots());
     // What a node answers says more than that all failed.
     this.#cluster.on("node error", (error) => this.#onError(error));
@@ -67,6 +77,19 @@ export class Topology {
     return this.#refusal;
   }
 
+  /**
+   * Tells a connection what happens. When the last one has left, the topology is closed for good.
+   *
+   * @returns the way to leave. Idempotent.
+   */
+  join(events: TopologyEvents): () => void {
+    this.#users.add(events);
+    return () => {
+      this.#users.delete(events);
+      if (this.#users.size === 0) this.#close();
+    };
+  }
+
   /** Begins to find out, unless that was done before. */
   start(): void {
     if (this.#cluster.status === "wait") this.#cluster.connect().catch(() => {});
@@ -80,7 +103,7 @@ export class Topology {
 
   isMaster(node: NodeKey): boolean {
     for (const moved of this.#moved.values()) if (moved === node) return true;
-    return this.#cluster.slots.some((nodes) => nodes?.[0] === node);
+    return this.#masters.has(node);
   }
 
   /** Notes what MOVED said, and asks for the slots anew. */
@@ -120,7 +143,22 @@ export class Topology {
     return `${mapped.host}:${mapped.port}`;
   }
 
-  close(): void {
+  /**
+   * The nodes to ask first, and when: in turns those that were there last, since the user may have named few and
+   * they be gone for good, and the user's, which may be names with new addresses.
+   *
+   * @returns the delay in milliseconds.
+   */
+  #prepareNextAttempt(): number {
+    this.#attempts += 1;
+    const last = [...new Set(this.#cluster.slots.flatMap((nodes) => nodes ?? []))];
+    const asked = last.length > 0 && this.#attempts % 2 === 1 ? last.map(addressOf) : this.#given;
+    // Where ioredis's documentation has it done: in the strategy for the next attempt.
+    Reflect.set(this.#cluster, STARTUP_NODES, asked);
+    return retryDelayMs(RECONNECT, this.#attempts);
+  }
+
+  #close(): void {
     this.#closed = true;
     clearTimeout(this.#refreshTimer);
     this.#cluster.disconnect();
@@ -136,7 +174,8 @@ export class Topology {
     this.#trouble = undefined;
     this.#refusal = undefined;
     this.#moved.clear();
-    if (!this.#closed) this.#events.onKnown();
+    this.#masters = new Set(this.#cluster.slots.map((nodes) => nodes?.[0]));
+    for (const { onKnown } of [...this.#users]) onKnown();
   }
 
   #onRefreshed(error: Error | null | undefined): void {
@@ -147,8 +186,8 @@ export class Topology {
       return;
     }
     this.#trouble ??= withoutCommand(error);
-    // None of the nodes we know answers: ask at the addresses that the user gave, which may be names with new
-    // ones. Only when ioredis is not at that already: it would stop, and not begin again.
+    // None of the nodes we know answers: begin anew. Only when ioredis is not at that already: it would stop, and
+    // not begin again.
     if (this.#cluster.status === "ready") this.#cluster.disconnect(true);
   }
 
@@ -157,7 +196,7 @@ export class Topology {
     const reply = refusalIn(error);
     if (reply === undefined || this.#closed || this.known) return;
     this.#refusal = { reply, cause: error };
-    this.#events.onRefused();
+    for (const { onRefused } of [...this.#users]) onRefused();
   }
 }
 
