@@ -227,7 +227,7 @@ class OpenSuite implements Suite {
       users: !allowUsers && "it makes a user on the server, which --allow-users allows",
       "own-server":
         server.startAnother === undefined &&
-        "it pauses, restarts or configures a server, and this one is not its own",
+        "it pauses, restarts or configures a server, or counts on its settings, and this one is not its own",
     };
     return needs.map((need) => reasons[need]).find((reason) => reason !== false) || undefined;
   }
