@@ -1,6 +1,7 @@
 /** The conformance suite as a library: cases and vectors as data, and what runs them against a server. */
 
 export { type Case, LEVELS, type Level, RUNTIMES, type RuntimeName } from "./case.js";
+export { loadScenarios, type Scenario } from "./cluster/scenarios.js";
 export type { CaseResult, Finding, Place, RuntimeFacts, ServerFacts, SuiteReport } from "./results.js";
 export { loadCases } from "./runner/load.js";
 export type { ServerUnderTest } from "./runner/server.js";

@@ -7,7 +7,7 @@ import { debianSystem } from "../src/debian/system.js";
 import { dockerDaemon } from "../src/docker/daemon.js";
 import { type ServerVersion, type StartOptions, startServer, type TestServer } from "../src/index.js";
 import { waitUntil } from "../src/wait.js";
-import { command } from "./support.js";
+import { command, environmentWithoutServers } from "./support.js";
 
 async function start(options?: StartOptions): Promise<TestServer> {
   const server = await startServer(options);
@@ -192,6 +192,21 @@ describe("Docker", async () => {
       await server.kill();
       await server.restart({ signal: "SIGKILL" });
       expect(await command(server.url, "PING")).toBe("PONG");
+    },
+  );
+
+  it.each(["docker", "docker:some/image:1"] as const)(
+    "without a daemon that answers %s is refused at once, and nothing else is taken instead",
+    async (server) => {
+      const env = await environmentWithoutServers();
+      const startedAt = performance.now();
+      await expect(startServer({ server, env })).rejects.toThrow(
+        expect.objectContaining({
+          code: "UNAVAILABLE",
+          message: expect.stringContaining(`no Docker daemon answers at "${env.DOCKER_HOST}": `),
+        }),
+      );
+      expect(performance.now() - startedAt).toBeLessThan(1_000);
     },
   );
 });

@@ -4,6 +4,7 @@ import { access, constants, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { TestServerError } from "@sluice/test-server";
 import { type Case, RUNTIMES } from "../case.js";
+import { loadScenarios, type Scenario } from "../cluster/scenarios.js";
 import { renderFacts } from "../report/facts.js";
 import { renderReport } from "../report/formats.js";
 import { tally } from "../report/tally.js";
@@ -57,7 +58,7 @@ async function carryOut(options: CliOptions, world: World): Promise<number> {
   const { stdout, stderr } = world;
   const chosen = await chooseCases(options);
   if (options.list) {
-    for (const { id, level, title } of [...chosen.cases, ...chosen.vectors])
+    for (const { id, level, title } of [...chosen.cases, ...chosen.scenarios, ...chosen.vectors])
       stdout.write(`${id}  [${level}]  ${title}\n`);
     return EXIT.passed;
   }
@@ -76,6 +77,7 @@ async function carryOut(options: CliOptions, world: World): Promise<number> {
 interface Chosen {
   readonly cases: readonly Case[];
   readonly vectors: readonly Vector[];
+  readonly scenarios: readonly Scenario[];
 }
 
 async function chooseCases({ pattern, levels }: CliOptions): Promise<Chosen> {
@@ -84,7 +86,8 @@ async function chooseCases({ pattern, levels }: CliOptions): Promise<Chosen> {
   };
   const cases = ofLevels(await loadCases(pattern));
   const vectors = ofLevels(loadVectors(pattern));
-  if (cases.length + vectors.length > 0) return { cases, vectors };
+  const scenarios = ofLevels(loadScenarios(pattern));
+  if (cases.length + vectors.length + scenarios.length > 0) return { cases, vectors, scenarios };
   throw new UsageError(
     `--case "${pattern}": no case of ${levels.join(", ")} is like that; --list shows them`,
   );
@@ -117,11 +120,12 @@ interface Run {
 
 /** @returns undefined when it was interrupted: then nothing of the run is left on the server. */
 async function run({ options, chosen, runtimes, server, note }: Run, world: World) {
-  const { cases, vectors } = chosen;
+  const { cases, vectors, scenarios } = chosen;
+  const expected = (cases.length + scenarios.length) * runtimes.found.length + vectors.length;
   using interruption = watchInterruption(world.signals, note);
-  using progress = showProgress(cases.length * runtimes.found.length + vectors.length, world.stderr);
+  using progress = showProgress(expected, world.stderr);
   const ended = runSuite({
-    ...{ server: server.underTest, facts: server.facts, runtimes, cases, vectors },
+    ...{ server: server.underTest, facts: server.facts, runtimes, cases, vectors, scenarios },
     signal: interruption.signal,
     ...{ allowUsers: options.allowUsers, concurrency: options.concurrency, bail: options.bail },
     onResult: (result) => progress.onResult(result),

@@ -69,11 +69,12 @@ async function openOwnCluster(
 ): Promise<ServerInHand> {
   // The other sources were refused with the options.
   const server = source === "path" || source === "debian" ? source : "auto";
-  const cluster = await startCluster({ masters: 3, replicas: 1, server, version, onProgress: note });
+  const start = () => startCluster({ masters: 3, replicas: 1, server, version, onProgress: note });
+  const cluster = await start();
   try {
     note(`started for this run: ${cluster.description}`);
     const facts = await probeCluster(cluster.url);
-    return inHand({ url: cluster.url, cluster: true }, facts, () => cluster.stop());
+    return inHand({ url: cluster.url, cluster: true, startCluster: start }, facts, () => cluster.stop());
   } catch (error) {
     await cluster.stop();
     throw error;

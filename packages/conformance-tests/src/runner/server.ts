@@ -1,6 +1,6 @@
 /** The server under test, as the runner has it, and the runner's own connection to it. */
 
-import type { TestServer } from "@sluice/test-server";
+import type { TestCluster, TestServer } from "@sluice/test-server";
 import { Cluster, Redis } from "ioredis";
 import type { Address } from "./proxy.js";
 
@@ -11,6 +11,8 @@ export interface ServerUnderTest {
   readonly cluster?: boolean | undefined;
   /** Another server of the same kind, for cases that need one of their own. */
   readonly startAnother?: ((args: readonly string[]) => Promise<TestServer>) | undefined;
+  /** A further Cluster with replicas, for scenarios that do not leave theirs whole. */
+  readonly startCluster?: (() => Promise<TestCluster>) | undefined;
 }
 
 /** What the runner asks Redis by: both of ioredis's clients. */
@@ -68,10 +70,18 @@ async function linkToCluster(url: string): Promise<ServerLink> {
     redis,
     masters: () => redis.nodes("master"),
     connectAs,
-    addresses: redis.nodes("all").map(({ options: { host = "127.0.0.1", port = 6379 } }) => ({ host, port })),
+    addresses: addressesIn(String(await redis.call("CLUSTER", "NODES"))),
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+/** Of every node: `ID HOST:PORT@BUS-PORT[,NAME] …`. CLUSTER SLOTS leaves replicas out that have yet to begin. */
+function addressesIn(nodes: string): Address[] {
+  return [...nodes.matchAll(/^\S+ (\S+):(\d+)@/gm)].map(([, host = "", port]) => ({
+    host,
+    port: Number(port),
+  }));
 }
 
 export function addressOf(url: string): Address {

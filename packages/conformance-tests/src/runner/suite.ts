@@ -6,6 +6,7 @@
 import { createHash } from "node:crypto";
 import { uniqueName } from "@sluice/test-server";
 import type { Case, RuntimeName } from "../case.js";
+import { runScenarios, type Scenario } from "../cluster/scenarios.js";
 import { probeServer } from "../probe.js";
 import type { CaseResult, Place, ServerFacts, SuiteReport } from "../results.js";
 import type { FoundRuntimes, Runtime } from "../runtimes.js";
@@ -29,6 +30,8 @@ export interface SuiteOptions {
   readonly runtimes: FoundRuntimes;
   readonly cases: readonly Case[];
   readonly vectors: readonly Vector[];
+  /** Cases that data cannot tell; none unless given. */
+  readonly scenarios?: readonly Scenario[] | undefined;
   /** Whether users may be made on the server, and deleted at the end. False unless given. */
   readonly allowUsers?: boolean | undefined;
   /** Cases at a time, 6 unless given. */
@@ -72,14 +75,22 @@ export async function runSuite(options: SuiteOptions): Promise<SuiteReport> {
     }
   };
   await Promise.all(Array.from({ length: options.concurrency ?? CONCURRENCY }, work));
+  const ended =
+    options.signal?.aborted || (options.bail && results.some(({ status }) => status === "failed"));
+  const further = await runScenarios({
+    scenarios: ended ? [] : (options.scenarios ?? []),
+    runtimes: options.runtimes.found,
+    startCluster: options.server.startCluster,
+    onResult: options.onResult,
+  });
   return {
     server,
     runtimes: options.runtimes.found.map(({ name, version }) => ({ name, version })),
     missing: options.runtimes.missing,
-    results,
+    results: [...results, ...further.results],
     startedAt: startedAt.toISOString(),
     durationMs: Date.now() - startedAt.getTime(),
-    notes: suite.notes,
+    notes: [...suite.notes, ...further.notes],
   };
 }
 
