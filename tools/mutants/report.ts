@@ -1,0 +1,149 @@
+/** What a run came to, and how it is told: a table for the terminal, a page for the docs. */
+import Table from "cli-table3";
+import type { Find } from "./hunt.js";
+import type { ListedMutant } from "./listed.js";
+
+export interface GeneratedVerdict {
+  readonly id: string;
+  /** The file that is changed, `settle.lua`. */
+  readonly file: string;
+  /** Where it is, for people: `src/scripts/settle.lua:123`. */
+  readonly at: string;
+  readonly find: Find | undefined;
+  /** Whether there is a test that gets to the place. */
+  readonly reached: boolean;
+  /** Why it changes nothing that anyone can see, if `survivors.yaml` says so. */
+  readonly reason: string | undefined;
+}
+
+export interface ListedVerdict {
+  readonly mutant: ListedMutant;
+  /** Undefined if the test that is to find it passes. */
+  readonly find: Find | undefined;
+}
+
+export interface Outcome {
+  readonly listed: readonly ListedVerdict[];
+  readonly generated: readonly GeneratedVerdict[];
+}
+
+/** What is not as it should be, a line or more each. */
+export function problemsOf({ listed, generated }: Outcome): readonly string[] {
+  return [
+    ...listed
+      .filter(({ find }) => find === undefined)
+      .map(({ mutant }) => `listed, and not found by ${mutant.foundBy}: ${mutant.name}`),
+    ...generated.flatMap(({ id, at, find, reached, reason }) => {
+      if (find === undefined && reason === undefined) {
+        return [`${reached ? "survives" : "is reached by no test"}: ${id}\n    ${at}`];
+      }
+      if (find === undefined || reason === undefined) return [];
+      return [`is held to be unseen, and ${find.test} sees it: ${id}\n    ${find.how.slice(0, 400)}`];
+    }),
+  ];
+}
+
+export function tableOf({ listed, generated }: Outcome): string {
+  const table = new Table({
+    head: ["file", "mutants", "found by vectors", "found by cases", "unseen", "not explained"],
+    colAligns: ["left", "right", "right", "right", "right", "right"],
+    style: { head: [], border: [], compact: true },
+  });
+  const row = (name: string, verdicts: readonly GeneratedVerdict[]) => {
+    const { vectors, cases, unseen, open } = countsOf(verdicts);
+    table.push([name, verdicts.length, vectors, cases, unseen, open]);
+  };
+  for (const [file, verdicts] of byFile(generated)) row(file, verdicts);
+  row("all", generated);
+  const found = listed.filter(({ find }) => find !== undefined);
+  const lines = found.map(({ mutant, find }) => `  ${mutant.name}: ${find?.test}`);
+  const heading = `listed mutants: ${found.length} of ${listed.length} found`;
+  return [heading, ...lines, ...(generated.length > 0 ? [table.toString()] : [])].join("\n");
+}
+
+function countsOf(verdicts: readonly GeneratedVerdict[]): {
+  readonly vectors: number;
+  readonly cases: number;
+  readonly unseen: number;
+  readonly open: number;
+} {
+  const count = (holds: (verdict: GeneratedVerdict) => boolean): number => verdicts.filter(holds).length;
+  return {
+    vectors: count(({ find }) => find?.test.startsWith("vectors/") ?? false),
+    cases: count(({ find }) => find !== undefined && !find.test.startsWith("vectors/")),
+    unseen: count(({ find, reason }) => find === undefined && reason !== undefined),
+    open: count(({ find, reason }) => find === undefined && reason === undefined),
+  };
+}
+
+function byFile(verdicts: readonly GeneratedVerdict[]): ReadonlyMap<string, readonly GeneratedVerdict[]> {
+  const files = new Map<string, GeneratedVerdict[]>();
+  for (const verdict of verdicts) {
+    const known = files.get(verdict.file);
+    if (known === undefined) files.set(verdict.file, [verdict]);
+    else known.push(verdict);
+  }
+  return files;
+}
+
+const INTRODUCTION = `The scripts are broken on purpose, one place at a time, and for each mutant there is a test that fails: a script
+vector, which sends raw calls, or a conformance case, which goes through a client. Listed mutants are made by hand,
+each of them undoes a safeguard, and the case that has to find it is named with it. Generated ones are made by rule:
+every condition is negated (\`if\`, \`elseif\`, \`while\`, the operands of their \`and\` and \`or\`, comparisons whose answer is
+kept), and every write is dropped. A place in an include is changed once, for all the scripts that have it.
+
+A run tries the vectors, then the cases, that get to the place, and names the first that fails. What none of them
+finds stands in \`tools/mutants/survivors.yaml\` with the reason; a survivor without one fails the run, and so does one
+that a test now sees.`;
+
+/** @param server what it ran on, for people */
+export function pageOf(outcome: Outcome, server: string): string {
+  const { listed, generated } = outcome;
+  const { vectors, cases, unseen } = countsOf(generated);
+  const counts = [
+    `On ${server}: ${listed.length} listed mutants, all found; ${generated.length} generated ones, of which`,
+    `${vectors} are found by a vector, ${cases} by a case, and ${unseen} change nothing that anyone can see.`,
+  ].join("\n");
+  return `${[
+    "<!-- Generated by `npm run mutants`. Do not edit. -->",
+    "# Mutants",
+    INTRODUCTION,
+    counts,
+    "## Listed",
+    tableOfListed(listed),
+    ...[...byFile(generated)].flatMap(([file, verdicts]) => [`## \`${file}\``, tableOfFile(verdicts)]),
+    "## Nothing to see",
+    tableOfSurvivors(generated),
+  ].join("\n\n")}\n`;
+}
+
+function tableOfListed(listed: readonly ListedVerdict[]): string {
+  const rows = listed.map(({ mutant, find }) => {
+    const note = mutant.noCase === undefined ? "" : ` (${mutant.noCase})`;
+    return `| ${mutant.name} | \`${find?.test ?? ""}\`${note} |`;
+  });
+  return ["| mutant | what fails |", "| --- | --- |", ...rows].join("\n");
+}
+
+function tableOfFile(verdicts: readonly GeneratedVerdict[]): string {
+  const rows = verdicts.map(({ id, file, find }) => {
+    const test = find === undefined ? "nothing, see below" : `\`${find.test}\``;
+    return `| ${code(id.slice(file.length + 1))} | ${test} |`;
+  });
+  return ["| mutant | what fails |", "| --- | --- |", ...rows].join("\n");
+}
+
+function tableOfSurvivors(verdicts: readonly GeneratedVerdict[]): string {
+  const rows = verdicts
+    .filter(({ find }) => find === undefined)
+    .map(
+      ({ id, reason = "" }) => `| ${code(id)} | ${reason.replaceAll(/\s+/g, " ").replaceAll("|", "\\|")} |`,
+    );
+  return ["| mutant | why |", "| --- | --- |", ...rows].join("\n");
+}
+
+/** In a table's cell, where a bar would end it. */
+function code(text: string): string {
+  const ticks = text.includes("`") ? "``" : "`";
+  return `${ticks}${text.replaceAll("|", "\\|")}${ticks}`;
+}
