@@ -32,7 +32,10 @@ export function refusalError(attempted: string, refusal: Refusal, asker: Asker):
     case "SUPERSEDED":
       return new SupersededError({ group, consumer: asker.consumer ?? "" });
     case "EXHAUSTED":
-      return new StreamExhaustedError({ stream: asker.stream });
+      // Emitted events without room make a dead letter; it is a dead letter without room that is refused.
+      return new StreamExhaustedError({
+        stream: attempted === "settle" ? `${asker.stream}/${group}/dead` : asker.stream,
+      });
     case "NOPERM":
       return new PermissionError({
         attempted,

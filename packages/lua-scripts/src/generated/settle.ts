@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** settle: end a batch of attempts, each judged alone. */
 export const settleScript: Script = {
   name: "settle",
-  sha1: "225c2599fc8b5f83761764fb37d129cbcc4ad1ee",
+  sha1: "26b6c924637305b1e77268f165eef35fe0794091",
   keys: ["stream", "meta", "published.0", "published.1", "leases", "processed.0", "processed.1", "processed.2", "processed.3", "processed.4", "retries", "dead", "state"],
   groupKeys: [],
   source: `-- sluice settle: generated from src/scripts/settle.lua, do not edit
@@ -852,6 +852,14 @@ local function judge_all_emits(attempts, publish_window)
     end
   end
 end
+local function has_room_for_dead(ended)
+  for _, attempt in ipairs(ended) do
+    if attempt.outcome == status.FAILURE then
+      return stream_info.has_room(stream_info.last_id(dead))
+    end
+  end
+  return true
+end
 local function run()
   local group, consumer = args.name(ARGV[1], "group"), args.name(ARGV[2], "consumer")
   local incarnation = args.nonce(ARGV[3], "incarnation")
@@ -912,6 +920,9 @@ local function run()
       now
     )
   judge_all_emits(ended, publish_window)
+  if not has_room_for_dead(ended) then
+    return { status.EXHAUSTED }
+  end
   local acknowledged, released, members = {}, {}, {}
   for _, attempt in ipairs(ended) do
     released[#released + 1] = attempt.held_as

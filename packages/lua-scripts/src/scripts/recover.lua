@@ -61,6 +61,7 @@ local marks = require("marks")
 local pending = require("pending")
 local ring = require("ring")
 local status = require("status")
+local stream_info = require("stream")
 local sweep = require("sweep")
 local tokens = require("tokens")
 local types = require("types")
@@ -169,6 +170,10 @@ local function recover_entry(self, about, count)
     end
   end
   if attempt > self.loaded.max_attempts then
+    if not stream_info.has_room(stream_info.last_id(dead)) then
+      -- It stays pending, as it is, until an operator has made room for its letter.
+      return nil
+    end
     redis.call("XACK", stream, self.group, id)
     redis.call("ZREM", retries, id)
     redis.call("HDEL", leases, held_as)
@@ -212,7 +217,8 @@ end
 
 local function recover_own(self, after)
   self.own_after = after
-  while after ~= "" do
+  -- Nothing comes after the greatest ID, and Redis refuses to be asked.
+  while after ~= "" and ids.after(after) ~= after do
     local page = redis.call("XPENDING", stream, self.group, "(" .. after, "+", constants.SWEEP, self.consumer)
     for at = 1, #page do
       if exhausted(self) then

@@ -33,6 +33,7 @@
 -- @reply WRONGTYPE, key, found, wanted
 -- @reply NOGROUP
 -- @reply SUPERSEDED
+-- @reply EXHAUSTED: the dead letters' last ID is the greatest there is, and one would have to follow it
 -- @error SLUICE_BADARG      a caller's bug; nothing was written
 -- @invariant a key is committed once while it is remembered
 -- @invariant an entry that is acknowledged is processed, skipped or a dead letter
@@ -178,6 +179,16 @@ local function judge_all_emits(attempts, publish_window)
   end
 end
 
+-- A dead letter that cannot be written would be lost, since its entry is acknowledged by then.
+local function has_room_for_dead(ended)
+  for _, attempt in ipairs(ended) do
+    if attempt.outcome == status.FAILURE then
+      return stream_info.has_room(stream_info.last_id(dead))
+    end
+  end
+  return true
+end
+
 local function run()
   local group, consumer = args.name(ARGV[1], "group"), args.name(ARGV[2], "consumer")
   local incarnation = args.nonce(ARGV[3], "incarnation")
@@ -239,6 +250,9 @@ local function run()
       now
     )
   judge_all_emits(ended, publish_window)
+  if not has_room_for_dead(ended) then
+    return { status.EXHAUSTED }
+  end
 
   local acknowledged, released, members = {}, {}, {}
   for _, attempt in ipairs(ended) do

@@ -781,6 +781,7 @@ local types = (function()
 end)()
 local dead_letters = dead
 local group_state = group
+local stream_info = stream
 local stream, meta, leases = KEYS[1], KEYS[2], KEYS[3]
 local processed = { KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8] }
 local retries, dead, state = KEYS[9], KEYS[10], KEYS[11]
@@ -875,6 +876,9 @@ local function recover_entry(self, about, count)
     end
   end
   if attempt > self.loaded.max_attempts then
+    if not stream_info.has_room(stream_info.last_id(dead)) then
+      return nil
+    end
     redis.call("XACK", stream, self.group, id)
     redis.call("ZREM", retries, id)
     redis.call("HDEL", leases, held_as)
@@ -916,7 +920,7 @@ local function recover_due(self)
 end
 local function recover_own(self, after)
   self.own_after = after
-  while after ~= "" do
+  while after ~= "" and ids.after(after) ~= after do
     local page = redis.call("XPENDING", stream, self.group, "(" .. after, "+", constants.SWEEP, self.consumer)
     for at = 1, #page do
       if exhausted(self) then

@@ -843,6 +843,14 @@ local function judge_all_emits(attempts, publish_window)
     end
   end
 end
+local function has_room_for_dead(ended)
+  for _, attempt in ipairs(ended) do
+    if attempt.outcome == status.FAILURE then
+      return stream_info.has_room(stream_info.last_id(dead))
+    end
+  end
+  return true
+end
 local function run()
   local group, consumer = args.name(ARGV[1], "group"), args.name(ARGV[2], "consumer")
   local incarnation = args.nonce(ARGV[3], "incarnation")
@@ -903,6 +911,9 @@ local function run()
       now
     )
   judge_all_emits(ended, publish_window)
+  if not has_room_for_dead(ended) then
+    return { status.EXHAUSTED }
+  end
   local acknowledged, released, members = {}, {}, {}
   for _, attempt in ipairs(ended) do
     released[#released + 1] = attempt.held_as
