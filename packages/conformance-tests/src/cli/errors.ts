@@ -4,8 +4,3 @@
 export class UsageError extends Error {
   override readonly name = "UsageError";
 }
-
-/** The text of anything that was thrown. */
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}

@@ -2,11 +2,12 @@
 
 import { removeNamesOfRun, startCluster, startServer, type TestServer } from "@sluice/test-server";
 import { Cluster, Redis, type RedisOptions } from "ioredis";
+import { messageOf } from "../messages.js";
 import { addressOf, answer } from "../probe/node.js";
 import { probeServer } from "../probe.js";
 import type { ServerFacts } from "../results.js";
-import type { ServerUnderTest } from "../runner/server.js";
-import { messageOf, UsageError } from "./errors.js";
+import { loginOf, type ServerUnderTest, addressOf as serverAddressOf } from "../runner/server.js";
+import { UsageError } from "./errors.js";
 import type { CliOptions, GivenServer, WantedServer } from "./options.js";
 
 const CONNECT_DEADLINE_MS = 5_000;
@@ -112,7 +113,13 @@ async function connect(
   const node =
     sentinel === undefined
       ? new Redis(url, SETTINGS)
-      : new Redis({ ...loginOf(url), sentinels: [placeOf(url)], name: sentinel, ...SETTINGS });
+      : new Redis({
+          ...loginOf(url),
+          ...databaseOf(url),
+          sentinels: [serverAddressOf(url)],
+          name: sentinel,
+          ...SETTINGS,
+        });
   const trouble: unknown[] = [];
   node.on("error", (error) => trouble.push(error));
   try {
@@ -130,11 +137,11 @@ async function connect(
 }
 
 async function probeCluster(url: string): Promise<ServerFacts> {
-  const cluster = new Cluster([placeOf(url)], {
+  const cluster = new Cluster([serverAddressOf(url)], {
     lazyConnect: true,
     clusterRetryStrategy: () => null,
     enableReadyCheck: false,
-    redisOptions: { ...SETTINGS, ...loginOf(url) },
+    redisOptions: { ...SETTINGS, ...loginOf(url), ...databaseOf(url) },
   });
   const trouble: unknown[] = [];
   cluster.on("error", (error) => trouble.push(error));
@@ -166,21 +173,9 @@ function urlOfMaster(node: Redis, sentinelUrl: string): string {
   return url.href;
 }
 
-function placeOf(url: string): { readonly host: string; readonly port: number } {
-  const { hostname, port } = new URL(url);
-  return { host: hostname.replace(/^\[|\]$/g, ""), port: Number(port || 6379) };
-}
-
-type Login = Pick<RedisOptions, "username" | "password" | "tls" | "db">;
-
-function loginOf(url: string): Login {
-  const { username, password, protocol, pathname } = new URL(url);
-  return {
-    ...(username === "" ? {} : { username: decodeURIComponent(username) }),
-    ...(password === "" ? {} : { password: decodeURIComponent(password) }),
-    ...(protocol === "rediss:" ? { tls: {} } : {}),
-    ...(pathname.length > 1 ? { db: Number(pathname.slice(1)) } : {}),
-  };
+function databaseOf(url: string): Pick<RedisOptions, "db"> {
+  const { pathname } = new URL(url);
+  return pathname.length > 1 ? { db: Number(pathname.slice(1)) } : {};
 }
 
 function withoutLogin(url: string): string {

@@ -2,6 +2,7 @@
 
 import type { Step } from "../case.js";
 import { mismatch, show } from "../matching.js";
+import { messageOf } from "../messages.js";
 import { fill } from "../variables.js";
 import { DriverError } from "./driver-process.js";
 import { askDriver, isDriverVerb } from "./driver-verbs.js";
@@ -95,7 +96,5 @@ function plain(error: unknown): unknown {
 }
 
 function showError(error: unknown): string {
-  return error instanceof DriverError
-    ? show(error.fields)
-    : String(error instanceof Error ? error.message : error);
+  return error instanceof DriverError ? show(error.fields) : messageOf(error);
 }

@@ -9,6 +9,7 @@ import { existsSync } from "node:fs";
 import type { RuntimeName } from "../case.js";
 import { driverFile } from "../folders.js";
 import { linesOf } from "../lines.js";
+import { messageOf } from "../messages.js";
 import type { Runtime } from "../runtimes.js";
 import type { Address } from "./proxy.js";
 
@@ -133,7 +134,7 @@ export class DriverProcess implements AsyncDisposable {
     try {
       for await (const line of linesOf(output)) this.read(line);
     } catch (error) {
-      this.end(`it said what is not JSON lines: ${error instanceof Error ? error.message : error}`);
+      this.end(`it said what is not JSON lines: ${messageOf(error)}`);
     }
   }
 

@@ -3,7 +3,7 @@
  * with what goes without saying filled in.
  */
 
-import { addressOf } from "./server.js";
+import { addressOf, loginOf } from "./server.js";
 import type { Stage } from "./stage.js";
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -71,12 +71,7 @@ function redisFor(stage: Stage, user: string | undefined): unknown {
     url.password = stage.names.user(user);
   }
   if (!stage.parts.cluster || stage.server) return url.href;
-  const redisOptions = {
-    ...(url.username !== "" && { username: decodeURIComponent(url.username) }),
-    ...(url.password !== "" && { password: decodeURIComponent(url.password) }),
-    ...(url.protocol === "rediss:" && { tls: {} }),
-  };
-  return { cluster: [addressOf(url.href)], options: { redisOptions } };
+  return { cluster: [addressOf(url.href)], options: { redisOptions: loginOf(url.href) } };
 }
 
 function withTenant(stage: Stage, request: Fields, bus: string): Fields {

@@ -1,7 +1,7 @@
 /** The server under test, as the runner has it, and the runner's own connection to it. */
 
 import type { TestCluster, TestServer } from "@sluice/test-server";
-import { Cluster, Redis } from "ioredis";
+import { Cluster, Redis, type RedisOptions } from "ioredis";
 import type { Address } from "./proxy.js";
 
 export interface ServerUnderTest {
@@ -53,23 +53,17 @@ async function linkToServer(url: string): Promise<ServerLink> {
 }
 
 async function linkToCluster(url: string): Promise<ServerLink> {
-  const connectAs = (username: string, password: string) => {
-    const tls = url.startsWith("rediss:") && { tls: {} };
-    const login = { ...(username !== "" && { username }), ...(password !== "" && { password }) };
-    const cluster = new Cluster([addressOf(url)], {
-      redisOptions: { ...OPTIONS, ...login, ...tls },
-      lazyConnect: true,
-    });
-    return cluster.on("error", () => {});
+  const linkAs = (login: Login) => {
+    const redisOptions = { ...OPTIONS, ...loginOf(url), ...login };
+    return new Cluster([addressOf(url)], { redisOptions, lazyConnect: true }).on("error", () => {});
   };
-  const { username, password } = new URL(url);
-  const redis = connectAs(decodeURIComponent(username), decodeURIComponent(password));
+  const redis = linkAs({});
   await redis.connect();
   const close = async () => redis.disconnect();
   return {
     redis,
     masters: () => redis.nodes("master"),
-    connectAs,
+    connectAs: (username, password) => linkAs({ username, password }),
     addresses: addressesIn(String(await redis.call("CLUSTER", "NODES"))),
     close,
     [Symbol.asyncDispose]: close,
@@ -87,6 +81,18 @@ function addressesIn(nodes: string): Address[] {
 export function addressOf(url: string): Address {
   const { hostname, port } = new URL(url);
   return { host: hostname.replace(/^\[(.*)\]$/, "$1"), port: Number(port || 6379) };
+}
+
+type Login = Pick<RedisOptions, "username" | "password" | "tls">;
+
+/** What a URL says of how to log in, as ioredis takes it for the nodes of a Cluster. */
+export function loginOf(url: string): Login {
+  const { username, password, protocol } = new URL(url);
+  return {
+    ...(username !== "" && { username: decodeURIComponent(username) }),
+    ...(password !== "" && { password: decodeURIComponent(password) }),
+    ...(protocol === "rediss:" && { tls: {} }),
+  };
 }
 
 /** The same URL at another address, with the same login. */

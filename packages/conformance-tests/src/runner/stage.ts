@@ -17,7 +17,6 @@ export interface StageParts {
   /** The runtimes of first, second and third. */
   readonly cast: readonly Runtime[];
   readonly link: ServerLink;
-  readonly url: string;
   /** Where clients find the server: the suite's proxy, where it has one. */
   readonly clientUrl: string;
   readonly cluster: boolean;

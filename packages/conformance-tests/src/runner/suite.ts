@@ -7,6 +7,7 @@ import { createHash } from "node:crypto";
 import { uniqueName } from "@sluice/test-server";
 import type { Case, RuntimeName } from "../case.js";
 import { runScenarios, type Scenario } from "../cluster/scenarios.js";
+import { messageOf } from "../messages.js";
 import { probeServer } from "../probe.js";
 import type { CaseResult, Place, ServerFacts, SuiteReport } from "../results.js";
 import type { FoundRuntimes, Runtime } from "../runtimes.js";
@@ -183,7 +184,6 @@ class OpenSuite implements Suite {
         case: one,
         cast,
         link: this.link,
-        url: this.options.server.url,
         clientUrl: this.clientUrl,
         cluster: this.options.server.cluster ?? false,
         startAnother: this.options.server.startAnother,
@@ -283,8 +283,4 @@ async function unlessAborted(promise: Promise<void>, signal: AbortSignal | undef
     signal.addEventListener("abort", onAbort, { once: true });
   });
   await Promise.race([promise, aborted]).finally(() => signal.removeEventListener("abort", onAbort));
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
