@@ -104,7 +104,7 @@ export function changed({ file, start, end, instead }: Place): LuaFile {
   return { ...file, text: file.text.slice(0, start) + instead + file.text.slice(end) };
 }
 
-/** The names of the scripts whose bundle has the file: the file itself, or those that include it. */
+/** The names of the scripts whose bundle has something of the file: the file itself, or those that include it. */
 export function scriptsWith(sources: Sources, file: LuaFile): readonly string[] {
   if (sources.scripts.get(file.name) === file) return [file.name];
   return [...sources.scripts.values()]
@@ -122,7 +122,7 @@ function bundleOf({ includes }: Sources, script: LuaFile): ReturnType<typeof bun
 }
 
 /**
- * The bundles in which the place is changed, by the script's name.
+ * The bundles in which the place is changed, by the script's name; of an include a script has only what it can get to.
  *
  * @param most how many of them to make; all unless given
  * @throws SourceError if the changed file cannot be bundled, which is a mistake of the generator
@@ -133,15 +133,16 @@ export function bundlesWith(
   most = Number.POSITIVE_INFINITY,
 ): ReadonlyMap<string, string> {
   const file = changed(place);
-  const names = scriptsWith(sources, place.file);
-  return new Map(
-    names.slice(0, most).map((name) => {
-      const script = sources.scripts.get(name);
-      if (script === undefined) throw new Error(`bundle "${name}": there is no such script`);
-      const include = (wanted: string) => (wanted === place.file.name ? file : sources.includes.get(wanted));
-      return [name, bundle(script === place.file ? file : script, include).source];
-    }),
-  );
+  const include = (wanted: string) => (wanted === place.file.name ? file : sources.includes.get(wanted));
+  const made = new Map<string, string>();
+  for (const name of scriptsWith(sources, place.file)) {
+    if (made.size === most) break;
+    const script = sources.scripts.get(name);
+    if (script === undefined) throw new Error(`bundle "${name}": there is no such script`);
+    const { source } = bundle(script === place.file ? file : script, include);
+    if (source !== bundleOf(sources, script).source) made.set(name, source);
+  }
+  return made;
 }
 
 /**

@@ -30,9 +30,9 @@ const CHANGES: readonly ScriptChange[] = [
     scripts: ["settle"],
     from: "local attempts = attempts_from(HEAD + 1)",
     to: `local attempts = attempts_from(HEAD + 1)
-  for _, attempt in ipairs(attempts) do
-    if attempt.outcome ~= status.RETRY then
-      redis.call("XACK", stream, group, attempt.id)
+  for n, id in ipairs(attempts.ids) do
+    if attempts.endings[n].outcome ~= "RETRY" then
+      redis.call("XACK", stream, group, id)
     end
   end`,
     foundBy: "fencing/a-refused-result-acknowledges-nothing",
@@ -40,15 +40,15 @@ const CHANGES: readonly ScriptChange[] = [
   {
     name: "the first ID is not remembered: published again, an event is there twice",
     scripts: ["publish"],
-    from: "window.add(publish_window, meta, fresh)",
+    from: "window.add(publish_window, meta, remembered)",
     to: "",
     foundBy: "publishing/published-again",
   },
   {
     name: "another payload under a known key passes in silence",
     scripts: ["publish"],
-    from: "same and status.DUPLICATE or status.MISMATCH",
-    to: "status.DUPLICATE",
+    from: 'same and "DUPLICATE" or "MISMATCH"',
+    to: '"DUPLICATE"',
     foundBy: "errors/mismatch",
   },
   {
@@ -68,7 +68,7 @@ const CHANGES: readonly ScriptChange[] = [
   {
     name: "a dead letter is without its entry",
     scripts: ["settle"],
-    from: "attempt.fields = entries.read(stream, attempt.id)",
+    from: "ending.fields = entries.read(stream, id)",
     to: "",
     foundBy: "dead-letters/kept-whole",
   },
@@ -135,7 +135,7 @@ const CHANGES: readonly ScriptChange[] = [
 const CASES: ReadonlyMap<string, string> = new Map([
   ["settle does not ask for the token", "fencing/while-the-other-has-it-in-hand"],
   ["settle does not mark the key as processed", "idempotency/second-entry"],
-  ["settle emits, and buries, for attempts that it refuses", "fencing/while-the-other-has-it-in-hand"],
+  ["settle emits for attempts that it refuses", "fencing/while-the-other-has-it-in-hand"],
   ["settle leaves the token of an attempt that ended", "handlers/retry"],
   ["settle acknowledges what is to be tried again", "handlers/retry"],
   ["settle retries without end", "retries/exhausted-at-once"],

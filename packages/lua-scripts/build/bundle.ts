@@ -9,17 +9,22 @@
  *       return ring
  *     end)()
  *
+ * What is not there costs nothing to run: registries are written out as their values (`inline.ts`), and what nothing
+ * uses is left out (`reach.ts`).
+ *
  * Comments and blank lines go; what stood on one line stays on one line, with its indentation, so that the
  * line number in a Redis error leads to the right line of the snapshot and, from there, of the source.
  */
+import { inlineLiterals, type Literals, literalsOf } from "./inline.js";
 import type { Token } from "./lexer.js";
 import { isUsed, type LuaModule, parseModule, type Require, returnsValue, strayUse } from "./module.js";
+import { reachableFrom } from "./reach.js";
 import { type LuaFile, SourceError } from "./source-error.js";
 
 export interface Bundle {
   /** Lua 5.1, ending in a line break. */
   readonly source: string;
-  /** Names of the includes in it; each stands after those it requires. */
+  /** Names of the includes of which anything is in it; each stands after those it requires. */
   readonly includes: readonly string[];
 }
 
@@ -37,17 +42,20 @@ const GLOBALS: ReadonlySet<string> = new Set(
  * @param script the file to bundle
  * @param findInclude gives the include of that name, or undefined if there is none
  * @throws SourceError naming file and line: a require in an unknown form, of an unknown include, in a cycle,
- *   without use, or forgotten; an include that returns nothing or is named like a global
+ *   without use, or forgotten; an include that returns nothing or is named like a global; a registry's entry that
+ *   does not exist, or its table used for anything but its entries
  */
 export function bundle(script: LuaFile, findInclude: (name: string) => LuaFile | undefined): Bundle {
-  const body = parseModule(script);
-  const includes = collectIncludes(body, findInclude);
-  for (const module of [...includes.values(), body]) checkUses(module, includes);
+  const written = parseModule(script);
+  const all = collectIncludes(written, findInclude);
+  for (const module of [...all.values(), written]) checkUses(module, all);
+  const { body, libraries } = inlined(written, all);
+  const includes = reachableFrom(body, libraries);
 
   // Shown by MONITOR and SLOWLOG when a server gets the script by EVAL, and at the top of the snapshot.
   const lines = [`-- sluice ${script.name}: generated from ${script.path}, do not edit`];
-  for (const [name, module] of includes) {
-    lines.push(`local ${name} = (function()`, layOut(module.file.text, module.tokens, "  "), "end)()");
+  for (const [name, { file, tokens }] of includes) {
+    lines.push(`local ${name} = (function()`, layOut(file.text, tokens, "  "), "end)()");
   }
   // Without the semicolon, Lua would take a parenthesis on the next line for a call of the include's value.
   if (includes.size > 0 && body.tokens[0]?.text === "(") lines.push(";");
@@ -104,6 +112,23 @@ function checkUses(module: LuaModule, includes: ReadonlyMap<string, LuaModule>):
       throw new SourceError(module.file.path, required.line, `requires "${name}" and does not use it`);
     }
   }
+}
+
+/** Script and includes with the literals of registries in them, and without the registries. */
+function inlined(
+  script: LuaModule,
+  includes: ReadonlyMap<string, LuaModule>,
+): { readonly body: LuaModule; readonly libraries: ReadonlyMap<string, LuaModule> } {
+  const registries = new Map<string, Literals>();
+  for (const [name, module] of includes) {
+    const literals = literalsOf(module);
+    if (literals !== undefined) registries.set(name, literals);
+  }
+  const others = [...includes].filter(([name]) => !registries.has(name));
+  return {
+    body: inlineLiterals(script, registries),
+    libraries: new Map(others.map(([name, module]) => [name, inlineLiterals(module, registries)])),
+  };
 }
 
 /**

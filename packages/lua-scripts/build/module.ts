@@ -14,6 +14,8 @@ export interface Require {
   readonly name: string;
   /** The local it is bound to; mostly the same. */
   readonly alias: string;
+  /** What is left of its statement among the tokens: `local OTHER = NAME`, or nothing if the names are the same. */
+  readonly binding: readonly Token[];
   readonly line: number;
 }
 
@@ -58,13 +60,15 @@ export function parseModule(file: LuaFile): LuaModule {
       fail(`${REQUIRE_FORM}: nothing may follow it in its statement, found ${next.text}`);
     }
     const alias = bound.text;
-    requires.push({ name, alias, line: token.line });
+    const value: Token = { kind: "name", text: name, start: token.start, end: close.end, line: token.line };
+    const binding = alias === name ? [] : [local, bound, equals, value];
+    requires.push({ name, alias, binding, line: token.line });
     const statement = code.slice(at - 3, next?.text === ";" ? at + 5 : at + 4);
     for (const part of alias === name ? statement : statement.slice(3)) replaced.set(part, undefined);
     if (alias === name) continue;
     if (declaredNames(code.slice(0, at)).has(name))
       fail(`require "${name}" above the local of that name, which hides it`);
-    replaced.set(token, { kind: "name", text: name, start: token.start, end: close.end, line: token.line });
+    replaced.set(token, value);
   }
   const tokens = code.map((token) => (replaced.has(token) ? replaced.get(token) : token));
   return { file, tokens: tokens.filter((token) => token !== undefined), requires };
@@ -77,7 +81,7 @@ export function returnsValue(module: LuaModule): boolean {
 }
 
 /** How many blocks are open at each token. `while` and `for` open theirs with `do`, `elseif` opens none. */
-function blockDepths(code: readonly Token[]): number[] {
+export function blockDepths(code: readonly Token[]): number[] {
   let depth = 0;
   return code.map((token) => {
     if (token.kind !== "keyword") return depth;
@@ -109,7 +113,7 @@ export function isUsed(module: LuaModule, { name, alias }: Require): boolean {
 }
 
 /** Whether the token at `at` is the variable `name`: not a field (`x.name`), not a key (`{ name = 1 }`). */
-function isVariable(tokens: readonly Token[], at: number, name: string): boolean {
+export function isVariable(tokens: readonly Token[], at: number, name: string): boolean {
   const token = tokens[at];
   if (token?.kind !== "name" || token.text !== name) return false;
   const before = tokens[at - 1]?.text ?? "";
@@ -118,7 +122,7 @@ function isVariable(tokens: readonly Token[], at: number, name: string): boolean
 }
 
 /** Every name that a `local`, a parameter list or a `for` of the file declares. */
-function declaredNames(tokens: readonly Token[]): Set<string> {
+export function declaredNames(tokens: readonly Token[]): Set<string> {
   const names = new Set<string>();
   /** Takes `a, b, c` from `from` on. */
   const takeList = (from: number): void => {

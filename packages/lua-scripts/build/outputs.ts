@@ -9,8 +9,7 @@ import { type Bundle, bundle } from "./bundle.js";
 import { parseHeader } from "./header.js";
 import { checkKeysUsed } from "./keys-used.js";
 import { normaliseLineBreaks } from "./lexer.js";
-import { parseModule } from "./module.js";
-import { checkStatusWords, checkUsesOf, parseRegistry, type Registry } from "./registry.js";
+import { checkStatusWords, parseRegistry, type Registry } from "./registry.js";
 import { renderReference } from "./render-reference.js";
 import {
   type BuiltScript,
@@ -43,12 +42,6 @@ export function collectOutputs(root: string): Map<string, string> {
   const status = readRegistry(includes, "status");
   const constants = readRegistry(includes, "constants");
   checkStatusWords(includes.get("status") ?? missing("status"), status.entries);
-  for (const file of [...includes.values(), ...scripts.values()]) {
-    for (const { name, alias } of parseModule(file).requires) {
-      if (name === "status") checkUsesOf(name, alias, status.entries, file);
-      if (name === "constants") checkUsesOf(name, alias, constants.entries, file);
-    }
-  }
   const built = [...scripts.values()].map((file) => buildScript(file, includes));
   const headers = built.map((script) => script.header);
 

@@ -79,28 +79,6 @@ export function checkStatusWords(file: LuaFile, entries: readonly Entry[]): void
   }
 }
 
-/**
- * Finds uses of entries that do not exist, as `status.FENSED`: Lua reads nil, and nil ends a reply early.
- *
- * @param registry the name of the include, e.g. `status`
- * @param alias the local that the file has it in
- * @throws SourceError at the first such use
- */
-export function checkUsesOf(registry: string, alias: string, entries: readonly Entry[], file: LuaFile): void {
-  const tokens = lex(file.text, file.path).filter((token) => token.kind !== "comment");
-  for (const [at, token] of tokens.entries()) {
-    const field = tokens[at + 2];
-    if (token.kind !== "name" || token.text !== alias || tokens[at + 1]?.text !== "." || field === undefined)
-      continue;
-    if (tokens[at - 1]?.text === "." || entries.some((entry) => entry.name === field.text)) continue;
-    throw new SourceError(
-      file.path,
-      token.line,
-      `there is no ${registry}.${field.text} in src/includes/${registry}.lua`,
-    );
-  }
-}
-
 function literal(
   code: readonly Token[],
   at: number,

@@ -36,5 +36,8 @@ export const DEFER_MIN_MS = 25;
 /** Longest wait before an entry whose key another entry holds is looked at again, in milliseconds. */
 export const DEFER_MAX_MS = 5000;
 
+/** A lease clock that has run for less than one part in this many of the lease is not restarted. */
+export const LEASE_PARTS = 100;
+
 /** Leases and waiting entries that one recovery sweeps for orphans. */
 export const SWEEP = 100;

@@ -4,41 +4,24 @@ import type { Script } from "../script.js";
 /** extend: let the consumer that holds an entry keep it for another lease. */
 export const extendScript: Script = {
   name: "extend",
-  sha1: "96df20a6d22b0be006ea5cb799641aaeef93ea5b",
+  sha1: "16c1a78af423e8b6da6dd7e62bce186a31e53ab6",
   keys: ["stream", "meta", "leases", "state"],
   groupKeys: [],
   source: `-- sluice extend: generated from src/scripts/extend.lua, do not edit
-local constants = (function()
-  local constants = {
-    PROTOCOL = 1,
-    MAX_ENTRIES = 1000,
-    CHUNK = 1000,
-    MAX_KEY_BYTES = 256,
-    MAX_MESSAGE_BYTES = 4096,
-    MAX_EMITS = 1000,
-    MAX_SPAN_MS = 315360000000,
-    MAX_ATTEMPTS = 1000,
-    RING_BUCKETS = 5,
-    EXPIRY_SLACK_MS = 60000,
-    DEFER_MIN_MS = 25,
-    DEFER_MAX_MS = 5000,
-    SWEEP = 100,
-  }
-  return constants
+local ids = (function()
+  local ids = {}
+  ids.UINT64_MAX = "18446744073709551615"
+  function ids.split(id)
+    local ms, seq = string.match(id, "^(%d+)-(%d+)$")
+    return ms, seq
+  end
+  return ids
 end)()
 local args = (function()
   local args = {}
-  local UINT64_MAX = "18446744073709551615"
   function args.bad(field, value, wanted)
     local shown = string.gsub(string.sub(tostring(value), 1, 80), "[%z\\1-\\31\\127-\\255]", "?")
     error("SLUICE_BADARG " .. field .. " '" .. shown .. "': " .. wanted, 0)
-  end
-  function args.int(value, field, min, max)
-    local number = value and #value <= 16 and string.find(value, "^%d+$") and tonumber(value)
-    if not number or number < min or number > max or (#value > 1 and string.byte(value) == 48) then
-      args.bad(field, value, "wanted an integer from " .. min .. " to " .. string.format("%.0f", max))
-    end
-    return number
   end
   function args.name(value, field)
     if not value or #value > 128 or not string.find(value, "^[A-Za-z0-9][A-Za-z0-9._-]*$") then
@@ -51,12 +34,12 @@ local args = (function()
     if digits > 1 and string.byte(text) == 48 then
       return false
     end
-    return digits < 20 or (digits == 20 and text <= UINT64_MAX)
+    return digits < 20 or (digits == 20 and text <= ids.UINT64_MAX)
   end
   function args.id(value, field)
     local ms, seq
     if value then
-      ms, seq = string.match(value, "^(%d+)-(%d+)$")
+      ms, seq = ids.split(value)
     end
     if not ms or not uint64(ms) or not uint64(seq) then
       args.bad(field, value, "wanted an entry ID such as 1764000000000-0")
@@ -64,19 +47,13 @@ local args = (function()
     return value
   end
   function args.key(value, field)
-    if not value or #value == 0 or #value > constants.MAX_KEY_BYTES or string.find(value, "[%z\\1-\\31\\127]") then
-      args.bad(field, value, "wanted 1 to " .. constants.MAX_KEY_BYTES .. " bytes without control characters")
+    if not value or #value > 256 or not string.find(value, "^[^%c]+$") then
+      args.bad(field, value, "wanted 1 to " .. 256 .. " bytes without control characters")
     end
     return value
   end
   function args.entry_key(value, field)
     return value == "" and value or args.key(value, field)
-  end
-  function args.text(value, field)
-    if not value or #value > constants.MAX_MESSAGE_BYTES then
-      args.bad(field, value, "wanted at most " .. constants.MAX_MESSAGE_BYTES .. " bytes")
-    end
-    return value
   end
   function args.nonce(value, field)
     if not value or #value > 64 or not string.find(value, "^[A-Za-z0-9_-]+$") then
@@ -84,19 +61,13 @@ local args = (function()
     end
     return value
   end
-  function args.flag(value, field)
-    if value ~= "0" and value ~= "1" then
-      args.bad(field, value, "wanted 0 or 1")
-    end
-    return value == "1"
-  end
   function args.items(first, width)
     local count = (#ARGV - first + 1) / width
-    if count < 1 or count > constants.MAX_ENTRIES or count ~= math.floor(count) then
+    if count < 1 or count > 1000 or count ~= math.floor(count) then
       args.bad(
         "ARGV",
         #ARGV,
-        "wanted " .. (first - 1) .. " values and 1 to " .. constants.MAX_ENTRIES .. " times " .. width
+        "wanted " .. (first - 1) .. " values and 1 to " .. 1000 .. " times " .. width
       )
     end
     return count
@@ -118,25 +89,14 @@ local args = (function()
 end)()
 local chunks = (function()
   local chunks = {}
-  function chunks.call(values, width, ...)
-    local size = constants.CHUNK - constants.CHUNK % width
-    local head = { ... }
-    local words = #head
-    for first = 1, #values, size do
-      for at = 1, math.min(size, #values - first + 1) do
-        head[words + at] = values[first + at - 1]
-      end
-      redis.call(unpack(head, 1, words + math.min(size, #values - first + 1)))
-    end
-  end
   function chunks.ask(command, key, values)
-    if #values <= constants.CHUNK then
+    if #values <= 1000 then
       return #values == 0 and {} or redis.call(command, key, unpack(values))
     end
     local replies = {}
-    for first = 1, #values, constants.CHUNK do
+    for first = 1, #values, 1000 do
       local part =
-        redis.call(command, key, unpack(values, first, math.min(first + constants.CHUNK - 1, #values)))
+        redis.call(command, key, unpack(values, first, math.min(first + 1000 - 1, #values)))
       for at = 1, #part do
         replies[first + at - 1] = part[at]
       end
@@ -145,62 +105,19 @@ local chunks = (function()
   end
   return chunks
 end)()
-local status = (function()
-  local status = {
-    OK = "OK",
-    PROTOCOL = "PROTOCOL",
-    WRONGTYPE = "WRONGTYPE",
-    NOGROUP = "NOGROUP",
-    SUPERSEDED = "SUPERSEDED",
-    SETTINGS = "SETTINGS",
-    NOPERM = "NOPERM",
-    EXHAUSTED = "EXHAUSTED",
-    REFUSED = "REFUSED",
-    NEW = "NEW",
-    DUPLICATE = "DUPLICATE",
-    MISMATCH = "MISMATCH",
-    FULL = "FULL",
-    LEASED = "LEASED",
-    DEFERRED = "DEFERRED",
-    LOST = "LOST",
-    SUCCESS = "SUCCESS",
-    SKIP = "SKIP",
-    RETRY = "RETRY",
-    FAILURE = "FAILURE",
-    SETTLED = "SETTLED",
-    WAITING = "WAITING",
-    DEAD = "DEAD",
-    FENCED = "FENCED",
-    EXTENDED = "EXTENDED",
-    RELEASED = "RELEASED",
-    REPLAYED = "REPLAYED",
-    DISCARDED = "DISCARDED",
-    NOTFOUND = "NOTFOUND",
-    CREATED = "CREATED",
-    JOINED = "JOINED",
-    HEALED = "HEALED",
-    FAILED = "FAILED",
-    MAX_ATTEMPTS = "MAX_ATTEMPTS",
-    INVALID = "INVALID",
-    MALFORMED = "MALFORMED",
-    UNHANDLED = "UNHANDLED",
-    EMIT_REJECTED = "EMIT_REJECTED",
-  }
-  return status
-end)()
 local protocol = (function()
   local protocol = {}
-  protocol.CURRENT = tostring(constants.PROTOCOL)
+  protocol.CURRENT = tostring(1)
   function protocol.refusal(recorded)
     if recorded and recorded ~= protocol.CURRENT then
-      return { status.PROTOCOL, recorded }
+      return { "PROTOCOL", recorded }
     end
   end
   return protocol
 end)()
 local ring = (function()
   local ring = {}
-  local COUNT = constants.RING_BUCKETS
+  local COUNT = 5
   local REMEMBERED = COUNT - 1
   local function bucket_width(ttl_ms)
     return math.ceil(ttl_ms / (REMEMBERED - 1))
@@ -222,73 +139,6 @@ local ring = (function()
       self.width = self.next_width
     end
     return self
-  end
-  local function bucket(self, back)
-    return self.buckets[(self.index - back) % COUNT + 1]
-  end
-  local function forgotten(self)
-    local names = {}
-    for turn = 1, self.turns do
-      names[self.buckets[(self.from + turn) % COUNT + 1]] = true
-    end
-    return names
-  end
-  function ring.live(self)
-    local gone, names = forgotten(self), {}
-    for back = 0, REMEMBERED - 1 do
-      local name = bucket(self, back)
-      if not gone[name] then
-        names[#names + 1] = name
-      end
-    end
-    return names
-  end
-  function ring.remembers(self, members)
-    local found = {}
-    for _, name in ipairs(ring.live(self)) do
-      if redis.call("EXISTS", name) == 1 then
-        local replies = chunks.ask("SMISMEMBER", name, members)
-        for at = 1, #members do
-          if replies[at] == 1 then
-            found[members[at]] = true
-          end
-        end
-      end
-    end
-    return found
-  end
-  local function expire(self, back)
-    local slack = math.min(math.ceil(self.width / 10), constants.EXPIRY_SLACK_MS)
-    local at = self.opened_at + self.width + (REMEMBERED - 1 - back) * self.next_width + slack
-    redis.call("PEXPIREAT", bucket(self, back), at)
-  end
-  function ring.turn(self, state)
-    if self.recorded and self.turns == 0 and not self.moved_back then
-      return
-    end
-    for turn = 1, self.turns do
-      redis.call("UNLINK", self.buckets[(self.from + turn) % COUNT + 1])
-    end
-    if self.turns > 0 then
-      redis.call("UNLINK", self.buckets[(self.index + 1) % COUNT + 1])
-      for back = 1, REMEMBERED - 1 do
-        expire(self, back)
-      end
-    end
-    redis.call("HSET", state, "ringIndex", self.index, "ringOpenedAt", self.opened_at, "ringWidth", self.width)
-    self.recorded, self.turns, self.moved_back = true, 0, false
-  end
-  function ring.add(self, state, members)
-    if #members > 0 then
-      ring.turn(self, state)
-      chunks.call(members, 1, "SADD", bucket(self, 0))
-      expire(self, 0)
-    end
-  end
-  function ring.forget(self, member)
-    for at = 1, COUNT do
-      redis.call("SREM", self.buckets[at], member)
-    end
   end
   return ring
 end)()
@@ -339,10 +189,10 @@ local group = (function()
       return refusal
     end
     if not loaded.ttl_ms or not loaded.lease_ms or not loaded.max_attempts or not loaded.incarnation then
-      return { status.NOGROUP }
+      return { "NOGROUP" }
     end
     if loaded.incarnation ~= incarnation then
-      return { status.SUPERSEDED }
+      return { "SUPERSEDED" }
     end
     return nil, loaded
   end
@@ -350,9 +200,6 @@ local group = (function()
 end)()
 local marks = (function()
   local marks = {}
-  function marks.of_entry(id)
-    return "#" .. id
-  end
   function marks.of_key(key, id)
     if key == "" then
       return "#" .. id
@@ -363,7 +210,6 @@ local marks = (function()
 end)()
 local pending = (function()
   local pending = {}
-  pending.WAITING = "/waiting"
   function pending.group_exists(stream, group)
     local reply = redis.pcall("XPENDING", stream, group, "-", "+", 1)
     if reply.err and not string.find(reply.err, "^%-?NOGROUP") then
@@ -371,65 +217,19 @@ local pending = (function()
     end
     return reply.err == nil
   end
-  local BEHIND_ALL = "18446744073709551615-18446744073709551614"
-  function pending.be_heard(stream, group, consumer)
-    redis.call("XREADGROUP", "GROUP", group, consumer, "COUNT", 1, "STREAMS", stream, BEHIND_ALL)
-  end
-  function pending.entry(stream, group, id)
-    return redis.call("XPENDING", stream, group, id, id, 1)[1]
-  end
   function pending.touch(stream, group, consumer, ids)
     if #ids > 0 then
-      local claim = { unpack(ids) }
-      claim[#claim + 1] = "JUSTID"
-      redis.call("XCLAIM", stream, group, consumer, 0, unpack(claim))
+      ids[#ids + 1] = "JUSTID"
+      redis.call("XCLAIM", stream, group, consumer, 0, unpack(ids))
+      ids[#ids] = nil
     end
-  end
-  function pending.take(stream, group, consumer, id, attempt)
-    redis.call("XCLAIM", stream, group, consumer, 0, id, "RETRYCOUNT", attempt, "JUSTID")
-  end
-  function pending.park(stream, group, retries, id, attempt, first_ms, due_at)
-    redis.call(
-      "XCLAIM",
-      stream,
-      group,
-      pending.WAITING,
-      0,
-      id,
-      "TIME",
-      first_ms,
-      "RETRYCOUNT",
-      attempt,
-      "JUSTID"
-    )
-    redis.call("ZADD", retries, due_at, id)
-  end
-  function pending.put_back(stream, group, retries, id, now)
-    redis.call("XCLAIM", stream, group, pending.WAITING, 0, id, "TIME", now, "RETRYCOUNT", 1, "FORCE", "JUSTID")
-    redis.call("ZADD", retries, now, id)
-  end
-  function pending.acknowledge(stream, group, ids)
-    if #ids > 0 then
-      chunks.call(ids, 1, "XACK", stream, group)
-    end
-  end
-  function pending.next_due_in(retries, now)
-    local first = redis.call("ZRANGE", retries, 0, 0, "WITHSCORES")
-    return first[2] and math.max(0, math.ceil(first[2] - now)) or -1
   end
   return pending
 end)()
 local tokens = (function()
   local tokens = {}
-  function tokens.make(id, consumer, attempt, nonce, first_ms)
-    return id .. "|" .. consumer .. "|" .. attempt .. "|" .. nonce .. "." .. first_ms
-  end
   function tokens.entry(token)
     return string.match(token, "^[^|]*")
-  end
-  function tokens.history(token)
-    local attempt, first_ms = string.match(token, "|(%d+)|[^|]*%.(%d+)$")
-    return tonumber(attempt), tonumber(first_ms)
   end
   return tokens
 end)()
@@ -440,15 +240,7 @@ local types = (function()
     for at = 1, #wanted, 2 do
       local found = redis.call("TYPE", wanted[at]).ok
       if found ~= "none" and found ~= wanted[at + 1] then
-        return { status.WRONGTYPE, wanted[at], found, wanted[at + 1] }
-      end
-    end
-  end
-  function types.refusal_of_all(keys, wanted)
-    for at = 1, #keys do
-      local refusal = types.refusal(keys[at], wanted)
-      if refusal then
-        return refusal
+        return { "WRONGTYPE", wanted[at], found, wanted[at + 1] }
       end
     end
   end
@@ -472,13 +264,13 @@ local function run()
     return refusal
   end
   if not pending.group_exists(stream, group) then
-    return { status.NOGROUP }
+    return { "NOGROUP" }
   end
   local current = chunks.ask("HMGET", leases, held_as)
-  local reply, kept = { status.OK }, {}
+  local reply, kept = { "OK" }, {}
   for n, token in ipairs(asked) do
     local holds = current[n] == token
-    reply[n + 1] = holds and status.EXTENDED or status.LOST
+    reply[n + 1] = holds and "EXTENDED" or "LOST"
     if holds then
       kept[#kept + 1] = tokens.entry(token)
     end

@@ -4,102 +4,43 @@ import type { Script } from "../script.js";
 /** info: everything that monitoring asks of a stream, at one moment. */
 export const infoScript: Script = {
   name: "info",
-  sha1: "d43df7679b6af8a65919ac99bdaf54ea94eb6b2f",
+  sha1: "c81bf7a4c042efd36dc4afddc1473e918fccfd31",
   keys: ["stream", "meta"],
   groupKeys: ["processed.0", "processed.1", "processed.2", "processed.3", "processed.4", "retries", "dead", "state"],
   source: `-- sluice info: generated from src/scripts/info.lua, do not edit
-local constants = (function()
-  local constants = {
-    PROTOCOL = 1,
-    MAX_ENTRIES = 1000,
-    CHUNK = 1000,
-    MAX_KEY_BYTES = 256,
-    MAX_MESSAGE_BYTES = 4096,
-    MAX_EMITS = 1000,
-    MAX_SPAN_MS = 315360000000,
-    MAX_ATTEMPTS = 1000,
-    RING_BUCKETS = 5,
-    EXPIRY_SLACK_MS = 60000,
-    DEFER_MIN_MS = 25,
-    DEFER_MAX_MS = 5000,
-    SWEEP = 100,
-  }
-  return constants
+local ids = (function()
+  local ids = {}
+  local function less_number(a, b)
+    if #a ~= #b then
+      return #a < #b
+    end
+    return a < b
+  end
+  function ids.split(id)
+    local ms, seq = string.match(id, "^(%d+)-(%d+)$")
+    return ms, seq
+  end
+  function ids.less(a, b)
+    local a_ms, a_seq = ids.split(a)
+    local b_ms, b_seq = ids.split(b)
+    if a_ms ~= b_ms then
+      return less_number(a_ms, b_ms)
+    end
+    return less_number(a_seq, b_seq)
+  end
+  return ids
 end)()
 local args = (function()
   local args = {}
-  local UINT64_MAX = "18446744073709551615"
   function args.bad(field, value, wanted)
     local shown = string.gsub(string.sub(tostring(value), 1, 80), "[%z\\1-\\31\\127-\\255]", "?")
     error("SLUICE_BADARG " .. field .. " '" .. shown .. "': " .. wanted, 0)
-  end
-  function args.int(value, field, min, max)
-    local number = value and #value <= 16 and string.find(value, "^%d+$") and tonumber(value)
-    if not number or number < min or number > max or (#value > 1 and string.byte(value) == 48) then
-      args.bad(field, value, "wanted an integer from " .. min .. " to " .. string.format("%.0f", max))
-    end
-    return number
   end
   function args.name(value, field)
     if not value or #value > 128 or not string.find(value, "^[A-Za-z0-9][A-Za-z0-9._-]*$") then
       args.bad(field, value, "wanted 1 to 128 of A-Z a-z 0-9 . _ - that start with a letter or digit")
     end
     return value
-  end
-  local function uint64(text)
-    local digits = #text
-    if digits > 1 and string.byte(text) == 48 then
-      return false
-    end
-    return digits < 20 or (digits == 20 and text <= UINT64_MAX)
-  end
-  function args.id(value, field)
-    local ms, seq
-    if value then
-      ms, seq = string.match(value, "^(%d+)-(%d+)$")
-    end
-    if not ms or not uint64(ms) or not uint64(seq) then
-      args.bad(field, value, "wanted an entry ID such as 1764000000000-0")
-    end
-    return value
-  end
-  function args.key(value, field)
-    if not value or #value == 0 or #value > constants.MAX_KEY_BYTES or string.find(value, "[%z\\1-\\31\\127]") then
-      args.bad(field, value, "wanted 1 to " .. constants.MAX_KEY_BYTES .. " bytes without control characters")
-    end
-    return value
-  end
-  function args.entry_key(value, field)
-    return value == "" and value or args.key(value, field)
-  end
-  function args.text(value, field)
-    if not value or #value > constants.MAX_MESSAGE_BYTES then
-      args.bad(field, value, "wanted at most " .. constants.MAX_MESSAGE_BYTES .. " bytes")
-    end
-    return value
-  end
-  function args.nonce(value, field)
-    if not value or #value > 64 or not string.find(value, "^[A-Za-z0-9_-]+$") then
-      args.bad(field, value, "wanted 1 to 64 of A-Z a-z 0-9 _ -")
-    end
-    return value
-  end
-  function args.flag(value, field)
-    if value ~= "0" and value ~= "1" then
-      args.bad(field, value, "wanted 0 or 1")
-    end
-    return value == "1"
-  end
-  function args.items(first, width)
-    local count = (#ARGV - first + 1) / width
-    if count < 1 or count > constants.MAX_ENTRIES or count ~= math.floor(count) then
-      args.bad(
-        "ARGV",
-        #ARGV,
-        "wanted " .. (first - 1) .. " values and 1 to " .. constants.MAX_ENTRIES .. " times " .. width
-      )
-    end
-    return count
   end
   function args.guarded(keys, run)
     if #KEYS ~= keys then
@@ -124,91 +65,9 @@ local clock = (function()
   end
   return clock
 end)()
-local status = (function()
-  local status = {
-    OK = "OK",
-    PROTOCOL = "PROTOCOL",
-    WRONGTYPE = "WRONGTYPE",
-    NOGROUP = "NOGROUP",
-    SUPERSEDED = "SUPERSEDED",
-    SETTINGS = "SETTINGS",
-    NOPERM = "NOPERM",
-    EXHAUSTED = "EXHAUSTED",
-    REFUSED = "REFUSED",
-    NEW = "NEW",
-    DUPLICATE = "DUPLICATE",
-    MISMATCH = "MISMATCH",
-    FULL = "FULL",
-    LEASED = "LEASED",
-    DEFERRED = "DEFERRED",
-    LOST = "LOST",
-    SUCCESS = "SUCCESS",
-    SKIP = "SKIP",
-    RETRY = "RETRY",
-    FAILURE = "FAILURE",
-    SETTLED = "SETTLED",
-    WAITING = "WAITING",
-    DEAD = "DEAD",
-    FENCED = "FENCED",
-    EXTENDED = "EXTENDED",
-    RELEASED = "RELEASED",
-    REPLAYED = "REPLAYED",
-    DISCARDED = "DISCARDED",
-    NOTFOUND = "NOTFOUND",
-    CREATED = "CREATED",
-    JOINED = "JOINED",
-    HEALED = "HEALED",
-    FAILED = "FAILED",
-    MAX_ATTEMPTS = "MAX_ATTEMPTS",
-    INVALID = "INVALID",
-    MALFORMED = "MALFORMED",
-    UNHANDLED = "UNHANDLED",
-    EMIT_REJECTED = "EMIT_REJECTED",
-  }
-  return status
-end)()
-local protocol = (function()
-  local protocol = {}
-  protocol.CURRENT = tostring(constants.PROTOCOL)
-  function protocol.refusal(recorded)
-    if recorded and recorded ~= protocol.CURRENT then
-      return { status.PROTOCOL, recorded }
-    end
-  end
-  return protocol
-end)()
-local chunks = (function()
-  local chunks = {}
-  function chunks.call(values, width, ...)
-    local size = constants.CHUNK - constants.CHUNK % width
-    local head = { ... }
-    local words = #head
-    for first = 1, #values, size do
-      for at = 1, math.min(size, #values - first + 1) do
-        head[words + at] = values[first + at - 1]
-      end
-      redis.call(unpack(head, 1, words + math.min(size, #values - first + 1)))
-    end
-  end
-  function chunks.ask(command, key, values)
-    if #values <= constants.CHUNK then
-      return #values == 0 and {} or redis.call(command, key, unpack(values))
-    end
-    local replies = {}
-    for first = 1, #values, constants.CHUNK do
-      local part =
-        redis.call(command, key, unpack(values, first, math.min(first + constants.CHUNK - 1, #values)))
-      for at = 1, #part do
-        replies[first + at - 1] = part[at]
-      end
-    end
-    return replies
-  end
-  return chunks
-end)()
 local ring = (function()
   local ring = {}
-  local COUNT = constants.RING_BUCKETS
+  local COUNT = 5
   local REMEMBERED = COUNT - 1
   local function bucket_width(ttl_ms)
     return math.ceil(ttl_ms / (REMEMBERED - 1))
@@ -251,66 +110,12 @@ local ring = (function()
     end
     return names
   end
-  function ring.remembers(self, members)
-    local found = {}
-    for _, name in ipairs(ring.live(self)) do
-      if redis.call("EXISTS", name) == 1 then
-        local replies = chunks.ask("SMISMEMBER", name, members)
-        for at = 1, #members do
-          if replies[at] == 1 then
-            found[members[at]] = true
-          end
-        end
-      end
-    end
-    return found
-  end
-  local function expire(self, back)
-    local slack = math.min(math.ceil(self.width / 10), constants.EXPIRY_SLACK_MS)
-    local at = self.opened_at + self.width + (REMEMBERED - 1 - back) * self.next_width + slack
-    redis.call("PEXPIREAT", bucket(self, back), at)
-  end
-  function ring.turn(self, state)
-    if self.recorded and self.turns == 0 and not self.moved_back then
-      return
-    end
-    for turn = 1, self.turns do
-      redis.call("UNLINK", self.buckets[(self.from + turn) % COUNT + 1])
-    end
-    if self.turns > 0 then
-      redis.call("UNLINK", self.buckets[(self.index + 1) % COUNT + 1])
-      for back = 1, REMEMBERED - 1 do
-        expire(self, back)
-      end
-    end
-    redis.call("HSET", state, "ringIndex", self.index, "ringOpenedAt", self.opened_at, "ringWidth", self.width)
-    self.recorded, self.turns, self.moved_back = true, 0, false
-  end
-  function ring.add(self, state, members)
-    if #members > 0 then
-      ring.turn(self, state)
-      chunks.call(members, 1, "SADD", bucket(self, 0))
-      expire(self, 0)
-    end
-  end
-  function ring.forget(self, member)
-    for at = 1, COUNT do
-      redis.call("SREM", self.buckets[at], member)
-    end
-  end
   return ring
 end)()
 local group = (function()
   local group = {}
   function group.incarnation_field(consumer)
     return "incarnation:" .. consumer
-  end
-  function group.load(meta, state, consumer)
-    local refusal = protocol.refusal(redis.call("HGET", meta, "protocol"))
-    if refusal then
-      return refusal
-    end
-    return nil, group.read(state, consumer)
   end
   function group.read(state, consumer)
     local found = redis.call(
@@ -341,73 +146,7 @@ local group = (function()
     end
     return loaded
   end
-  function group.join(meta, state, consumer, incarnation)
-    local refusal, loaded = group.load(meta, state, consumer)
-    if refusal then
-      return refusal
-    end
-    if not loaded.ttl_ms or not loaded.lease_ms or not loaded.max_attempts or not loaded.incarnation then
-      return { status.NOGROUP }
-    end
-    if loaded.incarnation ~= incarnation then
-      return { status.SUPERSEDED }
-    end
-    return nil, loaded
-  end
   return group
-end)()
-local ids = (function()
-  local ids = {}
-  ids.UINT64_MAX = "18446744073709551615"
-  local function less_number(a, b)
-    if #a ~= #b then
-      return #a < #b
-    end
-    return a < b
-  end
-  function ids.split(id)
-    local ms, seq = string.match(id, "^(%d+)-(%d+)$")
-    return ms, seq
-  end
-  function ids.less(a, b)
-    local a_ms, a_seq = ids.split(a)
-    local b_ms, b_seq = ids.split(b)
-    if a_ms ~= b_ms then
-      return less_number(a_ms, b_ms)
-    end
-    return less_number(a_seq, b_seq)
-  end
-  local function decrement(digits)
-    local zeros = #string.match(digits, "0*$")
-    local place = #digits - zeros
-    local lowered = string.sub(digits, 1, place - 1)
-      .. (string.byte(digits, place) - 49)
-      .. string.rep("9", zeros)
-    return (string.gsub(lowered, "^0+(%d)", "%1"))
-  end
-  function ids.before(id)
-    local ms, seq = ids.split(id)
-    if seq ~= "0" then
-      return ms .. "-" .. decrement(seq)
-    end
-    return ms == "0" and id or decrement(ms) .. "-" .. ids.UINT64_MAX
-  end
-  local function increment(digits)
-    local nines = #string.match(digits, "9*$")
-    local place = #digits - nines
-    if place == 0 then
-      return "1" .. string.rep("0", nines)
-    end
-    return string.sub(digits, 1, place - 1) .. (string.byte(digits, place) - 47) .. string.rep("0", nines)
-  end
-  function ids.after(id)
-    local ms, seq = ids.split(id)
-    if seq ~= ids.UINT64_MAX then
-      return ms .. "-" .. increment(seq)
-    end
-    return ms == ids.UINT64_MAX and id or increment(ms) .. "-0"
-  end
-  return ids
 end)()
 local lag = (function()
   local lag = {}
@@ -468,14 +207,6 @@ local stream = (function()
       newest_id = newest and newest[1],
     }
   end
-  function stream.last_id(key)
-    local about = stream.about(key)
-    return about and about.last_id or "0-0"
-  end
-  function stream.has_room(last_id)
-    local ms, seq = ids.split(last_id)
-    return ms ~= ids.UINT64_MAX or #seq < #ids.UINT64_MAX
-  end
   return stream
 end)()
 local lowwater = (function()
@@ -498,103 +229,17 @@ local lowwater = (function()
     end
     return found
   end
-  function lowwater.group(stream, name)
-    local groups = lowwater.groups(stream)
-    for at = 1, #groups do
-      if groups[at].name == name then
-        return groups[at]
-      end
-    end
-  end
-  function lowwater.of(stream, group)
-    local oldest = redis.call("XPENDING", stream, group.name, "-", "+", 1)[1]
-    return oldest and ids.before(oldest[1]) or group.last_delivered
-  end
   function lowwater.field(name)
     return "group:" .. name
   end
   function lowwater.group_of(field)
     return string.match(field, "^group:(.*)$")
   end
-  function lowwater.least(stream, meta)
-    local least, whose
-    local function note(id, name)
-      if not least or ids.less(id, least) then
-        least, whose = id, name
-      end
-    end
-    local live = {}
-    for _, group in ipairs(lowwater.groups(stream)) do
-      live[group.name] = true
-      note(lowwater.of(stream, group), group.name)
-    end
-    local recorded = redis.call("HGETALL", meta)
-    for at = 1, #recorded, 2 do
-      local name = lowwater.group_of(recorded[at])
-      if name and not live[name] then
-        note(recorded[at + 1], name)
-      end
-    end
-    return least, whose
-  end
   return lowwater
 end)()
 local pending = (function()
   local pending = {}
   pending.WAITING = "/waiting"
-  function pending.group_exists(stream, group)
-    local reply = redis.pcall("XPENDING", stream, group, "-", "+", 1)
-    if reply.err and not string.find(reply.err, "^%-?NOGROUP") then
-      error(reply, 0)
-    end
-    return reply.err == nil
-  end
-  local BEHIND_ALL = "18446744073709551615-18446744073709551614"
-  function pending.be_heard(stream, group, consumer)
-    redis.call("XREADGROUP", "GROUP", group, consumer, "COUNT", 1, "STREAMS", stream, BEHIND_ALL)
-  end
-  function pending.entry(stream, group, id)
-    return redis.call("XPENDING", stream, group, id, id, 1)[1]
-  end
-  function pending.touch(stream, group, consumer, ids)
-    if #ids > 0 then
-      local claim = { unpack(ids) }
-      claim[#claim + 1] = "JUSTID"
-      redis.call("XCLAIM", stream, group, consumer, 0, unpack(claim))
-    end
-  end
-  function pending.take(stream, group, consumer, id, attempt)
-    redis.call("XCLAIM", stream, group, consumer, 0, id, "RETRYCOUNT", attempt, "JUSTID")
-  end
-  function pending.park(stream, group, retries, id, attempt, first_ms, due_at)
-    redis.call(
-      "XCLAIM",
-      stream,
-      group,
-      pending.WAITING,
-      0,
-      id,
-      "TIME",
-      first_ms,
-      "RETRYCOUNT",
-      attempt,
-      "JUSTID"
-    )
-    redis.call("ZADD", retries, due_at, id)
-  end
-  function pending.put_back(stream, group, retries, id, now)
-    redis.call("XCLAIM", stream, group, pending.WAITING, 0, id, "TIME", now, "RETRYCOUNT", 1, "FORCE", "JUSTID")
-    redis.call("ZADD", retries, now, id)
-  end
-  function pending.acknowledge(stream, group, ids)
-    if #ids > 0 then
-      chunks.call(ids, 1, "XACK", stream, group)
-    end
-  end
-  function pending.next_due_in(retries, now)
-    local first = redis.call("ZRANGE", retries, 0, 0, "WITHSCORES")
-    return first[2] and math.max(0, math.ceil(first[2] - now)) or -1
-  end
   return pending
 end)()
 local types = (function()
@@ -604,7 +249,7 @@ local types = (function()
     for at = 1, #wanted, 2 do
       local found = redis.call("TYPE", wanted[at]).ok
       if found ~= "none" and found ~= wanted[at + 1] then
-        return { status.WRONGTYPE, wanted[at], found, wanted[at + 1] }
+        return { "WRONGTYPE", wanted[at], found, wanted[at + 1] }
       end
     end
   end
@@ -696,8 +341,8 @@ local function describe(reply, name, live, keys, about, recorded, now)
   end
 end
 local function run()
-  if #ARGV > constants.MAX_ENTRIES then
-    args.bad("groups", #ARGV, "wanted at most " .. constants.MAX_ENTRIES)
+  if #ARGV > 1000 then
+    args.bad("groups", #ARGV, "wanted at most " .. 1000)
   end
   local asked = {}
   for n = 1, #ARGV do
@@ -722,7 +367,7 @@ local function run()
   end
   local names, live = all_groups(lowwater.groups(stream), fields)
   local reply = {
-    status.OK,
+    "OK",
     now,
     about and 1 or 0,
     about and about.length or 0,

@@ -4,41 +4,38 @@ import type { Script } from "../script.js";
 /** lease: decide, for a batch that XREADGROUP delivered, which entries this consumer may handle. */
 export const leaseScript: Script = {
   name: "lease",
-  sha1: "c34443fd9e25413125350a57d051e796367dde2c",
+  sha1: "2fefb2279394fac8f0285a6884616375a664746c",
   keys: ["stream", "meta", "leases", "processed.0", "processed.1", "processed.2", "processed.3", "processed.4", "retries", "state"],
   groupKeys: [],
   source: `-- sluice lease: generated from src/scripts/lease.lua, do not edit
-local constants = (function()
-  local constants = {
-    PROTOCOL = 1,
-    MAX_ENTRIES = 1000,
-    CHUNK = 1000,
-    MAX_KEY_BYTES = 256,
-    MAX_MESSAGE_BYTES = 4096,
-    MAX_EMITS = 1000,
-    MAX_SPAN_MS = 315360000000,
-    MAX_ATTEMPTS = 1000,
-    RING_BUCKETS = 5,
-    EXPIRY_SLACK_MS = 60000,
-    DEFER_MIN_MS = 25,
-    DEFER_MAX_MS = 5000,
-    SWEEP = 100,
-  }
-  return constants
+local ids = (function()
+  local ids = {}
+  ids.UINT64_MAX = "18446744073709551615"
+  local function less_number(a, b)
+    if #a ~= #b then
+      return #a < #b
+    end
+    return a < b
+  end
+  function ids.split(id)
+    local ms, seq = string.match(id, "^(%d+)-(%d+)$")
+    return ms, seq
+  end
+  function ids.less(a, b)
+    local a_ms, a_seq = ids.split(a)
+    local b_ms, b_seq = ids.split(b)
+    if a_ms ~= b_ms then
+      return less_number(a_ms, b_ms)
+    end
+    return less_number(a_seq, b_seq)
+  end
+  return ids
 end)()
 local args = (function()
   local args = {}
-  local UINT64_MAX = "18446744073709551615"
   function args.bad(field, value, wanted)
     local shown = string.gsub(string.sub(tostring(value), 1, 80), "[%z\\1-\\31\\127-\\255]", "?")
     error("SLUICE_BADARG " .. field .. " '" .. shown .. "': " .. wanted, 0)
-  end
-  function args.int(value, field, min, max)
-    local number = value and #value <= 16 and string.find(value, "^%d+$") and tonumber(value)
-    if not number or number < min or number > max or (#value > 1 and string.byte(value) == 48) then
-      args.bad(field, value, "wanted an integer from " .. min .. " to " .. string.format("%.0f", max))
-    end
-    return number
   end
   function args.name(value, field)
     if not value or #value > 128 or not string.find(value, "^[A-Za-z0-9][A-Za-z0-9._-]*$") then
@@ -51,12 +48,12 @@ local args = (function()
     if digits > 1 and string.byte(text) == 48 then
       return false
     end
-    return digits < 20 or (digits == 20 and text <= UINT64_MAX)
+    return digits < 20 or (digits == 20 and text <= ids.UINT64_MAX)
   end
   function args.id(value, field)
     local ms, seq
     if value then
-      ms, seq = string.match(value, "^(%d+)-(%d+)$")
+      ms, seq = ids.split(value)
     end
     if not ms or not uint64(ms) or not uint64(seq) then
       args.bad(field, value, "wanted an entry ID such as 1764000000000-0")
@@ -64,19 +61,13 @@ local args = (function()
     return value
   end
   function args.key(value, field)
-    if not value or #value == 0 or #value > constants.MAX_KEY_BYTES or string.find(value, "[%z\\1-\\31\\127]") then
-      args.bad(field, value, "wanted 1 to " .. constants.MAX_KEY_BYTES .. " bytes without control characters")
+    if not value or #value > 256 or not string.find(value, "^[^%c]+$") then
+      args.bad(field, value, "wanted 1 to " .. 256 .. " bytes without control characters")
     end
     return value
   end
   function args.entry_key(value, field)
     return value == "" and value or args.key(value, field)
-  end
-  function args.text(value, field)
-    if not value or #value > constants.MAX_MESSAGE_BYTES then
-      args.bad(field, value, "wanted at most " .. constants.MAX_MESSAGE_BYTES .. " bytes")
-    end
-    return value
   end
   function args.nonce(value, field)
     if not value or #value > 64 or not string.find(value, "^[A-Za-z0-9_-]+$") then
@@ -84,19 +75,13 @@ local args = (function()
     end
     return value
   end
-  function args.flag(value, field)
-    if value ~= "0" and value ~= "1" then
-      args.bad(field, value, "wanted 0 or 1")
-    end
-    return value == "1"
-  end
   function args.items(first, width)
     local count = (#ARGV - first + 1) / width
-    if count < 1 or count > constants.MAX_ENTRIES or count ~= math.floor(count) then
+    if count < 1 or count > 1000 or count ~= math.floor(count) then
       args.bad(
         "ARGV",
         #ARGV,
-        "wanted " .. (first - 1) .. " values and 1 to " .. constants.MAX_ENTRIES .. " times " .. width
+        "wanted " .. (first - 1) .. " values and 1 to " .. 1000 .. " times " .. width
       )
     end
     return count
@@ -126,25 +111,20 @@ local clock = (function()
 end)()
 local chunks = (function()
   local chunks = {}
-  function chunks.call(values, width, ...)
-    local size = constants.CHUNK - constants.CHUNK % width
-    local head = { ... }
-    local words = #head
+  function chunks.call(values, width, command, key)
+    local size = 1000 - 1000 % width
     for first = 1, #values, size do
-      for at = 1, math.min(size, #values - first + 1) do
-        head[words + at] = values[first + at - 1]
-      end
-      redis.call(unpack(head, 1, words + math.min(size, #values - first + 1)))
+      redis.call(command, key, unpack(values, first, math.min(first + size - 1, #values)))
     end
   end
   function chunks.ask(command, key, values)
-    if #values <= constants.CHUNK then
+    if #values <= 1000 then
       return #values == 0 and {} or redis.call(command, key, unpack(values))
     end
     local replies = {}
-    for first = 1, #values, constants.CHUNK do
+    for first = 1, #values, 1000 do
       local part =
-        redis.call(command, key, unpack(values, first, math.min(first + constants.CHUNK - 1, #values)))
+        redis.call(command, key, unpack(values, first, math.min(first + 1000 - 1, #values)))
       for at = 1, #part do
         replies[first + at - 1] = part[at]
       end
@@ -163,22 +143,15 @@ local pending = (function()
     end
     return reply.err == nil
   end
-  local BEHIND_ALL = "18446744073709551615-18446744073709551614"
-  function pending.be_heard(stream, group, consumer)
-    redis.call("XREADGROUP", "GROUP", group, consumer, "COUNT", 1, "STREAMS", stream, BEHIND_ALL)
-  end
   function pending.entry(stream, group, id)
     return redis.call("XPENDING", stream, group, id, id, 1)[1]
   end
   function pending.touch(stream, group, consumer, ids)
     if #ids > 0 then
-      local claim = { unpack(ids) }
-      claim[#claim + 1] = "JUSTID"
-      redis.call("XCLAIM", stream, group, consumer, 0, unpack(claim))
+      ids[#ids + 1] = "JUSTID"
+      redis.call("XCLAIM", stream, group, consumer, 0, unpack(ids))
+      ids[#ids] = nil
     end
-  end
-  function pending.take(stream, group, consumer, id, attempt)
-    redis.call("XCLAIM", stream, group, consumer, 0, id, "RETRYCOUNT", attempt, "JUSTID")
   end
   function pending.park(stream, group, retries, id, attempt, first_ms, due_at)
     redis.call(
@@ -196,13 +169,9 @@ local pending = (function()
     )
     redis.call("ZADD", retries, due_at, id)
   end
-  function pending.put_back(stream, group, retries, id, now)
-    redis.call("XCLAIM", stream, group, pending.WAITING, 0, id, "TIME", now, "RETRYCOUNT", 1, "FORCE", "JUSTID")
-    redis.call("ZADD", retries, now, id)
-  end
   function pending.acknowledge(stream, group, ids)
     if #ids > 0 then
-      chunks.call(ids, 1, "XACK", stream, group)
+      redis.call("XACK", stream, group, unpack(ids))
     end
   end
   function pending.next_due_in(retries, now)
@@ -213,14 +182,14 @@ local pending = (function()
 end)()
 local tokens = (function()
   local tokens = {}
-  function tokens.make(id, consumer, attempt, nonce, first_ms)
-    return id .. "|" .. consumer .. "|" .. attempt .. "|" .. nonce .. "." .. first_ms
+  function tokens.tail(consumer, attempt, nonce, first_ms)
+    return "|" .. consumer .. "|" .. attempt .. "|" .. nonce .. "." .. first_ms
   end
   function tokens.entry(token)
     return string.match(token, "^[^|]*")
   end
   function tokens.history(token)
-    local attempt, first_ms = string.match(token, "|(%d+)|[^|]*%.(%d+)$")
+    local attempt, first_ms = string.match(token, "^[^|]*|[^|]*|(%d+)|[^|.]*%.(%d+)$")
     return tonumber(attempt), tonumber(first_ms)
   end
   return tokens
@@ -236,66 +205,23 @@ local deferral = (function()
   function deferral.due_at(holder, now)
     local _, first_ms = tokens.history(holder)
     local age = now - (first_ms or now)
-    return now + math.min(math.max(age, constants.DEFER_MIN_MS), constants.DEFER_MAX_MS)
+    return now + math.min(math.max(age, 25), 5000)
   end
   return deferral
 end)()
-local status = (function()
-  local status = {
-    OK = "OK",
-    PROTOCOL = "PROTOCOL",
-    WRONGTYPE = "WRONGTYPE",
-    NOGROUP = "NOGROUP",
-    SUPERSEDED = "SUPERSEDED",
-    SETTINGS = "SETTINGS",
-    NOPERM = "NOPERM",
-    EXHAUSTED = "EXHAUSTED",
-    REFUSED = "REFUSED",
-    NEW = "NEW",
-    DUPLICATE = "DUPLICATE",
-    MISMATCH = "MISMATCH",
-    FULL = "FULL",
-    LEASED = "LEASED",
-    DEFERRED = "DEFERRED",
-    LOST = "LOST",
-    SUCCESS = "SUCCESS",
-    SKIP = "SKIP",
-    RETRY = "RETRY",
-    FAILURE = "FAILURE",
-    SETTLED = "SETTLED",
-    WAITING = "WAITING",
-    DEAD = "DEAD",
-    FENCED = "FENCED",
-    EXTENDED = "EXTENDED",
-    RELEASED = "RELEASED",
-    REPLAYED = "REPLAYED",
-    DISCARDED = "DISCARDED",
-    NOTFOUND = "NOTFOUND",
-    CREATED = "CREATED",
-    JOINED = "JOINED",
-    HEALED = "HEALED",
-    FAILED = "FAILED",
-    MAX_ATTEMPTS = "MAX_ATTEMPTS",
-    INVALID = "INVALID",
-    MALFORMED = "MALFORMED",
-    UNHANDLED = "UNHANDLED",
-    EMIT_REJECTED = "EMIT_REJECTED",
-  }
-  return status
-end)()
 local protocol = (function()
   local protocol = {}
-  protocol.CURRENT = tostring(constants.PROTOCOL)
+  protocol.CURRENT = tostring(1)
   function protocol.refusal(recorded)
     if recorded and recorded ~= protocol.CURRENT then
-      return { status.PROTOCOL, recorded }
+      return { "PROTOCOL", recorded }
     end
   end
   return protocol
 end)()
 local ring = (function()
   local ring = {}
-  local COUNT = constants.RING_BUCKETS
+  local COUNT = 5
   local REMEMBERED = COUNT - 1
   local function bucket_width(ttl_ms)
     return math.ceil(ttl_ms / (REMEMBERED - 1))
@@ -352,39 +278,6 @@ local ring = (function()
     end
     return found
   end
-  local function expire(self, back)
-    local slack = math.min(math.ceil(self.width / 10), constants.EXPIRY_SLACK_MS)
-    local at = self.opened_at + self.width + (REMEMBERED - 1 - back) * self.next_width + slack
-    redis.call("PEXPIREAT", bucket(self, back), at)
-  end
-  function ring.turn(self, state)
-    if self.recorded and self.turns == 0 and not self.moved_back then
-      return
-    end
-    for turn = 1, self.turns do
-      redis.call("UNLINK", self.buckets[(self.from + turn) % COUNT + 1])
-    end
-    if self.turns > 0 then
-      redis.call("UNLINK", self.buckets[(self.index + 1) % COUNT + 1])
-      for back = 1, REMEMBERED - 1 do
-        expire(self, back)
-      end
-    end
-    redis.call("HSET", state, "ringIndex", self.index, "ringOpenedAt", self.opened_at, "ringWidth", self.width)
-    self.recorded, self.turns, self.moved_back = true, 0, false
-  end
-  function ring.add(self, state, members)
-    if #members > 0 then
-      ring.turn(self, state)
-      chunks.call(members, 1, "SADD", bucket(self, 0))
-      expire(self, 0)
-    end
-  end
-  function ring.forget(self, member)
-    for at = 1, COUNT do
-      redis.call("SREM", self.buckets[at], member)
-    end
-  end
   return ring
 end)()
 local group = (function()
@@ -434,67 +327,14 @@ local group = (function()
       return refusal
     end
     if not loaded.ttl_ms or not loaded.lease_ms or not loaded.max_attempts or not loaded.incarnation then
-      return { status.NOGROUP }
+      return { "NOGROUP" }
     end
     if loaded.incarnation ~= incarnation then
-      return { status.SUPERSEDED }
+      return { "SUPERSEDED" }
     end
     return nil, loaded
   end
   return group
-end)()
-local ids = (function()
-  local ids = {}
-  ids.UINT64_MAX = "18446744073709551615"
-  local function less_number(a, b)
-    if #a ~= #b then
-      return #a < #b
-    end
-    return a < b
-  end
-  function ids.split(id)
-    local ms, seq = string.match(id, "^(%d+)-(%d+)$")
-    return ms, seq
-  end
-  function ids.less(a, b)
-    local a_ms, a_seq = ids.split(a)
-    local b_ms, b_seq = ids.split(b)
-    if a_ms ~= b_ms then
-      return less_number(a_ms, b_ms)
-    end
-    return less_number(a_seq, b_seq)
-  end
-  local function decrement(digits)
-    local zeros = #string.match(digits, "0*$")
-    local place = #digits - zeros
-    local lowered = string.sub(digits, 1, place - 1)
-      .. (string.byte(digits, place) - 49)
-      .. string.rep("9", zeros)
-    return (string.gsub(lowered, "^0+(%d)", "%1"))
-  end
-  function ids.before(id)
-    local ms, seq = ids.split(id)
-    if seq ~= "0" then
-      return ms .. "-" .. decrement(seq)
-    end
-    return ms == "0" and id or decrement(ms) .. "-" .. ids.UINT64_MAX
-  end
-  local function increment(digits)
-    local nines = #string.match(digits, "9*$")
-    local place = #digits - nines
-    if place == 0 then
-      return "1" .. string.rep("0", nines)
-    end
-    return string.sub(digits, 1, place - 1) .. (string.byte(digits, place) - 47) .. string.rep("0", nines)
-  end
-  function ids.after(id)
-    local ms, seq = ids.split(id)
-    if seq ~= ids.UINT64_MAX then
-      return ms .. "-" .. increment(seq)
-    end
-    return ms == ids.UINT64_MAX and id or increment(ms) .. "-0"
-  end
-  return ids
 end)()
 local marks = (function()
   local marks = {}
@@ -516,7 +356,7 @@ local types = (function()
     for at = 1, #wanted, 2 do
       local found = redis.call("TYPE", wanted[at]).ok
       if found ~= "none" and found ~= wanted[at + 1] then
-        return { status.WRONGTYPE, wanted[at], found, wanted[at + 1] }
+        return { "WRONGTYPE", wanted[at], found, wanted[at + 1] }
       end
     end
   end
@@ -536,36 +376,51 @@ local processed = { KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8] }
 local retries, state = KEYS[9], KEYS[10]
 local HEAD, WIDTH = 4, 2
 local function first_deliveries(group, consumer, asked)
-  local found = {}
-  local function note(about)
-    if about and about[2] == consumer and about[4] == 1 then
-      found[about[1]] = true
-    end
-  end
+  local idle, in_order = {}, true
   if not ids.less(asked[#asked], asked[1]) then
     local range = redis.call("XPENDING", stream, group, asked[1], asked[#asked], #asked, consumer)
-    for at = 1, #range do
-      note(range[at])
+    for n = 1, #asked do
+      local about = range[n]
+      in_order = in_order and about and about[1] == asked[n]
+      idle[n] = in_order and about[4] == 1 and about[3]
+    end
+    if in_order then
+      return idle
     end
   end
-  for at = 1, #asked do
-    if not found[asked[at]] then
-      note(pending.entry(stream, group, asked[at]))
+  local seen = {}
+  for n = 1, #asked do
+    local id = args.id(asked[n], "entry_id")
+    local about = not seen[id] and pending.entry(stream, group, id)
+    idle[n] = about and about[2] == consumer and about[4] == 1 and about[3]
+    seen[id] = true
+  end
+  return idle
+end
+local function remembered(processed_ring, read_to, asked, held_as)
+  if read_to == "0-0" then
+    return ring.remembers(processed_ring, held_as)
+  end
+  local members = { unpack(held_as) }
+  for n = 1, #asked do
+    if not ids.less(read_to, asked[n]) then
+      members[#members + 1] = marks.of_entry(asked[n])
     end
   end
-  return found
+  return ring.remembers(processed_ring, members)
 end
 local function run()
   local group, consumer = args.name(ARGV[1], "group"), args.name(ARGV[2], "consumer")
   local incarnation, nonce = args.nonce(ARGV[3], "incarnation"), args.nonce(ARGV[4], "nonce")
   local count = args.items(HEAD + 1, WIDTH)
-  local asked, held_as, members = {}, {}, {}
+  local asked, held_as = {}, {}
   for n = 1, count do
-    local at = HEAD + (n - 1) * WIDTH
-    asked[n] = args.id(ARGV[at + 1], "entry_id")
-    held_as[n] = marks.of_key(args.entry_key(ARGV[at + 2], "idempotency_key"), asked[n])
-    members[n] = held_as[n]
+    local id, key = ARGV[HEAD + n * WIDTH - 1], ARGV[HEAD + n * WIDTH]
+    asked[n] = id
+    held_as[n] = marks.of_key(args.entry_key(key, "idempotency_key"), id)
   end
+  args.id(asked[1], "entry_id")
+  args.id(asked[count], "entry_id")
   local refusal = types.refusal(
     stream,
     "stream",
@@ -587,48 +442,50 @@ local function run()
     return refusal
   end
   if not pending.group_exists(stream, group) then
-    return { status.NOGROUP }
+    return { "NOGROUP" }
   end
   local now = clock.now()
-  local mine = first_deliveries(group, consumer, asked)
+  local idle = first_deliveries(group, consumer, asked)
   local held = chunks.ask("HMGET", leases, held_as)
-  for n = 1, count do
-    if not ids.less(loaded.read_to, asked[n]) then
-      members[#members + 1] = marks.of_entry(asked[n])
-    end
-  end
-  local settled = ring.remembers(loaded.ring(processed, now), members)
-  local verdicts, duplicates, leased, deferred, new_tokens, taken = {}, {}, {}, {}, {}, {}
+  local settled = remembered(loaded.ring(processed, now), loaded.read_to, asked, held_as)
+  local tail = tokens.tail(consumer, 1, nonce, now)
+  local reply = { "OK", -1, now }
+  local rested_ms = loaded.lease_ms / 100
+  local duplicates, restarted, deferred, new_tokens, taken = {}, {}, {}, {}, {}
   for n = 1, count do
     local id, key = asked[n], held_as[n]
     local token = taken[key] or held[n]
-    if not mine[id] or token and tokens.entry(token) == id then
-      verdicts[n] = status.LOST
+    local verdict
+    if not idle[n] or token and tokens.entry(token) == id then
+      verdict = "LOST"
     elseif settled[key] or settled[marks.of_entry(id)] then
-      verdicts[n] = status.DUPLICATE
+      verdict = "DUPLICATE"
       duplicates[#duplicates + 1] = id
     else
-      local holder = taken[key] or deferral.holder(stream, group, token, id)
+      local holder = taken[key] or token and deferral.holder(stream, group, token, id)
       if holder then
-        verdicts[n] = status.DEFERRED
+        verdict = "DEFERRED"
         deferred[#deferred + 1] = { id = id, due_at = deferral.due_at(holder, now) }
       else
-        verdicts[n] = status.LEASED
-        leased[#leased + 1] = id
-        taken[key] = tokens.make(id, consumer, 1, nonce, now)
+        verdict = "LEASED"
+        taken[key] = id .. tail
+        if idle[n] > rested_ms or #restarted == 0 then
+          restarted[#restarted + 1] = id
+        end
         new_tokens[#new_tokens + 1] = key
         new_tokens[#new_tokens + 1] = taken[key]
       end
     end
-    mine[id] = nil
+    reply[3 + n] = verdict
   end
-  pending.touch(stream, group, consumer, leased)
+  pending.touch(stream, group, consumer, restarted)
   pending.acknowledge(stream, group, duplicates)
   for _, entry in ipairs(deferred) do
     pending.park(stream, group, retries, entry.id, 1, now, entry.due_at)
   end
   chunks.call(new_tokens, 2, "HSET", leases)
-  return { status.OK, pending.next_due_in(retries, now), now, unpack(verdicts) }
+  reply[2] = pending.next_due_in(retries, now)
+  return reply
 end
 return args.guarded(10, run)
 `,

@@ -4,31 +4,65 @@ import type { Script } from "../script.js";
 /** recover: take back what is due, and lease it. */
 export const recoverScript: Script = {
   name: "recover",
-  sha1: "66f2c499c262f76d869ec6fa1793a9e82c5edc9c",
+  sha1: "efc1c090a58619f92cf1fcd1f3a5419de4472f33",
   keys: ["stream", "meta", "leases", "processed.0", "processed.1", "processed.2", "processed.3", "processed.4", "retries", "dead", "state"],
   groupKeys: [],
   source: `-- sluice recover: generated from src/scripts/recover.lua, do not edit
-local constants = (function()
-  local constants = {
-    PROTOCOL = 1,
-    MAX_ENTRIES = 1000,
-    CHUNK = 1000,
-    MAX_KEY_BYTES = 256,
-    MAX_MESSAGE_BYTES = 4096,
-    MAX_EMITS = 1000,
-    MAX_SPAN_MS = 315360000000,
-    MAX_ATTEMPTS = 1000,
-    RING_BUCKETS = 5,
-    EXPIRY_SLACK_MS = 60000,
-    DEFER_MIN_MS = 25,
-    DEFER_MAX_MS = 5000,
-    SWEEP = 100,
-  }
-  return constants
+local ids = (function()
+  local ids = {}
+  ids.UINT64_MAX = "18446744073709551615"
+  local function less_number(a, b)
+    if #a ~= #b then
+      return #a < #b
+    end
+    return a < b
+  end
+  function ids.split(id)
+    local ms, seq = string.match(id, "^(%d+)-(%d+)$")
+    return ms, seq
+  end
+  function ids.less(a, b)
+    local a_ms, a_seq = ids.split(a)
+    local b_ms, b_seq = ids.split(b)
+    if a_ms ~= b_ms then
+      return less_number(a_ms, b_ms)
+    end
+    return less_number(a_seq, b_seq)
+  end
+  local function decrement(digits)
+    local zeros = #string.match(digits, "0*$")
+    local place = #digits - zeros
+    local lowered = string.sub(digits, 1, place - 1)
+      .. (string.byte(digits, place) - 49)
+      .. string.rep("9", zeros)
+    return (string.gsub(lowered, "^0+(%d)", "%1"))
+  end
+  function ids.before(id)
+    local ms, seq = ids.split(id)
+    if seq ~= "0" then
+      return ms .. "-" .. decrement(seq)
+    end
+    return ms == "0" and id or decrement(ms) .. "-" .. ids.UINT64_MAX
+  end
+  local function increment(digits)
+    local nines = #string.match(digits, "9*$")
+    local place = #digits - nines
+    if place == 0 then
+      return "1" .. string.rep("0", nines)
+    end
+    return string.sub(digits, 1, place - 1) .. (string.byte(digits, place) - 47) .. string.rep("0", nines)
+  end
+  function ids.after(id)
+    local ms, seq = ids.split(id)
+    if seq ~= ids.UINT64_MAX then
+      return ms .. "-" .. increment(seq)
+    end
+    return ms == ids.UINT64_MAX and id or increment(ms) .. "-0"
+  end
+  return ids
 end)()
 local args = (function()
   local args = {}
-  local UINT64_MAX = "18446744073709551615"
   function args.bad(field, value, wanted)
     local shown = string.gsub(string.sub(tostring(value), 1, 80), "[%z\\1-\\31\\127-\\255]", "?")
     error("SLUICE_BADARG " .. field .. " '" .. shown .. "': " .. wanted, 0)
@@ -51,30 +85,15 @@ local args = (function()
     if digits > 1 and string.byte(text) == 48 then
       return false
     end
-    return digits < 20 or (digits == 20 and text <= UINT64_MAX)
+    return digits < 20 or (digits == 20 and text <= ids.UINT64_MAX)
   end
   function args.id(value, field)
     local ms, seq
     if value then
-      ms, seq = string.match(value, "^(%d+)-(%d+)$")
+      ms, seq = ids.split(value)
     end
     if not ms or not uint64(ms) or not uint64(seq) then
       args.bad(field, value, "wanted an entry ID such as 1764000000000-0")
-    end
-    return value
-  end
-  function args.key(value, field)
-    if not value or #value == 0 or #value > constants.MAX_KEY_BYTES or string.find(value, "[%z\\1-\\31\\127]") then
-      args.bad(field, value, "wanted 1 to " .. constants.MAX_KEY_BYTES .. " bytes without control characters")
-    end
-    return value
-  end
-  function args.entry_key(value, field)
-    return value == "" and value or args.key(value, field)
-  end
-  function args.text(value, field)
-    if not value or #value > constants.MAX_MESSAGE_BYTES then
-      args.bad(field, value, "wanted at most " .. constants.MAX_MESSAGE_BYTES .. " bytes")
     end
     return value
   end
@@ -83,23 +102,6 @@ local args = (function()
       args.bad(field, value, "wanted 1 to 64 of A-Z a-z 0-9 _ -")
     end
     return value
-  end
-  function args.flag(value, field)
-    if value ~= "0" and value ~= "1" then
-      args.bad(field, value, "wanted 0 or 1")
-    end
-    return value == "1"
-  end
-  function args.items(first, width)
-    local count = (#ARGV - first + 1) / width
-    if count < 1 or count > constants.MAX_ENTRIES or count ~= math.floor(count) then
-      args.bad(
-        "ARGV",
-        #ARGV,
-        "wanted " .. (first - 1) .. " values and 1 to " .. constants.MAX_ENTRIES .. " times " .. width
-      )
-    end
-    return count
   end
   function args.guarded(keys, run)
     if #KEYS ~= keys then
@@ -159,7 +161,7 @@ local entries = (function()
       and fields[3] == "event"
       and (#fields == 4 or (#fields == 6 and fields[5] == "group"))
     local key = ours and fields[2] or ""
-    if #key > constants.MAX_KEY_BYTES or string.find(key, "[%z\\1-\\31\\127]") then
+    if #key > 256 or string.find(key, "%c") then
       return ""
     end
     if string.find(key, "[\\128-\\255]") and not is_text(key) then
@@ -181,7 +183,7 @@ local dead = (function()
   function dead.write(stream, now, letter, group, fields)
     local whole = fields or {}
     local layout = "fields"
-    if #whole > constants.CHUNK then
+    if #whole > 1000 then
       whole, layout = packed(whole), "packed"
     end
     redis.call(
@@ -207,46 +209,7 @@ local dead = (function()
       unpack(whole)
     )
   end
-  local HEAD = 16
-  function dead.read(stream, id)
-    local found = redis.call("XRANGE", stream, id, id)[1]
-    local values = found and found[2]
-    if not values or values[1] ~= "entryId" then
-      return nil
-    end
-    local fields = values[HEAD] == "fields" and { unpack(values, HEAD + 1) } or {}
-    return { id = values[2], fields = entries.key(fields) ~= "" and fields or nil }
-  end
   return dead
-end)()
-local chunks = (function()
-  local chunks = {}
-  function chunks.call(values, width, ...)
-    local size = constants.CHUNK - constants.CHUNK % width
-    local head = { ... }
-    local words = #head
-    for first = 1, #values, size do
-      for at = 1, math.min(size, #values - first + 1) do
-        head[words + at] = values[first + at - 1]
-      end
-      redis.call(unpack(head, 1, words + math.min(size, #values - first + 1)))
-    end
-  end
-  function chunks.ask(command, key, values)
-    if #values <= constants.CHUNK then
-      return #values == 0 and {} or redis.call(command, key, unpack(values))
-    end
-    local replies = {}
-    for first = 1, #values, constants.CHUNK do
-      local part =
-        redis.call(command, key, unpack(values, first, math.min(first + constants.CHUNK - 1, #values)))
-      for at = 1, #part do
-        replies[first + at - 1] = part[at]
-      end
-    end
-    return replies
-  end
-  return chunks
 end)()
 local pending = (function()
   local pending = {}
@@ -267,9 +230,9 @@ local pending = (function()
   end
   function pending.touch(stream, group, consumer, ids)
     if #ids > 0 then
-      local claim = { unpack(ids) }
-      claim[#claim + 1] = "JUSTID"
-      redis.call("XCLAIM", stream, group, consumer, 0, unpack(claim))
+      ids[#ids + 1] = "JUSTID"
+      redis.call("XCLAIM", stream, group, consumer, 0, unpack(ids))
+      ids[#ids] = nil
     end
   end
   function pending.take(stream, group, consumer, id, attempt)
@@ -291,15 +254,6 @@ local pending = (function()
     )
     redis.call("ZADD", retries, due_at, id)
   end
-  function pending.put_back(stream, group, retries, id, now)
-    redis.call("XCLAIM", stream, group, pending.WAITING, 0, id, "TIME", now, "RETRYCOUNT", 1, "FORCE", "JUSTID")
-    redis.call("ZADD", retries, now, id)
-  end
-  function pending.acknowledge(stream, group, ids)
-    if #ids > 0 then
-      chunks.call(ids, 1, "XACK", stream, group)
-    end
-  end
   function pending.next_due_in(retries, now)
     local first = redis.call("ZRANGE", retries, 0, 0, "WITHSCORES")
     return first[2] and math.max(0, math.ceil(first[2] - now)) or -1
@@ -309,13 +263,16 @@ end)()
 local tokens = (function()
   local tokens = {}
   function tokens.make(id, consumer, attempt, nonce, first_ms)
-    return id .. "|" .. consumer .. "|" .. attempt .. "|" .. nonce .. "." .. first_ms
+    return id .. tokens.tail(consumer, attempt, nonce, first_ms)
+  end
+  function tokens.tail(consumer, attempt, nonce, first_ms)
+    return "|" .. consumer .. "|" .. attempt .. "|" .. nonce .. "." .. first_ms
   end
   function tokens.entry(token)
     return string.match(token, "^[^|]*")
   end
   function tokens.history(token)
-    local attempt, first_ms = string.match(token, "|(%d+)|[^|]*%.(%d+)$")
+    local attempt, first_ms = string.match(token, "^[^|]*|[^|]*|(%d+)|[^|.]*%.(%d+)$")
     return tonumber(attempt), tonumber(first_ms)
   end
   return tokens
@@ -331,66 +288,47 @@ local deferral = (function()
   function deferral.due_at(holder, now)
     local _, first_ms = tokens.history(holder)
     local age = now - (first_ms or now)
-    return now + math.min(math.max(age, constants.DEFER_MIN_MS), constants.DEFER_MAX_MS)
+    return now + math.min(math.max(age, 25), 5000)
   end
   return deferral
 end)()
-local status = (function()
-  local status = {
-    OK = "OK",
-    PROTOCOL = "PROTOCOL",
-    WRONGTYPE = "WRONGTYPE",
-    NOGROUP = "NOGROUP",
-    SUPERSEDED = "SUPERSEDED",
-    SETTINGS = "SETTINGS",
-    NOPERM = "NOPERM",
-    EXHAUSTED = "EXHAUSTED",
-    REFUSED = "REFUSED",
-    NEW = "NEW",
-    DUPLICATE = "DUPLICATE",
-    MISMATCH = "MISMATCH",
-    FULL = "FULL",
-    LEASED = "LEASED",
-    DEFERRED = "DEFERRED",
-    LOST = "LOST",
-    SUCCESS = "SUCCESS",
-    SKIP = "SKIP",
-    RETRY = "RETRY",
-    FAILURE = "FAILURE",
-    SETTLED = "SETTLED",
-    WAITING = "WAITING",
-    DEAD = "DEAD",
-    FENCED = "FENCED",
-    EXTENDED = "EXTENDED",
-    RELEASED = "RELEASED",
-    REPLAYED = "REPLAYED",
-    DISCARDED = "DISCARDED",
-    NOTFOUND = "NOTFOUND",
-    CREATED = "CREATED",
-    JOINED = "JOINED",
-    HEALED = "HEALED",
-    FAILED = "FAILED",
-    MAX_ATTEMPTS = "MAX_ATTEMPTS",
-    INVALID = "INVALID",
-    MALFORMED = "MALFORMED",
-    UNHANDLED = "UNHANDLED",
-    EMIT_REJECTED = "EMIT_REJECTED",
-  }
-  return status
-end)()
 local protocol = (function()
   local protocol = {}
-  protocol.CURRENT = tostring(constants.PROTOCOL)
+  protocol.CURRENT = tostring(1)
   function protocol.refusal(recorded)
     if recorded and recorded ~= protocol.CURRENT then
-      return { status.PROTOCOL, recorded }
+      return { "PROTOCOL", recorded }
     end
   end
   return protocol
 end)()
+local chunks = (function()
+  local chunks = {}
+  function chunks.call(values, width, command, key)
+    local size = 1000 - 1000 % width
+    for first = 1, #values, size do
+      redis.call(command, key, unpack(values, first, math.min(first + size - 1, #values)))
+    end
+  end
+  function chunks.ask(command, key, values)
+    if #values <= 1000 then
+      return #values == 0 and {} or redis.call(command, key, unpack(values))
+    end
+    local replies = {}
+    for first = 1, #values, 1000 do
+      local part =
+        redis.call(command, key, unpack(values, first, math.min(first + 1000 - 1, #values)))
+      for at = 1, #part do
+        replies[first + at - 1] = part[at]
+      end
+    end
+    return replies
+  end
+  return chunks
+end)()
 local ring = (function()
   local ring = {}
-  local COUNT = constants.RING_BUCKETS
+  local COUNT = 5
   local REMEMBERED = COUNT - 1
   local function bucket_width(ttl_ms)
     return math.ceil(ttl_ms / (REMEMBERED - 1))
@@ -448,7 +386,7 @@ local ring = (function()
     return found
   end
   local function expire(self, back)
-    local slack = math.min(math.ceil(self.width / 10), constants.EXPIRY_SLACK_MS)
+    local slack = math.min(math.ceil(self.width / 10), 60000)
     local at = self.opened_at + self.width + (REMEMBERED - 1 - back) * self.next_width + slack
     redis.call("PEXPIREAT", bucket(self, back), at)
   end
@@ -473,11 +411,6 @@ local ring = (function()
       ring.turn(self, state)
       chunks.call(members, 1, "SADD", bucket(self, 0))
       expire(self, 0)
-    end
-  end
-  function ring.forget(self, member)
-    for at = 1, COUNT do
-      redis.call("SREM", self.buckets[at], member)
     end
   end
   return ring
@@ -529,67 +462,14 @@ local group = (function()
       return refusal
     end
     if not loaded.ttl_ms or not loaded.lease_ms or not loaded.max_attempts or not loaded.incarnation then
-      return { status.NOGROUP }
+      return { "NOGROUP" }
     end
     if loaded.incarnation ~= incarnation then
-      return { status.SUPERSEDED }
+      return { "SUPERSEDED" }
     end
     return nil, loaded
   end
   return group
-end)()
-local ids = (function()
-  local ids = {}
-  ids.UINT64_MAX = "18446744073709551615"
-  local function less_number(a, b)
-    if #a ~= #b then
-      return #a < #b
-    end
-    return a < b
-  end
-  function ids.split(id)
-    local ms, seq = string.match(id, "^(%d+)-(%d+)$")
-    return ms, seq
-  end
-  function ids.less(a, b)
-    local a_ms, a_seq = ids.split(a)
-    local b_ms, b_seq = ids.split(b)
-    if a_ms ~= b_ms then
-      return less_number(a_ms, b_ms)
-    end
-    return less_number(a_seq, b_seq)
-  end
-  local function decrement(digits)
-    local zeros = #string.match(digits, "0*$")
-    local place = #digits - zeros
-    local lowered = string.sub(digits, 1, place - 1)
-      .. (string.byte(digits, place) - 49)
-      .. string.rep("9", zeros)
-    return (string.gsub(lowered, "^0+(%d)", "%1"))
-  end
-  function ids.before(id)
-    local ms, seq = ids.split(id)
-    if seq ~= "0" then
-      return ms .. "-" .. decrement(seq)
-    end
-    return ms == "0" and id or decrement(ms) .. "-" .. ids.UINT64_MAX
-  end
-  local function increment(digits)
-    local nines = #string.match(digits, "9*$")
-    local place = #digits - nines
-    if place == 0 then
-      return "1" .. string.rep("0", nines)
-    end
-    return string.sub(digits, 1, place - 1) .. (string.byte(digits, place) - 47) .. string.rep("0", nines)
-  end
-  function ids.after(id)
-    local ms, seq = ids.split(id)
-    if seq ~= ids.UINT64_MAX then
-      return ms .. "-" .. increment(seq)
-    end
-    return ms == ids.UINT64_MAX and id or increment(ms) .. "-0"
-  end
-  return ids
 end)()
 local stream = (function()
   local stream = {}
@@ -665,30 +545,6 @@ local lowwater = (function()
   function lowwater.field(name)
     return "group:" .. name
   end
-  function lowwater.group_of(field)
-    return string.match(field, "^group:(.*)$")
-  end
-  function lowwater.least(stream, meta)
-    local least, whose
-    local function note(id, name)
-      if not least or ids.less(id, least) then
-        least, whose = id, name
-      end
-    end
-    local live = {}
-    for _, group in ipairs(lowwater.groups(stream)) do
-      live[group.name] = true
-      note(lowwater.of(stream, group), group.name)
-    end
-    local recorded = redis.call("HGETALL", meta)
-    for at = 1, #recorded, 2 do
-      local name = lowwater.group_of(recorded[at])
-      if name and not live[name] then
-        note(recorded[at + 1], name)
-      end
-    end
-    return least, whose
-  end
   return lowwater
 end)()
 local marks = (function()
@@ -707,7 +563,7 @@ end)()
 local sweep = (function()
   local sweep = {}
   local function sweep_leases(stream, group, leases, cursor)
-    local page = redis.call("HSCAN", leases, cursor, "COUNT", constants.SWEEP)
+    local page = redis.call("HSCAN", leases, cursor, "COUNT", 100)
     for at = 1, #page[2], 2 do
       if not pending.entry(stream, group, tokens.entry(page[2][at + 1])) then
         redis.call("HDEL", leases, page[2][at])
@@ -716,13 +572,13 @@ local sweep = (function()
     return page[1]
   end
   local function sweep_waiting(stream, group, retries, after, now)
-    local page = redis.call("XPENDING", stream, group, "(" .. after, "+", constants.SWEEP, pending.WAITING)
+    local page = redis.call("XPENDING", stream, group, "(" .. after, "+", 100, pending.WAITING)
     for at = 1, #page do
       if not redis.call("ZSCORE", retries, page[at][1]) then
         redis.call("ZADD", retries, now, page[at][1])
       end
     end
-    return #page == constants.SWEEP and page[#page][1] or "0-0"
+    return #page == 100 and page[#page][1] or "0-0"
   end
   function sweep.orphans(stream, group, leases, retries, state, now)
     local cursors = redis.call("HMGET", state, "leasesCursor", "waitingCursor")
@@ -738,13 +594,13 @@ local sweep = (function()
   local function touch_all(stream, group, consumer)
     local after = "0-0"
     while after do
-      local page = redis.call("XPENDING", stream, group, "(" .. after, "+", constants.CHUNK, consumer)
+      local page = redis.call("XPENDING", stream, group, "(" .. after, "+", 1000, consumer)
       local ids = {}
       for at = 1, #page do
         ids[at] = page[at][1]
       end
       pending.touch(stream, group, consumer, ids)
-      after = #page == constants.CHUNK and ids[#ids]
+      after = #page == 1000 and ids[#ids]
     end
   end
   function sweep.clock(stream, group, retries, state, loaded, now)
@@ -774,7 +630,7 @@ local types = (function()
     for at = 1, #wanted, 2 do
       local found = redis.call("TYPE", wanted[at]).ok
       if found ~= "none" and found ~= wanted[at + 1] then
-        return { status.WRONGTYPE, wanted[at], found, wanted[at + 1] }
+        return { "WRONGTYPE", wanted[at], found, wanted[at + 1] }
       end
     end
   end
@@ -806,7 +662,7 @@ local function begin(group, consumer, nonce, max, in_hand)
     nonce = nonce,
     now = clock.now(),
     room = max,
-    looks = constants.MAX_ENTRIES,
+    looks = 1000,
     more = 0,
     own_after = "",
     counts = {
@@ -894,7 +750,7 @@ local function recover_entry(self, about, count)
     ring.add(self.ring, state, { marks.of_entry(id) })
     dead_letters.write(dead, self.now, {
       id = id,
-      reason = status.MAX_ATTEMPTS,
+      reason = "MAX_ATTEMPTS",
       message = CRASHED,
       attempts = attempt - 1,
       first_ms = first_ms,
@@ -910,7 +766,7 @@ local function recover_entry(self, about, count)
   return lease(self, id, held_as, attempt, first_ms, alone, fields, count)
 end
 local function recover_due(self)
-  local due = redis.call("ZRANGEBYSCORE", retries, "-inf", self.now, "LIMIT", 0, constants.MAX_ENTRIES)
+  local due = redis.call("ZRANGEBYSCORE", retries, "-inf", self.now, "LIMIT", 0, 1000)
   for at = 1, #due do
     if exhausted(self) then
       return
@@ -923,14 +779,14 @@ local function recover_due(self)
       self.looks = self.looks - 1
     end
   end
-  if #due == constants.MAX_ENTRIES then
+  if #due == 1000 then
     self.more = 1
   end
 end
 local function recover_own(self, after)
   self.own_after = after
   while after ~= "" and ids.after(after) ~= after do
-    local page = redis.call("XPENDING", stream, self.group, "(" .. after, "+", constants.SWEEP, self.consumer)
+    local page = redis.call("XPENDING", stream, self.group, "(" .. after, "+", 100, self.consumer)
     for at = 1, #page do
       if exhausted(self) then
         return
@@ -940,7 +796,7 @@ local function recover_own(self, after)
       end
       self.own_after = page[at][1]
     end
-    after = #page == constants.SWEEP and self.own_after or ""
+    after = #page == 100 and self.own_after or ""
   end
   self.own_after = ""
 end
@@ -967,7 +823,7 @@ end
 local function run()
   local group, consumer = args.name(ARGV[1], "group"), args.name(ARGV[2], "consumer")
   local incarnation, nonce = args.nonce(ARGV[3], "incarnation"), args.nonce(ARGV[4], "nonce")
-  local max = args.int(ARGV[5], "max", 0, constants.MAX_ENTRIES)
+  local max = args.int(ARGV[5], "max", 0, 1000)
   local scope, own_after = ARGV[6], ARGV[7]
   if scope ~= "DUE" and scope ~= "ALL" then
     args.bad("scope", scope, "wanted DUE or ALL")
@@ -994,7 +850,7 @@ local function run()
     return refusal
   end
   if not pending.group_exists(stream, group) then
-    return { status.NOGROUP }
+    return { "NOGROUP" }
   end
   local self = begin(group, consumer, nonce, max, in_hand)
   self.loaded, self.ring = loaded, loaded.ring(processed, self.now)
@@ -1013,7 +869,7 @@ local function run()
   end
   local counts = self.counts
   local reply = {
-    status.OK,
+    "OK",
     pending.next_due_in(retries, self.now),
     self.now,
     self.more,

@@ -4,126 +4,10 @@ import type { Script } from "../script.js";
 /** trim: drop entries that every group has settled. */
 export const trimScript: Script = {
   name: "trim",
-  sha1: "5a5f740d5931aa3a096aa11cfaf32fdc138a7f1b",
+  sha1: "2737f09020faed309648ec229290b215b2000042",
   keys: ["stream", "meta"],
   groupKeys: [],
   source: `-- sluice trim: generated from src/scripts/trim.lua, do not edit
-local constants = (function()
-  local constants = {
-    PROTOCOL = 1,
-    MAX_ENTRIES = 1000,
-    CHUNK = 1000,
-    MAX_KEY_BYTES = 256,
-    MAX_MESSAGE_BYTES = 4096,
-    MAX_EMITS = 1000,
-    MAX_SPAN_MS = 315360000000,
-    MAX_ATTEMPTS = 1000,
-    RING_BUCKETS = 5,
-    EXPIRY_SLACK_MS = 60000,
-    DEFER_MIN_MS = 25,
-    DEFER_MAX_MS = 5000,
-    SWEEP = 100,
-  }
-  return constants
-end)()
-local args = (function()
-  local args = {}
-  local UINT64_MAX = "18446744073709551615"
-  function args.bad(field, value, wanted)
-    local shown = string.gsub(string.sub(tostring(value), 1, 80), "[%z\\1-\\31\\127-\\255]", "?")
-    error("SLUICE_BADARG " .. field .. " '" .. shown .. "': " .. wanted, 0)
-  end
-  function args.int(value, field, min, max)
-    local number = value and #value <= 16 and string.find(value, "^%d+$") and tonumber(value)
-    if not number or number < min or number > max or (#value > 1 and string.byte(value) == 48) then
-      args.bad(field, value, "wanted an integer from " .. min .. " to " .. string.format("%.0f", max))
-    end
-    return number
-  end
-  function args.name(value, field)
-    if not value or #value > 128 or not string.find(value, "^[A-Za-z0-9][A-Za-z0-9._-]*$") then
-      args.bad(field, value, "wanted 1 to 128 of A-Z a-z 0-9 . _ - that start with a letter or digit")
-    end
-    return value
-  end
-  local function uint64(text)
-    local digits = #text
-    if digits > 1 and string.byte(text) == 48 then
-      return false
-    end
-    return digits < 20 or (digits == 20 and text <= UINT64_MAX)
-  end
-  function args.id(value, field)
-    local ms, seq
-    if value then
-      ms, seq = string.match(value, "^(%d+)-(%d+)$")
-    end
-    if not ms or not uint64(ms) or not uint64(seq) then
-      args.bad(field, value, "wanted an entry ID such as 1764000000000-0")
-    end
-    return value
-  end
-  function args.key(value, field)
-    if not value or #value == 0 or #value > constants.MAX_KEY_BYTES or string.find(value, "[%z\\1-\\31\\127]") then
-      args.bad(field, value, "wanted 1 to " .. constants.MAX_KEY_BYTES .. " bytes without control characters")
-    end
-    return value
-  end
-  function args.entry_key(value, field)
-    return value == "" and value or args.key(value, field)
-  end
-  function args.text(value, field)
-    if not value or #value > constants.MAX_MESSAGE_BYTES then
-      args.bad(field, value, "wanted at most " .. constants.MAX_MESSAGE_BYTES .. " bytes")
-    end
-    return value
-  end
-  function args.nonce(value, field)
-    if not value or #value > 64 or not string.find(value, "^[A-Za-z0-9_-]+$") then
-      args.bad(field, value, "wanted 1 to 64 of A-Z a-z 0-9 _ -")
-    end
-    return value
-  end
-  function args.flag(value, field)
-    if value ~= "0" and value ~= "1" then
-      args.bad(field, value, "wanted 0 or 1")
-    end
-    return value == "1"
-  end
-  function args.items(first, width)
-    local count = (#ARGV - first + 1) / width
-    if count < 1 or count > constants.MAX_ENTRIES or count ~= math.floor(count) then
-      args.bad(
-        "ARGV",
-        #ARGV,
-        "wanted " .. (first - 1) .. " values and 1 to " .. constants.MAX_ENTRIES .. " times " .. width
-      )
-    end
-    return count
-  end
-  function args.guarded(keys, run)
-    if #KEYS ~= keys then
-      return redis.error_reply("SLUICE_BADARG KEYS '" .. #KEYS .. "': wanted " .. keys)
-    end
-    local ok, reply = pcall(run)
-    if ok or type(reply) == "table" then
-      return reply
-    end
-    if string.find(reply, "^SLUICE_BADARG ") then
-      return redis.error_reply(reply)
-    end
-    return redis.error_reply(string.match(reply, "%-(%u+ .*)$") or reply)
-  end
-  return args
-end)()
-local clock = (function()
-  local clock = {}
-  function clock.now()
-    local time = redis.call("TIME")
-    return time[1] * 1000 + math.floor(time[2] / 1000)
-  end
-  return clock
-end)()
 local ids = (function()
   local ids = {}
   ids.UINT64_MAX = "18446744073709551615"
@@ -177,6 +61,42 @@ local ids = (function()
   end
   return ids
 end)()
+local args = (function()
+  local args = {}
+  function args.bad(field, value, wanted)
+    local shown = string.gsub(string.sub(tostring(value), 1, 80), "[%z\\1-\\31\\127-\\255]", "?")
+    error("SLUICE_BADARG " .. field .. " '" .. shown .. "': " .. wanted, 0)
+  end
+  function args.int(value, field, min, max)
+    local number = value and #value <= 16 and string.find(value, "^%d+$") and tonumber(value)
+    if not number or number < min or number > max or (#value > 1 and string.byte(value) == 48) then
+      args.bad(field, value, "wanted an integer from " .. min .. " to " .. string.format("%.0f", max))
+    end
+    return number
+  end
+  function args.guarded(keys, run)
+    if #KEYS ~= keys then
+      return redis.error_reply("SLUICE_BADARG KEYS '" .. #KEYS .. "': wanted " .. keys)
+    end
+    local ok, reply = pcall(run)
+    if ok or type(reply) == "table" then
+      return reply
+    end
+    if string.find(reply, "^SLUICE_BADARG ") then
+      return redis.error_reply(reply)
+    end
+    return redis.error_reply(string.match(reply, "%-(%u+ .*)$") or reply)
+  end
+  return args
+end)()
+local clock = (function()
+  local clock = {}
+  function clock.now()
+    local time = redis.call("TIME")
+    return time[1] * 1000 + math.floor(time[2] / 1000)
+  end
+  return clock
+end)()
 local stream = (function()
   local stream = {}
   function stream.ask(what, key)
@@ -187,32 +107,6 @@ local stream = (function()
     if not string.find(reply.err, "no such key", 1, true) then
       error(reply, 0)
     end
-  end
-  function stream.about(key)
-    local reply = stream.ask("STREAM", key)
-    if not reply then
-      return nil
-    end
-    local found = {}
-    for at = 1, #reply, 2 do
-      found[reply[at]] = reply[at + 1]
-    end
-    local first, newest = found["first-entry"], found["last-entry"]
-    return {
-      length = found["length"],
-      last_id = found["last-generated-id"],
-      added = found["entries-added"],
-      first_id = first and first[1],
-      newest_id = newest and newest[1],
-    }
-  end
-  function stream.last_id(key)
-    local about = stream.about(key)
-    return about and about.last_id or "0-0"
-  end
-  function stream.has_room(last_id)
-    local ms, seq = ids.split(last_id)
-    return ms ~= ids.UINT64_MAX or #seq < #ids.UINT64_MAX
   end
   return stream
 end)()
@@ -236,20 +130,9 @@ local lowwater = (function()
     end
     return found
   end
-  function lowwater.group(stream, name)
-    local groups = lowwater.groups(stream)
-    for at = 1, #groups do
-      if groups[at].name == name then
-        return groups[at]
-      end
-    end
-  end
   function lowwater.of(stream, group)
     local oldest = redis.call("XPENDING", stream, group.name, "-", "+", 1)[1]
     return oldest and ids.before(oldest[1]) or group.last_delivered
-  end
-  function lowwater.field(name)
-    return "group:" .. name
   end
   function lowwater.group_of(field)
     return string.match(field, "^group:(.*)$")
@@ -277,55 +160,12 @@ local lowwater = (function()
   end
   return lowwater
 end)()
-local status = (function()
-  local status = {
-    OK = "OK",
-    PROTOCOL = "PROTOCOL",
-    WRONGTYPE = "WRONGTYPE",
-    NOGROUP = "NOGROUP",
-    SUPERSEDED = "SUPERSEDED",
-    SETTINGS = "SETTINGS",
-    NOPERM = "NOPERM",
-    EXHAUSTED = "EXHAUSTED",
-    REFUSED = "REFUSED",
-    NEW = "NEW",
-    DUPLICATE = "DUPLICATE",
-    MISMATCH = "MISMATCH",
-    FULL = "FULL",
-    LEASED = "LEASED",
-    DEFERRED = "DEFERRED",
-    LOST = "LOST",
-    SUCCESS = "SUCCESS",
-    SKIP = "SKIP",
-    RETRY = "RETRY",
-    FAILURE = "FAILURE",
-    SETTLED = "SETTLED",
-    WAITING = "WAITING",
-    DEAD = "DEAD",
-    FENCED = "FENCED",
-    EXTENDED = "EXTENDED",
-    RELEASED = "RELEASED",
-    REPLAYED = "REPLAYED",
-    DISCARDED = "DISCARDED",
-    NOTFOUND = "NOTFOUND",
-    CREATED = "CREATED",
-    JOINED = "JOINED",
-    HEALED = "HEALED",
-    FAILED = "FAILED",
-    MAX_ATTEMPTS = "MAX_ATTEMPTS",
-    INVALID = "INVALID",
-    MALFORMED = "MALFORMED",
-    UNHANDLED = "UNHANDLED",
-    EMIT_REJECTED = "EMIT_REJECTED",
-  }
-  return status
-end)()
 local protocol = (function()
   local protocol = {}
-  protocol.CURRENT = tostring(constants.PROTOCOL)
+  protocol.CURRENT = tostring(1)
   function protocol.refusal(recorded)
     if recorded and recorded ~= protocol.CURRENT then
-      return { status.PROTOCOL, recorded }
+      return { "PROTOCOL", recorded }
     end
   end
   return protocol
@@ -337,15 +177,7 @@ local types = (function()
     for at = 1, #wanted, 2 do
       local found = redis.call("TYPE", wanted[at]).ok
       if found ~= "none" and found ~= wanted[at + 1] then
-        return { status.WRONGTYPE, wanted[at], found, wanted[at + 1] }
-      end
-    end
-  end
-  function types.refusal_of_all(keys, wanted)
-    for at = 1, #keys do
-      local refusal = types.refusal(keys[at], wanted)
-      if refusal then
-        return refusal
+        return { "WRONGTYPE", wanted[at], found, wanted[at + 1] }
       end
     end
   end
@@ -366,7 +198,7 @@ local function drop(threshold, limit)
   return dropped + redis.call("XTRIM", stream, "MINID", "=", threshold), #left > most
 end
 local function run()
-  local settled_for_ms = args.int(ARGV[1], "settledForMs", 0, constants.MAX_SPAN_MS)
+  local settled_for_ms = args.int(ARGV[1], "settledForMs", 0, 315360000000)
   local max_length = ARGV[2] ~= "" and args.int(ARGV[2], "maxLength", 0, 2 ^ 48)
   local limit = args.int(ARGV[3], "limit", 1, 100000)
   if #ARGV ~= 3 then
@@ -396,7 +228,7 @@ local function run()
       redis.call("HSET", meta, "maxLength", max_length)
     end
   end
-  return { status.OK, dropped, threshold, more and 1 or 0 }
+  return { "OK", dropped, threshold, more and 1 or 0 }
 end
 return args.guarded(2, run)
 `,

@@ -3,16 +3,11 @@ local constants = require("constants")
 
 local chunks = {}
 
---- Calls `command key … values` as often as the values need, `width` values belonging together.
-function chunks.call(values, width, ...)
+--- Calls `command key values` as often as the values need, `width` values belonging together.
+function chunks.call(values, width, command, key)
   local size = constants.CHUNK - constants.CHUNK % width
-  local head = { ... }
-  local words = #head
   for first = 1, #values, size do
-    for at = 1, math.min(size, #values - first + 1) do
-      head[words + at] = values[first + at - 1]
-    end
-    redis.call(unpack(head, 1, words + math.min(size, #values - first + 1)))
+    redis.call(command, key, unpack(values, first, math.min(first + size - 1, #values)))
   end
 end
 

@@ -23,6 +23,8 @@ local constants = {
   DEFER_MIN_MS = 25,
   --- Longest wait before an entry whose key another entry holds is looked at again, in milliseconds.
   DEFER_MAX_MS = 5000,
+  --- A lease clock that has run for less than one part in this many of the lease is not restarted.
+  LEASE_PARTS = 100,
   --- Leases and waiting entries that one recovery sweeps for orphans.
   SWEEP = 100,
 }

@@ -43,7 +43,7 @@ function entries.key(fields)
     and fields[3] == "event"
     and (#fields == 4 or (#fields == 6 and fields[5] == "group"))
   local key = ours and fields[2] or ""
-  if #key > constants.MAX_KEY_BYTES or string.find(key, "[%z\1-\31\127]") then
+  if #key > constants.MAX_KEY_BYTES or string.find(key, "%c") then
     return ""
   end
   if string.find(key, "[\128-\255]") and not is_text(key) then

@@ -1,5 +1,4 @@
 -- The pending entries list: the lease clock, and the count of attempts.
-local chunks = require("chunks")
 
 local pending = {}
 
@@ -32,9 +31,9 @@ end
 --- Restarts the lease clock of a consumer's own entries; the count of attempts stays.
 function pending.touch(stream, group, consumer, ids)
   if #ids > 0 then
-    local claim = { unpack(ids) } -- at most MAX_ENTRIES
-    claim[#claim + 1] = "JUSTID"
-    redis.call("XCLAIM", stream, group, consumer, 0, unpack(claim))
+    ids[#ids + 1] = "JUSTID"
+    redis.call("XCLAIM", stream, group, consumer, 0, unpack(ids)) -- at most MAX_ENTRIES
+    ids[#ids] = nil
   end
 end
 
@@ -69,7 +68,7 @@ end
 
 function pending.acknowledge(stream, group, ids)
   if #ids > 0 then
-    chunks.call(ids, 1, "XACK", stream, group)
+    redis.call("XACK", stream, group, unpack(ids)) -- at most MAX_ENTRIES
   end
 end
 

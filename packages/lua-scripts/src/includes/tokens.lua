@@ -4,7 +4,12 @@
 local tokens = {}
 
 function tokens.make(id, consumer, attempt, nonce, first_ms)
-  return id .. "|" .. consumer .. "|" .. attempt .. "|" .. nonce .. "." .. first_ms
+  return id .. tokens.tail(consumer, attempt, nonce, first_ms)
+end
+
+--- What follows the entry's ID: the same for all that one call leases as the same attempt.
+function tokens.tail(consumer, attempt, nonce, first_ms)
+  return "|" .. consumer .. "|" .. attempt .. "|" .. nonce .. "." .. first_ms
 end
 
 function tokens.entry(token)
@@ -13,7 +18,7 @@ end
 
 --- The attempt's number and the time of the first delivery.
 function tokens.history(token)
-  local attempt, first_ms = string.match(token, "|(%d+)|[^|]*%.(%d+)$")
+  local attempt, first_ms = string.match(token, "^[^|]*|[^|]*|(%d+)|[^|.]*%.(%d+)$")
   return tonumber(attempt), tonumber(first_ms)
 end
 

@@ -7,7 +7,8 @@
 -- The verdicts are reached in this order. LOST: the entry is not pending with this consumer at its first delivery,
 -- or has a token; somebody else judged it, and recovery takes care of it. DUPLICATE: its key is processed, so it is
 -- acknowledged here. DEFERRED: another entry that is still pending holds the key; this one waits, since that
--- attempt may yet fail. LEASED: the token `entryId|consumer|1|nonce.now` is recorded, and the lease clock restarted.
+-- attempt may yet fail. LEASED: the token `entryId|consumer|1|nonce.now` is recorded, and the lease clock restarted
+-- unless it has hardly moved: a batch that comes right after its XREADGROUP would spend a tenth of its time on that.
 --
 -- The first write is an XCLAIM or an XACK, which do not grow: a server at maxmemory lets the rest pass, so that
 -- consumers can drain it.
@@ -37,6 +38,7 @@
 local args = require("args")
 local clock = require("clock")
 local chunks = require("chunks")
+local constants = require("constants")
 local deferral = require("deferral")
 local group_state = require("group")
 local ids = require("ids")
@@ -52,40 +54,60 @@ local processed = { KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8] }
 local retries, state = KEYS[9], KEYS[10]
 local HEAD, WIDTH = 4, 2
 
--- The entries asked that are pending with this consumer at their first delivery, as a set. One look at the range
--- finds a batch as it was delivered; what it does not show is asked for by ID.
+-- For how long each entry asked has been idle, if it is pending with this consumer at its first delivery and was not
+-- asked before; else false. One look at the range shows a batch as it was delivered; only where it shows anything else
+-- is each asked for by ID.
 local function first_deliveries(group, consumer, asked)
-  local found = {}
-  local function note(about)
-    if about and about[2] == consumer and about[4] == 1 then
-      found[about[1]] = true
-    end
-  end
+  local idle, in_order = {}, true
   if not ids.less(asked[#asked], asked[1]) then
     local range = redis.call("XPENDING", stream, group, asked[1], asked[#asked], #asked, consumer)
-    for at = 1, #range do
-      note(range[at])
+    for n = 1, #asked do
+      local about = range[n]
+      in_order = in_order and about and about[1] == asked[n]
+      idle[n] = in_order and about[4] == 1 and about[3]
+    end
+    if in_order then
+      return idle
     end
   end
-  for at = 1, #asked do
-    if not found[asked[at]] then
-      note(pending.entry(stream, group, asked[at]))
+  local seen = {}
+  for n = 1, #asked do
+    local id = args.id(asked[n], "entry_id")
+    local about = not seen[id] and pending.entry(stream, group, id)
+    idle[n] = about and about[2] == consumer and about[4] == 1 and about[3]
+    seen[id] = true
+  end
+  return idle
+end
+
+-- Which keys are processed, and which IDs are those of dead letters: as `ring.remembers` answers. IDs are asked about
+-- only up to where a group that was lost had read.
+local function remembered(processed_ring, read_to, asked, held_as)
+  if read_to == "0-0" then
+    return ring.remembers(processed_ring, held_as)
+  end
+  local members = { unpack(held_as) }
+  for n = 1, #asked do
+    if not ids.less(read_to, asked[n]) then
+      members[#members + 1] = marks.of_entry(asked[n])
     end
   end
-  return found
+  return ring.remembers(processed_ring, members)
 end
 
 local function run()
   local group, consumer = args.name(ARGV[1], "group"), args.name(ARGV[2], "consumer")
   local incarnation, nonce = args.nonce(ARGV[3], "incarnation"), args.nonce(ARGV[4], "nonce")
   local count = args.items(HEAD + 1, WIDTH)
-  local asked, held_as, members = {}, {}, {}
+  local asked, held_as = {}, {}
   for n = 1, count do
-    local at = HEAD + (n - 1) * WIDTH
-    asked[n] = args.id(ARGV[at + 1], "entry_id")
-    held_as[n] = marks.of_key(args.entry_key(ARGV[at + 2], "idempotency_key"), asked[n])
-    members[n] = held_as[n]
+    local id, key = ARGV[HEAD + n * WIDTH - 1], ARGV[HEAD + n * WIDTH]
+    asked[n] = id
+    held_as[n] = marks.of_key(args.entry_key(key, "idempotency_key"), id)
   end
+  -- Those in between are looked at once the range has not shown them: what Redis shows is an ID.
+  args.id(asked[1], "entry_id")
+  args.id(asked[count], "entry_id")
   local refusal = types.refusal(
     stream,
     "stream",
@@ -111,48 +133,51 @@ local function run()
   end
 
   local now = clock.now()
-  local mine = first_deliveries(group, consumer, asked)
+  local idle = first_deliveries(group, consumer, asked)
   local held = chunks.ask("HMGET", leases, held_as)
-  for n = 1, count do
-    if not ids.less(loaded.read_to, asked[n]) then
-      members[#members + 1] = marks.of_entry(asked[n])
-    end
-  end
-  local settled = ring.remembers(loaded.ring(processed, now), members)
+  local settled = remembered(loaded.ring(processed, now), loaded.read_to, asked, held_as)
 
-  local verdicts, duplicates, leased, deferred, new_tokens, taken = {}, {}, {}, {}, {}, {}
+  local tail = tokens.tail(consumer, 1, nonce, now)
+  local reply = { status.OK, -1, now }
+  local rested_ms = loaded.lease_ms / constants.LEASE_PARTS
+  local duplicates, restarted, deferred, new_tokens, taken = {}, {}, {}, {}, {}
   for n = 1, count do
     local id, key = asked[n], held_as[n]
     local token = taken[key] or held[n]
-    if not mine[id] or token and tokens.entry(token) == id then
-      verdicts[n] = status.LOST
+    local verdict
+    if not idle[n] or token and tokens.entry(token) == id then
+      verdict = status.LOST
     elseif settled[key] or settled[marks.of_entry(id)] then
-      verdicts[n] = status.DUPLICATE
+      verdict = status.DUPLICATE
       duplicates[#duplicates + 1] = id
     else
-      local holder = taken[key] or deferral.holder(stream, group, token, id)
+      local holder = taken[key] or token and deferral.holder(stream, group, token, id)
       if holder then
-        verdicts[n] = status.DEFERRED
+        verdict = status.DEFERRED
         deferred[#deferred + 1] = { id = id, due_at = deferral.due_at(holder, now) }
       else
-        verdicts[n] = status.LEASED
-        leased[#leased + 1] = id
-        taken[key] = tokens.make(id, consumer, 1, nonce, now)
+        verdict = status.LEASED
+        taken[key] = id .. tail
+        if idle[n] > rested_ms or #restarted == 0 then
+          restarted[#restarted + 1] = id
+        end
         new_tokens[#new_tokens + 1] = key
         new_tokens[#new_tokens + 1] = taken[key]
       end
     end
-    mine[id] = nil
+    reply[3 + n] = verdict
   end
 
-  pending.touch(stream, group, consumer, leased)
+  -- One at least: a first write that does not grow.
+  pending.touch(stream, group, consumer, restarted)
   pending.acknowledge(stream, group, duplicates)
   for _, entry in ipairs(deferred) do
     pending.park(stream, group, retries, entry.id, 1, now, entry.due_at)
   end
   chunks.call(new_tokens, 2, "HSET", leases)
 
-  return { status.OK, pending.next_due_in(retries, now), now, unpack(verdicts) }
+  reply[2] = pending.next_due_in(retries, now)
+  return reply
 end
 
 return args.guarded(10, run)

@@ -100,32 +100,31 @@ local function run()
   end
 
   refused = refused and atomic
-  local added, fresh = {}, {}
+  local added, fresh, remembered = {}, 0, {}
   for n = 1, refused and 0 or count do
     if verdicts[n] == status.NEW then
-      local event = ARGV[HEAD + (n - 1) * WIDTH + 2]
+      local event = ARGV[HEAD + n * WIDTH - 1]
       local id = redis.pcall("XADD", stream, "*", "key", keys[n], "event", event)
       if type(id) == "table" then
         -- Only the first XADD can fail: of maxmemory, or because the stream's last ID is the greatest there is.
         return string.find(id.err, "exhausted", 1, true) and { status.EXHAUSTED } or id
       end
-      if #fresh == 0 and not next(added) and not stream_info.has_room(id) then
+      if fresh == 0 and not stream_info.has_room(id) then
         redis.call("XDEL", stream, id)
         return { status.EXHAUSTED }
       end
-      added[n] = id
+      added[n], fresh = id, fresh + 1
       if publish_window then
-        fresh[#fresh + 1] = keys[n]
-        fresh[#fresh + 1] = id .. "|" .. ARGV[HEAD + n * WIDTH]
+        remembered[2 * fresh - 1], remembered[2 * fresh] = keys[n], id .. "|" .. ARGV[HEAD + n * WIDTH]
       end
     end
   end
-  if next(added) then
+  if fresh > 0 then
     if not recorded[1] then
       redis.call("HSET", meta, "protocol", protocol.CURRENT)
     end
     if publish_window then
-      window.add(publish_window, meta, fresh)
+      window.add(publish_window, meta, remembered)
     end
   end
 
@@ -137,8 +136,8 @@ local function run()
   }
   for n = 1, count do
     local key = keys[n]
-    reply[#reply + 1] = verdicts[n]
-    reply[#reply + 1] = added[n] or known[key] and known[key].id or added[first_in_batch[key]] or ""
+    reply[3 + 2 * n] = verdicts[n]
+    reply[4 + 2 * n] = added[n] or known[key] and known[key].id or added[first_in_batch[key]] or ""
   end
   return reply
 end

@@ -52,11 +52,12 @@ export function publishReply(reply: unknown): Refusal | (PublishReply & { readon
   if ("refusal" in read) {
     return read.refusal;
   }
-  const [status, length, maxLength, slowestGroup, ...items] = read.values;
+  const { values } = read;
+  const [status, length, maxLength, slowestGroup] = values;
   const results: { verdict: PublishVerdict; id: string }[] = [];
-  for (let at = 0; at < items.length; at += 2) {
+  for (let at = 4; at < values.length; at += 2) {
     // The script answers with these words only.
-    results.push({ verdict: items[at] as PublishVerdict, id: String(items[at + 1]) });
+    results.push({ verdict: values[at] as PublishVerdict, id: String(values[at + 1]) });
   }
   return {
     status: "OK",

@@ -60,6 +60,10 @@ local processed = { KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10] }
 local retries, dead, state = KEYS[11], KEYS[12], KEYS[13]
 local HEAD = 4
 
+-- How most attempts end: with a success that emits nothing. One value for all of them, since a table for each costs
+-- as much as acknowledging it.
+local PLAIN = { outcome = status.SUCCESS, emits = {} }
+
 local function emits_from(at)
   local count = args.int(ARGV[at], "emits", 0, constants.MAX_EMITS)
   local emits = {}
@@ -74,67 +78,98 @@ local function emits_from(at)
   return emits, at + 1
 end
 
--- One attempt from ARGV[at] on, and where the next one begins.
-local function attempt_from(at)
-  local outcome, token = ARGV[at], ARGV[at + 2]
-  local id = args.id(token and tokens.entry(token), "token")
-  local attempt = { outcome = outcome, id = id, token = token }
-  attempt.held_as = marks.of_key(args.entry_key(ARGV[at + 1], "idempotency_key"), id)
-  attempt.number, attempt.first_ms = tokens.history(token)
-  if not attempt.number then
-    args.bad("token", token, "wanted entryId|consumer|attempt|nonce as lease or recover issued it")
-  end
+-- How the attempt at ARGV[at] ended, and where the next one begins.
+local function ending_from(at)
+  local outcome = ARGV[at]
   if outcome == status.SUCCESS then
-    attempt.emits, at = emits_from(at + 3)
-  elseif outcome == status.SKIP then
-    at = at + 3
-  elseif outcome == status.RETRY then
-    attempt.delay_ms = args.int(ARGV[at + 3], "delayMs", 0, constants.MAX_SPAN_MS)
-    attempt.message = args.text(ARGV[at + 4], "message")
-    at = at + 5
-  elseif outcome == status.FAILURE then
-    attempt.reason = ARGV[at + 3]
-    if not attempt.reason or not string.find(attempt.reason, "^[A-Z][A-Z_]*$") or #attempt.reason > 32 then
-      args.bad("reason", attempt.reason, "wanted 1 to 32 of A-Z _")
+    if ARGV[at + 3] == "0" then
+      return PLAIN, at + 4
     end
-    attempt.message = args.text(ARGV[at + 4], "message")
-    at = at + 5
-  else
-    args.bad("outcome", outcome, "wanted SUCCESS, SKIP, RETRY or FAILURE")
+    local emits, after = emits_from(at + 3)
+    return { outcome = outcome, emits = emits }, after
+  elseif outcome == status.SKIP then
+    return { outcome = outcome }, at + 3
+  elseif outcome == status.RETRY then
+    local delay_ms = args.int(ARGV[at + 3], "delayMs", 0, constants.MAX_SPAN_MS)
+    return { outcome = outcome, delay_ms = delay_ms, message = args.text(ARGV[at + 4], "message") }, at + 5
+  elseif outcome == status.FAILURE then
+    local reason = ARGV[at + 3]
+    if not reason or not string.find(reason, "^[A-Z][A-Z_]*$") or #reason > 32 then
+      args.bad("reason", reason, "wanted 1 to 32 of A-Z _")
+    end
+    return { outcome = outcome, reason = reason, message = args.text(ARGV[at + 4], "message") }, at + 5
   end
-  return attempt, at
+  args.bad("outcome", outcome, "wanted SUCCESS, SKIP, RETRY or FAILURE")
 end
 
+-- The attempts from ARGV[at] on: of the n-th its ending, token, entry ID and what its key is held as.
 local function attempts_from(at)
-  local attempts = {}
+  local attempts = { endings = {}, tokens = {}, ids = {}, held_as = {}, keys = {} }
+  local count = 0
   while ARGV[at] do
-    if #attempts == constants.MAX_ENTRIES then
-      args.bad("attempts", #attempts + 1, "wanted at most " .. constants.MAX_ENTRIES)
+    if count == constants.MAX_ENTRIES then
+      args.bad("attempts", count + 1, "wanted at most " .. constants.MAX_ENTRIES)
     end
-    attempts[#attempts + 1], at = attempt_from(at)
+    count = count + 1
+    local key, token = ARGV[at + 1], ARGV[at + 2]
+    local id = tokens.entry(token or args.id(token, "token"))
+    attempts.keys[count], attempts.tokens[count], attempts.ids[count] = key, token, id
+    attempts.held_as[count] = marks.of_key(key, id)
+    attempts.endings[count], at = ending_from(at)
   end
-  if #attempts == 0 then
+  if count == 0 then
     args.bad("attempts", 0, "wanted 1 to " .. constants.MAX_ENTRIES)
   end
   return attempts
 end
 
--- Turns the attempt into a dead letter.
-local function bury(attempt, reason, message)
-  attempt.outcome, attempt.reason, attempt.message, attempt.emits = status.FAILURE, reason, message, nil
+-- Whether a key and token can be those of any attempt. A token that is current under its key was looked at when it was
+-- issued: only others are looked at here.
+local function check(attempts, n)
+  args.id(attempts.ids[n], "token")
+  args.entry_key(attempts.keys[n], "idempotency_key")
+  if not tokens.history(attempts.tokens[n]) then
+    args.bad(
+      "token",
+      attempts.tokens[n],
+      "wanted entryId|consumer|attempt|nonce as lease or recover issued it"
+    )
+  end
 end
 
--- Whether the attempt's emitted events can be published, and which are new. `known` is what the publish window
--- remembers, `batch` what this call publishes under keys that handlers named.
-local function judge_emits(attempt, publish_window, known, batch)
+local function dead_letter(reason, message)
+  return { outcome = status.FAILURE, reason = reason, message = message }
+end
+
+-- The positions of the attempts whose token is the current one. One that may not be tried again becomes a dead letter.
+local function not_fenced(attempts, max_attempts)
+  local current = chunks.ask("HMGET", leases, attempts.held_as)
+  local ended, spent = {}, {}
+  for n, token in ipairs(attempts.tokens) do
+    if current[n] ~= token then
+      check(attempts, n)
+    elseif not spent[token] then
+      spent[token] = true
+      ended[#ended + 1] = n
+      local ending = attempts.endings[n]
+      if ending.outcome == status.RETRY and tokens.history(token) >= max_attempts then
+        attempts.endings[n] = dead_letter(status.MAX_ATTEMPTS, ending.message)
+      end
+    end
+  end
+  return ended
+end
+
+-- What of the emitted events is new, or what becomes of the attempt if they cannot be published. `known` is what the
+-- publish window remembers, `batch` what this call publishes under keys that handlers named.
+local function judge_emits(ending, publish_window, known, batch)
   local new, named = {}, {}
-  for _, emit in ipairs(attempt.emits) do
+  for _, emit in ipairs(ending.emits) do
     local windowed = publish_window and emit.fingerprint ~= ""
     local first = windowed
       and (known[emit.key] and known[emit.key].fingerprint or batch[emit.key] or named[emit.key])
     if first and first ~= emit.fingerprint then
-      return bury(
-        attempt,
+      return dead_letter(
         status.EMIT_REJECTED,
         "emit under key '" .. emit.key .. "': it was published with another payload within the publish window"
       )
@@ -146,47 +181,69 @@ local function judge_emits(attempt, publish_window, known, batch)
       end
     end
   end
-  attempt.emits = new
   for key, fingerprint in pairs(named) do
     batch[key] = fingerprint
   end
+  return { outcome = ending.outcome, emits = new }
 end
 
-local function judge_all_emits(attempts, publish_window)
-  local keys, any = {}, false
-  for _, attempt in ipairs(attempts) do
-    for _, emit in ipairs(attempt.emits or {}) do
-      any = true
-      if emit.fingerprint ~= "" then
-        keys[#keys + 1] = emit.key
+-- The publish window if any of the attempts emits an event.
+local function judge_all_emits(endings, ended, window_ms, now)
+  local keys, emitting = {}, {}
+  for _, n in ipairs(ended) do
+    local emits = endings[n].emits
+    if emits and #emits > 0 then
+      emitting[#emitting + 1] = n
+      for _, emit in ipairs(emits) do
+        if emit.fingerprint ~= "" then
+          keys[#keys + 1] = emit.key
+        end
       end
     end
   end
-  if not any then
-    return
+  if #emitting == 0 then
+    return nil
   end
-  local last_id = stream_info.last_id(stream)
+  local recorded = redis.call("HMGET", meta, unpack(window.FIELDS))
+  local publish_window = window_ms > 0 and window.at({ published_0, published_1 }, recorded, window_ms, now)
   local known = publish_window and window.published(publish_window, stream, keys) or {}
+  local last_id = stream_info.last_id(stream)
   local batch = {}
-  for _, attempt in ipairs(attempts) do
-    if attempt.emits and #attempt.emits > 0 then
-      if stream_info.has_room(last_id) then
-        judge_emits(attempt, publish_window, known, batch)
-      else
-        bury(attempt, status.EMIT_REJECTED, "emit: the stream's last ID " .. last_id .. " leaves no room")
-      end
+  for _, n in ipairs(emitting) do
+    if stream_info.has_room(last_id) then
+      endings[n] = judge_emits(endings[n], publish_window, known, batch)
+    else
+      local message = "emit: the stream's last ID " .. last_id .. " leaves no room"
+      endings[n] = dead_letter(status.EMIT_REJECTED, message)
     end
   end
+  return publish_window
 end
 
 -- A dead letter that cannot be written would be lost, since its entry is acknowledged by then.
-local function has_room_for_dead(ended)
-  for _, attempt in ipairs(ended) do
-    if attempt.outcome == status.FAILURE then
+local function has_room_for_dead(endings, ended)
+  for _, n in ipairs(ended) do
+    if endings[n].outcome == status.FAILURE then
       return stream_info.has_room(stream_info.last_id(dead))
     end
   end
   return true
+end
+
+local function publish(endings, emitting, publish_window)
+  local published = {}
+  for _, n in ipairs(emitting) do
+    for _, emit in ipairs(endings[n].emits) do
+      local id = redis.call("XADD", stream, "*", "key", emit.key, "event", emit.event)
+      if publish_window and emit.fingerprint ~= "" then
+        published[#published + 1] = emit.key
+        published[#published + 1] = id .. "|" .. emit.fingerprint
+      end
+    end
+  end
+  if #published > 0 then
+    window.add(publish_window, meta, published)
+  end
 end
 
 local function run()
@@ -194,6 +251,7 @@ local function run()
   local incarnation = args.nonce(ARGV[3], "incarnation")
   local window_ms = args.int(ARGV[4], "windowMs", 0, constants.MAX_SPAN_MS)
   local attempts = attempts_from(HEAD + 1)
+  local ids, endings, held_as = attempts.ids, attempts.endings, attempts.held_as
   local refusal = types.refusal(
     stream,
     "stream",
@@ -212,105 +270,79 @@ local function run()
     state,
     "hash"
   ) or types.refusal_of_all(processed, "set")
-  if refusal then
-    return refusal
-  end
   local loaded
-  refusal, loaded = group_state.join(meta, state, consumer, incarnation)
-  if refusal then
-    return refusal
+  if not refusal then
+    refusal, loaded = group_state.join(meta, state, consumer, incarnation)
   end
-  if not pending.group_exists(stream, group) then
-    return { status.NOGROUP }
+  if not refusal and not pending.group_exists(stream, group) then
+    refusal = { status.NOGROUP }
+  end
+  if refusal then
+    for n = 1, #ids do
+      check(attempts, n)
+    end
+    return refusal
   end
 
   local now = clock.now()
-  local held_as = {}
-  for n, attempt in ipairs(attempts) do
-    held_as[n] = attempt.held_as
-  end
-  local current = chunks.ask("HMGET", leases, held_as)
-  local ended, spent = {}, {}
-  for n, attempt in ipairs(attempts) do
-    if current[n] == attempt.token and not spent[attempt.token] then
-      spent[attempt.token] = true
-      ended[#ended + 1] = attempt
-      if attempt.outcome == status.RETRY and attempt.number >= loaded.max_attempts then
-        bury(attempt, status.MAX_ATTEMPTS, attempt.message)
-      end
-    else
-      attempt.verdict = status.FENCED
-    end
-  end
-  local publish_window = window_ms > 0
-    and window.at(
-      { published_0, published_1 },
-      redis.call("HMGET", meta, unpack(window.FIELDS)),
-      window_ms,
-      now
-    )
-  judge_all_emits(ended, publish_window)
-  if not has_room_for_dead(ended) then
+  local ended = not_fenced(attempts, loaded.max_attempts)
+  local publish_window = judge_all_emits(endings, ended, window_ms, now)
+  if not has_room_for_dead(endings, ended) then
     return { status.EXHAUSTED }
   end
 
+  local reply = { status.OK, -1, now }
+  for n = 1, #ids do
+    reply[3 + n] = status.FENCED
+  end
   local acknowledged, released, members = {}, {}, {}
-  for _, attempt in ipairs(ended) do
-    released[#released + 1] = attempt.held_as
-    if attempt.outcome == status.RETRY then
-      attempt.verdict = status.WAITING
+  local waiting, emitting, letters = {}, {}, {}
+  for at, n in ipairs(ended) do
+    local id, ending = ids[n], endings[n]
+    local outcome = ending.outcome
+    released[at] = held_as[n]
+    if outcome == status.RETRY then
+      waiting[#waiting + 1] = n
+      reply[3 + n] = status.WAITING
     else
-      acknowledged[#acknowledged + 1] = attempt.id
-      attempt.verdict = status.SETTLED
+      acknowledged[#acknowledged + 1] = id
+      reply[3 + n] = status.SETTLED
     end
-    if attempt.outcome == status.SUCCESS then
-      members[#members + 1] = attempt.held_as
-    elseif attempt.outcome == status.FAILURE then
-      attempt.verdict = status.DEAD
-      attempt.fields = entries.read(stream, attempt.id)
-      members[#members + 1] = marks.of_entry(attempt.id)
+    if outcome == status.SUCCESS then
+      members[#members + 1] = held_as[n]
+      if ending ~= PLAIN then
+        emitting[#emitting + 1] = n
+      end
+    elseif outcome == status.FAILURE then
+      ending.fields = entries.read(stream, id)
+      members[#members + 1] = marks.of_entry(id)
+      letters[#letters + 1] = n
+      reply[3 + n] = status.DEAD
     end
   end
 
   pending.acknowledge(stream, group, acknowledged)
-  for _, attempt in ipairs(ended) do
-    if attempt.outcome == status.RETRY then
-      -- A wait longer than half the TTL could outlast the memory of what was processed around it.
-      local due_at = now + math.min(attempt.delay_ms, math.floor(loaded.ttl_ms / 2))
-      pending.park(stream, group, retries, attempt.id, attempt.number + 1, attempt.first_ms, due_at)
-    end
+  for _, n in ipairs(waiting) do
+    local attempt, first_ms = tokens.history(attempts.tokens[n])
+    -- A wait longer than half the TTL could outlast the memory of what was processed around it.
+    local due_at = now + math.min(endings[n].delay_ms, math.floor(loaded.ttl_ms / 2))
+    pending.park(stream, group, retries, ids[n], attempt + 1, first_ms, due_at)
   end
-  if #released > 0 then
-    chunks.call(released, 1, "HDEL", leases)
-  end
+  chunks.call(released, 1, "HDEL", leases)
   ring.add(loaded.ring(processed, now), state, members)
-  local published = {}
-  for _, attempt in ipairs(ended) do
-    for _, emit in ipairs(attempt.emits or {}) do
-      local id = redis.call("XADD", stream, "*", "key", emit.key, "event", emit.event)
-      if publish_window and emit.fingerprint ~= "" then
-        published[#published + 1] = emit.key
-        published[#published + 1] = id .. "|" .. emit.fingerprint
-      end
-    end
-    if attempt.outcome == status.FAILURE then
-      dead_letters.write(dead, now, {
-        id = attempt.id,
-        reason = attempt.reason,
-        message = attempt.message,
-        attempts = attempt.number,
-        first_ms = attempt.first_ms,
-      }, group, attempt.fields)
-    end
-  end
-  if #published > 0 then
-    window.add(publish_window, meta, published)
+  publish(endings, emitting, publish_window)
+  for _, n in ipairs(letters) do
+    local attempt, first_ms = tokens.history(attempts.tokens[n])
+    dead_letters.write(dead, now, {
+      id = ids[n],
+      reason = endings[n].reason,
+      message = endings[n].message,
+      attempts = attempt,
+      first_ms = first_ms,
+    }, group, endings[n].fields)
   end
 
-  local reply = { status.OK, pending.next_due_in(retries, now), now }
-  for n, attempt in ipairs(attempts) do
-    reply[3 + n] = attempt.verdict
-  end
+  reply[2] = pending.next_due_in(retries, now)
   return reply
 end
 

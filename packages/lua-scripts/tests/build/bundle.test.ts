@@ -10,7 +10,7 @@ describe("a bundle", () => {
     const diamond = projectScripts().get("diamond") ?? script("");
     const found = projectIncludes();
     const made = bundle(diamond, (name) => found.get(name));
-    expect(made.includes).toEqual(["constants", "leaf", "left", "right", "status"]);
+    expect(made.includes).toEqual(["leaf", "left", "right"]);
     for (const name of made.includes) {
       expect(made.source.split(`\nlocal ${name} = (function()\n`)).toHaveLength(2);
     }

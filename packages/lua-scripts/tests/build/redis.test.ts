@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { bundle } from "../../build/bundle.js";
 import { buildScript, collectOutputs } from "../../build/outputs.js";
 import { allScripts } from "../../src/generated/index.js";
-import { NASTY, projectIncludes, projectScripts, REPOSITORY, script } from "./support.js";
+import { includes, NASTY, projectIncludes, projectScripts, REPOSITORY, script } from "./support.js";
 
 let redis: Redis;
 beforeAll(() => {
@@ -49,6 +49,29 @@ describe("bundling does not change what a script means", () => {
       'local left = require("left")',
       "abcd",
     ]);
+  });
+
+  test("what is left of includes does what it did among the rest", async () => {
+    const counter = `local limits = require("limits")
+      local counter = {}
+      local START = -limits.LEAST
+      local function unused() return counter.unused() end
+      function counter.unused() return unused() end
+      local function is_even(n) return n == 0 or counter.is_odd(n - 1) end
+      function counter.is_odd(n) return n ~= 0 and is_even(n - 1) end
+      counter.count = START
+      function counter.next() counter.count = counter.count + 1 return counter.count end
+      return counter`;
+    const text = `local count = require("counter")
+      local limits = require("limits")
+      return { count.next(), count.next(), tostring(count.is_odd(7)), 1-limits.LEAST, limits.NAME..limits.MOST..'' }`;
+    const found = includes({
+      counter,
+      limits: `local limits = { LEAST = -3, MOST = 10, NAME = 'it\\'s "x"' } return limits`,
+    });
+    const { source } = bundle(script(text), found);
+    expect(source).not.toContain("unused");
+    expect(await redis.eval(source, 0)).toEqual([4, 5, "true", 4, `it's "x"10`]);
   });
 
   test("an error's line leads to the line of the bundle", async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { checkStatusWords, checkUsesOf, parseRegistry } from "../../build/registry.js";
+import { checkStatusWords, parseRegistry } from "../../build/registry.js";
 import type { LuaFile } from "../../build/source-error.js";
-import { projectIncludes, script } from "./support.js";
+import { projectIncludes } from "./support.js";
 
 const include = (name: string, text: string): LuaFile => ({ name, path: `src/includes/${name}.lua`, text });
 const project = (name: string): LuaFile => projectIncludes().get(name) ?? include(name, "");
@@ -65,20 +65,4 @@ describe("a registry", () => {
       /^src\/includes\/status\.lua:3: status LOST must be the word "LOST", found GONE$/,
     );
   });
-});
-
-test("a use of a word that is not in the registry, which Lua would read as nil, is refused", () => {
-  const { entries } = parseRegistry(project("status"));
-  checkUsesOf(
-    "status",
-    "status",
-    entries,
-    script('return { status.OK, other.status.X, "status.Y" } -- status.Z'),
-  );
-  expect(() => checkUsesOf("status", "status", entries, script("local x = 1\nreturn status.OKAY"))).toThrow(
-    /^src\/scripts\/sample\.lua:2: there is no status\.OKAY in src\/includes\/status\.lua$/,
-  );
-  expect(() => checkUsesOf("status", "words", entries, script("return words.OKAY"))).toThrow(
-    /no status\.OKAY/,
-  );
 });

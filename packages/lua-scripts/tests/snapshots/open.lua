@@ -1,25 +1,44 @@
 -- sluice open: generated from src/scripts/open.lua, do not edit
-local constants = (function()
-  local constants = {
-    PROTOCOL = 1,
-    MAX_ENTRIES = 1000,
-    CHUNK = 1000,
-    MAX_KEY_BYTES = 256,
-    MAX_MESSAGE_BYTES = 4096,
-    MAX_EMITS = 1000,
-    MAX_SPAN_MS = 315360000000,
-    MAX_ATTEMPTS = 1000,
-    RING_BUCKETS = 5,
-    EXPIRY_SLACK_MS = 60000,
-    DEFER_MIN_MS = 25,
-    DEFER_MAX_MS = 5000,
-    SWEEP = 100,
-  }
-  return constants
+local ids = (function()
+  local ids = {}
+  ids.UINT64_MAX = "18446744073709551615"
+  local function less_number(a, b)
+    if #a ~= #b then
+      return #a < #b
+    end
+    return a < b
+  end
+  function ids.split(id)
+    local ms, seq = string.match(id, "^(%d+)-(%d+)$")
+    return ms, seq
+  end
+  function ids.less(a, b)
+    local a_ms, a_seq = ids.split(a)
+    local b_ms, b_seq = ids.split(b)
+    if a_ms ~= b_ms then
+      return less_number(a_ms, b_ms)
+    end
+    return less_number(a_seq, b_seq)
+  end
+  local function decrement(digits)
+    local zeros = #string.match(digits, "0*$")
+    local place = #digits - zeros
+    local lowered = string.sub(digits, 1, place - 1)
+      .. (string.byte(digits, place) - 49)
+      .. string.rep("9", zeros)
+    return (string.gsub(lowered, "^0+(%d)", "%1"))
+  end
+  function ids.before(id)
+    local ms, seq = ids.split(id)
+    if seq ~= "0" then
+      return ms .. "-" .. decrement(seq)
+    end
+    return ms == "0" and id or decrement(ms) .. "-" .. ids.UINT64_MAX
+  end
+  return ids
 end)()
 local args = (function()
   local args = {}
-  local UINT64_MAX = "18446744073709551615"
   function args.bad(field, value, wanted)
     local shown = string.gsub(string.sub(tostring(value), 1, 80), "[%z\1-\31\127-\255]", "?")
     error("SLUICE_BADARG " .. field .. " '" .. shown .. "': " .. wanted, 0)
@@ -42,30 +61,15 @@ local args = (function()
     if digits > 1 and string.byte(text) == 48 then
       return false
     end
-    return digits < 20 or (digits == 20 and text <= UINT64_MAX)
+    return digits < 20 or (digits == 20 and text <= ids.UINT64_MAX)
   end
   function args.id(value, field)
     local ms, seq
     if value then
-      ms, seq = string.match(value, "^(%d+)-(%d+)$")
+      ms, seq = ids.split(value)
     end
     if not ms or not uint64(ms) or not uint64(seq) then
       args.bad(field, value, "wanted an entry ID such as 1764000000000-0")
-    end
-    return value
-  end
-  function args.key(value, field)
-    if not value or #value == 0 or #value > constants.MAX_KEY_BYTES or string.find(value, "[%z\1-\31\127]") then
-      args.bad(field, value, "wanted 1 to " .. constants.MAX_KEY_BYTES .. " bytes without control characters")
-    end
-    return value
-  end
-  function args.entry_key(value, field)
-    return value == "" and value or args.key(value, field)
-  end
-  function args.text(value, field)
-    if not value or #value > constants.MAX_MESSAGE_BYTES then
-      args.bad(field, value, "wanted at most " .. constants.MAX_MESSAGE_BYTES .. " bytes")
     end
     return value
   end
@@ -80,17 +84,6 @@ local args = (function()
       args.bad(field, value, "wanted 0 or 1")
     end
     return value == "1"
-  end
-  function args.items(first, width)
-    local count = (#ARGV - first + 1) / width
-    if count < 1 or count > constants.MAX_ENTRIES or count ~= math.floor(count) then
-      args.bad(
-        "ARGV",
-        #ARGV,
-        "wanted " .. (first - 1) .. " values and 1 to " .. constants.MAX_ENTRIES .. " times " .. width
-      )
-    end
-    return count
   end
   function args.guarded(keys, run)
     if #KEYS ~= keys then
@@ -115,91 +108,19 @@ local clock = (function()
   end
   return clock
 end)()
-local status = (function()
-  local status = {
-    OK = "OK",
-    PROTOCOL = "PROTOCOL",
-    WRONGTYPE = "WRONGTYPE",
-    NOGROUP = "NOGROUP",
-    SUPERSEDED = "SUPERSEDED",
-    SETTINGS = "SETTINGS",
-    NOPERM = "NOPERM",
-    EXHAUSTED = "EXHAUSTED",
-    REFUSED = "REFUSED",
-    NEW = "NEW",
-    DUPLICATE = "DUPLICATE",
-    MISMATCH = "MISMATCH",
-    FULL = "FULL",
-    LEASED = "LEASED",
-    DEFERRED = "DEFERRED",
-    LOST = "LOST",
-    SUCCESS = "SUCCESS",
-    SKIP = "SKIP",
-    RETRY = "RETRY",
-    FAILURE = "FAILURE",
-    SETTLED = "SETTLED",
-    WAITING = "WAITING",
-    DEAD = "DEAD",
-    FENCED = "FENCED",
-    EXTENDED = "EXTENDED",
-    RELEASED = "RELEASED",
-    REPLAYED = "REPLAYED",
-    DISCARDED = "DISCARDED",
-    NOTFOUND = "NOTFOUND",
-    CREATED = "CREATED",
-    JOINED = "JOINED",
-    HEALED = "HEALED",
-    FAILED = "FAILED",
-    MAX_ATTEMPTS = "MAX_ATTEMPTS",
-    INVALID = "INVALID",
-    MALFORMED = "MALFORMED",
-    UNHANDLED = "UNHANDLED",
-    EMIT_REJECTED = "EMIT_REJECTED",
-  }
-  return status
-end)()
 local protocol = (function()
   local protocol = {}
-  protocol.CURRENT = tostring(constants.PROTOCOL)
+  protocol.CURRENT = tostring(1)
   function protocol.refusal(recorded)
     if recorded and recorded ~= protocol.CURRENT then
-      return { status.PROTOCOL, recorded }
+      return { "PROTOCOL", recorded }
     end
   end
   return protocol
 end)()
-local chunks = (function()
-  local chunks = {}
-  function chunks.call(values, width, ...)
-    local size = constants.CHUNK - constants.CHUNK % width
-    local head = { ... }
-    local words = #head
-    for first = 1, #values, size do
-      for at = 1, math.min(size, #values - first + 1) do
-        head[words + at] = values[first + at - 1]
-      end
-      redis.call(unpack(head, 1, words + math.min(size, #values - first + 1)))
-    end
-  end
-  function chunks.ask(command, key, values)
-    if #values <= constants.CHUNK then
-      return #values == 0 and {} or redis.call(command, key, unpack(values))
-    end
-    local replies = {}
-    for first = 1, #values, constants.CHUNK do
-      local part =
-        redis.call(command, key, unpack(values, first, math.min(first + constants.CHUNK - 1, #values)))
-      for at = 1, #part do
-        replies[first + at - 1] = part[at]
-      end
-    end
-    return replies
-  end
-  return chunks
-end)()
 local ring = (function()
   local ring = {}
-  local COUNT = constants.RING_BUCKETS
+  local COUNT = 5
   local REMEMBERED = COUNT - 1
   local function bucket_width(ttl_ms)
     return math.ceil(ttl_ms / (REMEMBERED - 1))
@@ -225,39 +146,8 @@ local ring = (function()
   local function bucket(self, back)
     return self.buckets[(self.index - back) % COUNT + 1]
   end
-  local function forgotten(self)
-    local names = {}
-    for turn = 1, self.turns do
-      names[self.buckets[(self.from + turn) % COUNT + 1]] = true
-    end
-    return names
-  end
-  function ring.live(self)
-    local gone, names = forgotten(self), {}
-    for back = 0, REMEMBERED - 1 do
-      local name = bucket(self, back)
-      if not gone[name] then
-        names[#names + 1] = name
-      end
-    end
-    return names
-  end
-  function ring.remembers(self, members)
-    local found = {}
-    for _, name in ipairs(ring.live(self)) do
-      if redis.call("EXISTS", name) == 1 then
-        local replies = chunks.ask("SMISMEMBER", name, members)
-        for at = 1, #members do
-          if replies[at] == 1 then
-            found[members[at]] = true
-          end
-        end
-      end
-    end
-    return found
-  end
   local function expire(self, back)
-    local slack = math.min(math.ceil(self.width / 10), constants.EXPIRY_SLACK_MS)
+    local slack = math.min(math.ceil(self.width / 10), 60000)
     local at = self.opened_at + self.width + (REMEMBERED - 1 - back) * self.next_width + slack
     redis.call("PEXPIREAT", bucket(self, back), at)
   end
@@ -276,18 +166,6 @@ local ring = (function()
     end
     redis.call("HSET", state, "ringIndex", self.index, "ringOpenedAt", self.opened_at, "ringWidth", self.width)
     self.recorded, self.turns, self.moved_back = true, 0, false
-  end
-  function ring.add(self, state, members)
-    if #members > 0 then
-      ring.turn(self, state)
-      chunks.call(members, 1, "SADD", bucket(self, 0))
-      expire(self, 0)
-    end
-  end
-  function ring.forget(self, member)
-    for at = 1, COUNT do
-      redis.call("SREM", self.buckets[at], member)
-    end
   end
   return ring
 end)()
@@ -332,73 +210,7 @@ local group = (function()
     end
     return loaded
   end
-  function group.join(meta, state, consumer, incarnation)
-    local refusal, loaded = group.load(meta, state, consumer)
-    if refusal then
-      return refusal
-    end
-    if not loaded.ttl_ms or not loaded.lease_ms or not loaded.max_attempts or not loaded.incarnation then
-      return { status.NOGROUP }
-    end
-    if loaded.incarnation ~= incarnation then
-      return { status.SUPERSEDED }
-    end
-    return nil, loaded
-  end
   return group
-end)()
-local ids = (function()
-  local ids = {}
-  ids.UINT64_MAX = "18446744073709551615"
-  local function less_number(a, b)
-    if #a ~= #b then
-      return #a < #b
-    end
-    return a < b
-  end
-  function ids.split(id)
-    local ms, seq = string.match(id, "^(%d+)-(%d+)$")
-    return ms, seq
-  end
-  function ids.less(a, b)
-    local a_ms, a_seq = ids.split(a)
-    local b_ms, b_seq = ids.split(b)
-    if a_ms ~= b_ms then
-      return less_number(a_ms, b_ms)
-    end
-    return less_number(a_seq, b_seq)
-  end
-  local function decrement(digits)
-    local zeros = #string.match(digits, "0*$")
-    local place = #digits - zeros
-    local lowered = string.sub(digits, 1, place - 1)
-      .. (string.byte(digits, place) - 49)
-      .. string.rep("9", zeros)
-    return (string.gsub(lowered, "^0+(%d)", "%1"))
-  end
-  function ids.before(id)
-    local ms, seq = ids.split(id)
-    if seq ~= "0" then
-      return ms .. "-" .. decrement(seq)
-    end
-    return ms == "0" and id or decrement(ms) .. "-" .. ids.UINT64_MAX
-  end
-  local function increment(digits)
-    local nines = #string.match(digits, "9*$")
-    local place = #digits - nines
-    if place == 0 then
-      return "1" .. string.rep("0", nines)
-    end
-    return string.sub(digits, 1, place - 1) .. (string.byte(digits, place) - 47) .. string.rep("0", nines)
-  end
-  function ids.after(id)
-    local ms, seq = ids.split(id)
-    if seq ~= ids.UINT64_MAX then
-      return ms .. "-" .. increment(seq)
-    end
-    return ms == ids.UINT64_MAX and id or increment(ms) .. "-0"
-  end
-  return ids
 end)()
 local stream = (function()
   local stream = {}
@@ -432,10 +244,6 @@ local stream = (function()
   function stream.last_id(key)
     local about = stream.about(key)
     return about and about.last_id or "0-0"
-  end
-  function stream.has_room(last_id)
-    local ms, seq = ids.split(last_id)
-    return ms ~= ids.UINT64_MAX or #seq < #ids.UINT64_MAX
   end
   return stream
 end)()
@@ -474,30 +282,6 @@ local lowwater = (function()
   function lowwater.field(name)
     return "group:" .. name
   end
-  function lowwater.group_of(field)
-    return string.match(field, "^group:(.*)$")
-  end
-  function lowwater.least(stream, meta)
-    local least, whose
-    local function note(id, name)
-      if not least or ids.less(id, least) then
-        least, whose = id, name
-      end
-    end
-    local live = {}
-    for _, group in ipairs(lowwater.groups(stream)) do
-      live[group.name] = true
-      note(lowwater.of(stream, group), group.name)
-    end
-    local recorded = redis.call("HGETALL", meta)
-    for at = 1, #recorded, 2 do
-      local name = lowwater.group_of(recorded[at])
-      if name and not live[name] then
-        note(recorded[at + 1], name)
-      end
-    end
-    return least, whose
-  end
   return lowwater
 end)()
 local types = (function()
@@ -507,7 +291,7 @@ local types = (function()
     for at = 1, #wanted, 2 do
       local found = redis.call("TYPE", wanted[at]).ok
       if found ~= "none" and found ~= wanted[at + 1] then
-        return { status.WRONGTYPE, wanted[at], found, wanted[at + 1] }
+        return { "WRONGTYPE", wanted[at], found, wanted[at + 1] }
       end
     end
   end
@@ -599,16 +383,16 @@ local function run()
     args.id(start_from, "startFrom")
   end
   local asked = {
-    args.int(ARGV[7], "idempotencyTtlMs", 1, constants.MAX_SPAN_MS),
-    args.int(ARGV[8], "leaseMs", 1, constants.MAX_SPAN_MS),
-    args.int(ARGV[9], "maxAttempts", 1, constants.MAX_ATTEMPTS),
+    args.int(ARGV[7], "idempotencyTtlMs", 1, 315360000000),
+    args.int(ARGV[8], "leaseMs", 1, 315360000000),
+    args.int(ARGV[9], "maxAttempts", 1, 1000),
   }
   if #ARGV ~= 9 then
     args.bad("ARGV", #ARGV, "wanted 9 values")
   end
   local forbidden = forbidden_command(group)
   if forbidden then
-    return { status.NOPERM, forbidden }
+    return { "NOPERM", forbidden }
   end
   local refusal = types.refusal(
     stream,
@@ -633,23 +417,23 @@ local function run()
   end
   local other = differences(redis.call("HMGET", state, unpack(SETTINGS)), asked)
   if #other > 0 and not change then
-    return { status.SETTINGS, unpack(other) }
+    return { "SETTINGS", unpack(other) }
   end
   local incarnation_field = group_state.incarnation_field(consumer)
   local holder = redis.call("HGET", state, incarnation_field)
   if mode == "REJOIN" and holder and holder ~= incarnation then
-    return { status.SUPERSEDED }
+    return { "SUPERSEDED" }
   end
   local low_water = redis.call("HGET", meta, lowwater.field(group))
   local existing = lowwater.group(stream, group)
-  local how = status.JOINED
+  local how = "JOINED"
   if existing then
     redis.call("HDEL", state, "")
     low_water = low_water or lowwater.of(stream, existing)
   elseif low_water or mode == "REJOIN" and start_from ~= "$" then
-    how, low_water = status.HEALED, heal(group, low_water or start_from)
+    how, low_water = "HEALED", heal(group, low_water or start_from)
   else
-    how = status.CREATED
+    how = "CREATED"
     low_water = start_from == "$" and stream_info.last_id(stream) or start_from
     redis.call("XGROUP", "CREATE", stream, group, low_water, "MKSTREAM")
   end
@@ -661,6 +445,6 @@ local function run()
   local _, loaded = group_state.load(meta, state, consumer)
   local now = clock.now()
   ring.turn(loaded.ring(processed, now), state)
-  return { status.OK, how, low_water, now }
+  return { "OK", how, low_water, now }
 end
 return args.guarded(13, run)

@@ -1,120 +1,4 @@
 -- sluice publish: generated from src/scripts/publish.lua, do not edit
-local constants = (function()
-  local constants = {
-    PROTOCOL = 1,
-    MAX_ENTRIES = 1000,
-    CHUNK = 1000,
-    MAX_KEY_BYTES = 256,
-    MAX_MESSAGE_BYTES = 4096,
-    MAX_EMITS = 1000,
-    MAX_SPAN_MS = 315360000000,
-    MAX_ATTEMPTS = 1000,
-    RING_BUCKETS = 5,
-    EXPIRY_SLACK_MS = 60000,
-    DEFER_MIN_MS = 25,
-    DEFER_MAX_MS = 5000,
-    SWEEP = 100,
-  }
-  return constants
-end)()
-local args = (function()
-  local args = {}
-  local UINT64_MAX = "18446744073709551615"
-  function args.bad(field, value, wanted)
-    local shown = string.gsub(string.sub(tostring(value), 1, 80), "[%z\1-\31\127-\255]", "?")
-    error("SLUICE_BADARG " .. field .. " '" .. shown .. "': " .. wanted, 0)
-  end
-  function args.int(value, field, min, max)
-    local number = value and #value <= 16 and string.find(value, "^%d+$") and tonumber(value)
-    if not number or number < min or number > max or (#value > 1 and string.byte(value) == 48) then
-      args.bad(field, value, "wanted an integer from " .. min .. " to " .. string.format("%.0f", max))
-    end
-    return number
-  end
-  function args.name(value, field)
-    if not value or #value > 128 or not string.find(value, "^[A-Za-z0-9][A-Za-z0-9._-]*$") then
-      args.bad(field, value, "wanted 1 to 128 of A-Z a-z 0-9 . _ - that start with a letter or digit")
-    end
-    return value
-  end
-  local function uint64(text)
-    local digits = #text
-    if digits > 1 and string.byte(text) == 48 then
-      return false
-    end
-    return digits < 20 or (digits == 20 and text <= UINT64_MAX)
-  end
-  function args.id(value, field)
-    local ms, seq
-    if value then
-      ms, seq = string.match(value, "^(%d+)-(%d+)$")
-    end
-    if not ms or not uint64(ms) or not uint64(seq) then
-      args.bad(field, value, "wanted an entry ID such as 1764000000000-0")
-    end
-    return value
-  end
-  function args.key(value, field)
-    if not value or #value == 0 or #value > constants.MAX_KEY_BYTES or string.find(value, "[%z\1-\31\127]") then
-      args.bad(field, value, "wanted 1 to " .. constants.MAX_KEY_BYTES .. " bytes without control characters")
-    end
-    return value
-  end
-  function args.entry_key(value, field)
-    return value == "" and value or args.key(value, field)
-  end
-  function args.text(value, field)
-    if not value or #value > constants.MAX_MESSAGE_BYTES then
-      args.bad(field, value, "wanted at most " .. constants.MAX_MESSAGE_BYTES .. " bytes")
-    end
-    return value
-  end
-  function args.nonce(value, field)
-    if not value or #value > 64 or not string.find(value, "^[A-Za-z0-9_-]+$") then
-      args.bad(field, value, "wanted 1 to 64 of A-Z a-z 0-9 _ -")
-    end
-    return value
-  end
-  function args.flag(value, field)
-    if value ~= "0" and value ~= "1" then
-      args.bad(field, value, "wanted 0 or 1")
-    end
-    return value == "1"
-  end
-  function args.items(first, width)
-    local count = (#ARGV - first + 1) / width
-    if count < 1 or count > constants.MAX_ENTRIES or count ~= math.floor(count) then
-      args.bad(
-        "ARGV",
-        #ARGV,
-        "wanted " .. (first - 1) .. " values and 1 to " .. constants.MAX_ENTRIES .. " times " .. width
-      )
-    end
-    return count
-  end
-  function args.guarded(keys, run)
-    if #KEYS ~= keys then
-      return redis.error_reply("SLUICE_BADARG KEYS '" .. #KEYS .. "': wanted " .. keys)
-    end
-    local ok, reply = pcall(run)
-    if ok or type(reply) == "table" then
-      return reply
-    end
-    if string.find(reply, "^SLUICE_BADARG ") then
-      return redis.error_reply(reply)
-    end
-    return redis.error_reply(string.match(reply, "%-(%u+ .*)$") or reply)
-  end
-  return args
-end)()
-local clock = (function()
-  local clock = {}
-  function clock.now()
-    local time = redis.call("TIME")
-    return time[1] * 1000 + math.floor(time[2] / 1000)
-  end
-  return clock
-end)()
 local ids = (function()
   local ids = {}
   ids.UINT64_MAX = "18446744073709551615"
@@ -151,22 +35,66 @@ local ids = (function()
     end
     return ms == "0" and id or decrement(ms) .. "-" .. ids.UINT64_MAX
   end
-  local function increment(digits)
-    local nines = #string.match(digits, "9*$")
-    local place = #digits - nines
-    if place == 0 then
-      return "1" .. string.rep("0", nines)
-    end
-    return string.sub(digits, 1, place - 1) .. (string.byte(digits, place) - 47) .. string.rep("0", nines)
-  end
-  function ids.after(id)
-    local ms, seq = ids.split(id)
-    if seq ~= ids.UINT64_MAX then
-      return ms .. "-" .. increment(seq)
-    end
-    return ms == ids.UINT64_MAX and id or increment(ms) .. "-0"
-  end
   return ids
+end)()
+local args = (function()
+  local args = {}
+  function args.bad(field, value, wanted)
+    local shown = string.gsub(string.sub(tostring(value), 1, 80), "[%z\1-\31\127-\255]", "?")
+    error("SLUICE_BADARG " .. field .. " '" .. shown .. "': " .. wanted, 0)
+  end
+  function args.int(value, field, min, max)
+    local number = value and #value <= 16 and string.find(value, "^%d+$") and tonumber(value)
+    if not number or number < min or number > max or (#value > 1 and string.byte(value) == 48) then
+      args.bad(field, value, "wanted an integer from " .. min .. " to " .. string.format("%.0f", max))
+    end
+    return number
+  end
+  function args.key(value, field)
+    if not value or #value > 256 or not string.find(value, "^[^%c]+$") then
+      args.bad(field, value, "wanted 1 to " .. 256 .. " bytes without control characters")
+    end
+    return value
+  end
+  function args.flag(value, field)
+    if value ~= "0" and value ~= "1" then
+      args.bad(field, value, "wanted 0 or 1")
+    end
+    return value == "1"
+  end
+  function args.items(first, width)
+    local count = (#ARGV - first + 1) / width
+    if count < 1 or count > 1000 or count ~= math.floor(count) then
+      args.bad(
+        "ARGV",
+        #ARGV,
+        "wanted " .. (first - 1) .. " values and 1 to " .. 1000 .. " times " .. width
+      )
+    end
+    return count
+  end
+  function args.guarded(keys, run)
+    if #KEYS ~= keys then
+      return redis.error_reply("SLUICE_BADARG KEYS '" .. #KEYS .. "': wanted " .. keys)
+    end
+    local ok, reply = pcall(run)
+    if ok or type(reply) == "table" then
+      return reply
+    end
+    if string.find(reply, "^SLUICE_BADARG ") then
+      return redis.error_reply(reply)
+    end
+    return redis.error_reply(string.match(reply, "%-(%u+ .*)$") or reply)
+  end
+  return args
+end)()
+local clock = (function()
+  local clock = {}
+  function clock.now()
+    local time = redis.call("TIME")
+    return time[1] * 1000 + math.floor(time[2] / 1000)
+  end
+  return clock
 end)()
 local stream = (function()
   local stream = {}
@@ -227,20 +155,9 @@ local lowwater = (function()
     end
     return found
   end
-  function lowwater.group(stream, name)
-    local groups = lowwater.groups(stream)
-    for at = 1, #groups do
-      if groups[at].name == name then
-        return groups[at]
-      end
-    end
-  end
   function lowwater.of(stream, group)
     local oldest = redis.call("XPENDING", stream, group.name, "-", "+", 1)[1]
     return oldest and ids.before(oldest[1]) or group.last_delivered
-  end
-  function lowwater.field(name)
-    return "group:" .. name
   end
   function lowwater.group_of(field)
     return string.match(field, "^group:(.*)$")
@@ -268,55 +185,12 @@ local lowwater = (function()
   end
   return lowwater
 end)()
-local status = (function()
-  local status = {
-    OK = "OK",
-    PROTOCOL = "PROTOCOL",
-    WRONGTYPE = "WRONGTYPE",
-    NOGROUP = "NOGROUP",
-    SUPERSEDED = "SUPERSEDED",
-    SETTINGS = "SETTINGS",
-    NOPERM = "NOPERM",
-    EXHAUSTED = "EXHAUSTED",
-    REFUSED = "REFUSED",
-    NEW = "NEW",
-    DUPLICATE = "DUPLICATE",
-    MISMATCH = "MISMATCH",
-    FULL = "FULL",
-    LEASED = "LEASED",
-    DEFERRED = "DEFERRED",
-    LOST = "LOST",
-    SUCCESS = "SUCCESS",
-    SKIP = "SKIP",
-    RETRY = "RETRY",
-    FAILURE = "FAILURE",
-    SETTLED = "SETTLED",
-    WAITING = "WAITING",
-    DEAD = "DEAD",
-    FENCED = "FENCED",
-    EXTENDED = "EXTENDED",
-    RELEASED = "RELEASED",
-    REPLAYED = "REPLAYED",
-    DISCARDED = "DISCARDED",
-    NOTFOUND = "NOTFOUND",
-    CREATED = "CREATED",
-    JOINED = "JOINED",
-    HEALED = "HEALED",
-    FAILED = "FAILED",
-    MAX_ATTEMPTS = "MAX_ATTEMPTS",
-    INVALID = "INVALID",
-    MALFORMED = "MALFORMED",
-    UNHANDLED = "UNHANDLED",
-    EMIT_REJECTED = "EMIT_REJECTED",
-  }
-  return status
-end)()
 local protocol = (function()
   local protocol = {}
-  protocol.CURRENT = tostring(constants.PROTOCOL)
+  protocol.CURRENT = tostring(1)
   function protocol.refusal(recorded)
     if recorded and recorded ~= protocol.CURRENT then
-      return { status.PROTOCOL, recorded }
+      return { "PROTOCOL", recorded }
     end
   end
   return protocol
@@ -328,15 +202,7 @@ local types = (function()
     for at = 1, #wanted, 2 do
       local found = redis.call("TYPE", wanted[at]).ok
       if found ~= "none" and found ~= wanted[at + 1] then
-        return { status.WRONGTYPE, wanted[at], found, wanted[at + 1] }
-      end
-    end
-  end
-  function types.refusal_of_all(keys, wanted)
-    for at = 1, #keys do
-      local refusal = types.refusal(keys[at], wanted)
-      if refusal then
-        return refusal
+        return { "WRONGTYPE", wanted[at], found, wanted[at + 1] }
       end
     end
   end
@@ -344,25 +210,20 @@ local types = (function()
 end)()
 local chunks = (function()
   local chunks = {}
-  function chunks.call(values, width, ...)
-    local size = constants.CHUNK - constants.CHUNK % width
-    local head = { ... }
-    local words = #head
+  function chunks.call(values, width, command, key)
+    local size = 1000 - 1000 % width
     for first = 1, #values, size do
-      for at = 1, math.min(size, #values - first + 1) do
-        head[words + at] = values[first + at - 1]
-      end
-      redis.call(unpack(head, 1, words + math.min(size, #values - first + 1)))
+      redis.call(command, key, unpack(values, first, math.min(first + size - 1, #values)))
     end
   end
   function chunks.ask(command, key, values)
-    if #values <= constants.CHUNK then
+    if #values <= 1000 then
       return #values == 0 and {} or redis.call(command, key, unpack(values))
     end
     local replies = {}
-    for first = 1, #values, constants.CHUNK do
+    for first = 1, #values, 1000 do
       local part =
-        redis.call(command, key, unpack(values, first, math.min(first + constants.CHUNK - 1, #values)))
+        redis.call(command, key, unpack(values, first, math.min(first + 1000 - 1, #values)))
       for at = 1, #part do
         replies[first + at - 1] = part[at]
       end
@@ -422,7 +283,7 @@ local window = (function()
     return forget_unknown(found, stream)
   end
   local function expire(self, back)
-    local slack = math.min(math.ceil(self.width / 10), constants.EXPIRY_SLACK_MS)
+    local slack = math.min(math.ceil(self.width / 10), 60000)
     local at = self.opened_at + self.width + (1 - back) * self.window_ms + slack
     redis.call("PEXPIREAT", generation(self, back), at)
   end
@@ -469,7 +330,7 @@ local function slowest_group()
   return name or ""
 end
 local function run()
-  local window_ms = args.int(ARGV[1], "windowMs", 0, constants.MAX_SPAN_MS)
+  local window_ms = args.int(ARGV[1], "windowMs", 0, 315360000000)
   local max_length = args.int(ARGV[2], "maxLength", 0, 2 ^ 53)
   local atomic = args.flag(ARGV[3], "atomic")
   local count = args.items(HEAD + 1, WIDTH)
@@ -504,53 +365,52 @@ local function run()
     local twin = publish_window and first_in_batch[key]
     if first or twin then
       local same = fingerprint == (first and first.fingerprint or ARGV[HEAD + twin * WIDTH])
-      verdicts[n] = same and status.DUPLICATE or status.MISMATCH
+      verdicts[n] = same and "DUPLICATE" or "MISMATCH"
     elseif room <= 0 then
-      verdicts[n], full = status.FULL, true
+      verdicts[n], full = "FULL", true
     else
-      verdicts[n], room = status.NEW, room - 1
+      verdicts[n], room = "NEW", room - 1
       first_in_batch[key] = n
     end
-    refused = refused or verdicts[n] == status.MISMATCH or verdicts[n] == status.FULL
+    refused = refused or verdicts[n] == "MISMATCH" or verdicts[n] == "FULL"
   end
   refused = refused and atomic
-  local added, fresh = {}, {}
+  local added, fresh, remembered = {}, 0, {}
   for n = 1, refused and 0 or count do
-    if verdicts[n] == status.NEW then
-      local event = ARGV[HEAD + (n - 1) * WIDTH + 2]
+    if verdicts[n] == "NEW" then
+      local event = ARGV[HEAD + n * WIDTH - 1]
       local id = redis.pcall("XADD", stream, "*", "key", keys[n], "event", event)
       if type(id) == "table" then
-        return string.find(id.err, "exhausted", 1, true) and { status.EXHAUSTED } or id
+        return string.find(id.err, "exhausted", 1, true) and { "EXHAUSTED" } or id
       end
-      if #fresh == 0 and not next(added) and not stream_info.has_room(id) then
+      if fresh == 0 and not stream_info.has_room(id) then
         redis.call("XDEL", stream, id)
-        return { status.EXHAUSTED }
+        return { "EXHAUSTED" }
       end
-      added[n] = id
+      added[n], fresh = id, fresh + 1
       if publish_window then
-        fresh[#fresh + 1] = keys[n]
-        fresh[#fresh + 1] = id .. "|" .. ARGV[HEAD + n * WIDTH]
+        remembered[2 * fresh - 1], remembered[2 * fresh] = keys[n], id .. "|" .. ARGV[HEAD + n * WIDTH]
       end
     end
   end
-  if next(added) then
+  if fresh > 0 then
     if not recorded[1] then
       redis.call("HSET", meta, "protocol", protocol.CURRENT)
     end
     if publish_window then
-      window.add(publish_window, meta, fresh)
+      window.add(publish_window, meta, remembered)
     end
   end
   local reply = {
-    refused and status.REFUSED or status.OK,
+    refused and "REFUSED" or "OK",
     max_length > 0 and redis.call("XLEN", stream) or 0,
     max_length,
     full and slowest_group() or "",
   }
   for n = 1, count do
     local key = keys[n]
-    reply[#reply + 1] = verdicts[n]
-    reply[#reply + 1] = added[n] or known[key] and known[key].id or added[first_in_batch[key]] or ""
+    reply[3 + 2 * n] = verdicts[n]
+    reply[4 + 2 * n] = added[n] or known[key] and known[key].id or added[first_in_batch[key]] or ""
   end
   return reply
 end

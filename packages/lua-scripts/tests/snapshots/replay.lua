@@ -1,35 +1,33 @@
 -- sluice replay: generated from src/scripts/replay.lua, do not edit
-local constants = (function()
-  local constants = {
-    PROTOCOL = 1,
-    MAX_ENTRIES = 1000,
-    CHUNK = 1000,
-    MAX_KEY_BYTES = 256,
-    MAX_MESSAGE_BYTES = 4096,
-    MAX_EMITS = 1000,
-    MAX_SPAN_MS = 315360000000,
-    MAX_ATTEMPTS = 1000,
-    RING_BUCKETS = 5,
-    EXPIRY_SLACK_MS = 60000,
-    DEFER_MIN_MS = 25,
-    DEFER_MAX_MS = 5000,
-    SWEEP = 100,
-  }
-  return constants
+local ids = (function()
+  local ids = {}
+  ids.UINT64_MAX = "18446744073709551615"
+  function ids.split(id)
+    local ms, seq = string.match(id, "^(%d+)-(%d+)$")
+    return ms, seq
+  end
+  local function decrement(digits)
+    local zeros = #string.match(digits, "0*$")
+    local place = #digits - zeros
+    local lowered = string.sub(digits, 1, place - 1)
+      .. (string.byte(digits, place) - 49)
+      .. string.rep("9", zeros)
+    return (string.gsub(lowered, "^0+(%d)", "%1"))
+  end
+  function ids.before(id)
+    local ms, seq = ids.split(id)
+    if seq ~= "0" then
+      return ms .. "-" .. decrement(seq)
+    end
+    return ms == "0" and id or decrement(ms) .. "-" .. ids.UINT64_MAX
+  end
+  return ids
 end)()
 local args = (function()
   local args = {}
-  local UINT64_MAX = "18446744073709551615"
   function args.bad(field, value, wanted)
     local shown = string.gsub(string.sub(tostring(value), 1, 80), "[%z\1-\31\127-\255]", "?")
     error("SLUICE_BADARG " .. field .. " '" .. shown .. "': " .. wanted, 0)
-  end
-  function args.int(value, field, min, max)
-    local number = value and #value <= 16 and string.find(value, "^%d+$") and tonumber(value)
-    if not number or number < min or number > max or (#value > 1 and string.byte(value) == 48) then
-      args.bad(field, value, "wanted an integer from " .. min .. " to " .. string.format("%.0f", max))
-    end
-    return number
   end
   function args.name(value, field)
     if not value or #value > 128 or not string.find(value, "^[A-Za-z0-9][A-Za-z0-9._-]*$") then
@@ -42,52 +40,25 @@ local args = (function()
     if digits > 1 and string.byte(text) == 48 then
       return false
     end
-    return digits < 20 or (digits == 20 and text <= UINT64_MAX)
+    return digits < 20 or (digits == 20 and text <= ids.UINT64_MAX)
   end
   function args.id(value, field)
     local ms, seq
     if value then
-      ms, seq = string.match(value, "^(%d+)-(%d+)$")
+      ms, seq = ids.split(value)
     end
     if not ms or not uint64(ms) or not uint64(seq) then
       args.bad(field, value, "wanted an entry ID such as 1764000000000-0")
     end
     return value
   end
-  function args.key(value, field)
-    if not value or #value == 0 or #value > constants.MAX_KEY_BYTES or string.find(value, "[%z\1-\31\127]") then
-      args.bad(field, value, "wanted 1 to " .. constants.MAX_KEY_BYTES .. " bytes without control characters")
-    end
-    return value
-  end
-  function args.entry_key(value, field)
-    return value == "" and value or args.key(value, field)
-  end
-  function args.text(value, field)
-    if not value or #value > constants.MAX_MESSAGE_BYTES then
-      args.bad(field, value, "wanted at most " .. constants.MAX_MESSAGE_BYTES .. " bytes")
-    end
-    return value
-  end
-  function args.nonce(value, field)
-    if not value or #value > 64 or not string.find(value, "^[A-Za-z0-9_-]+$") then
-      args.bad(field, value, "wanted 1 to 64 of A-Z a-z 0-9 _ -")
-    end
-    return value
-  end
-  function args.flag(value, field)
-    if value ~= "0" and value ~= "1" then
-      args.bad(field, value, "wanted 0 or 1")
-    end
-    return value == "1"
-  end
   function args.items(first, width)
     local count = (#ARGV - first + 1) / width
-    if count < 1 or count > constants.MAX_ENTRIES or count ~= math.floor(count) then
+    if count < 1 or count > 1000 or count ~= math.floor(count) then
       args.bad(
         "ARGV",
         #ARGV,
-        "wanted " .. (first - 1) .. " values and 1 to " .. constants.MAX_ENTRIES .. " times " .. width
+        "wanted " .. (first - 1) .. " values and 1 to " .. 1000 .. " times " .. width
       )
     end
     return count
@@ -150,7 +121,7 @@ local entries = (function()
       and fields[3] == "event"
       and (#fields == 4 or (#fields == 6 and fields[5] == "group"))
     local key = ours and fields[2] or ""
-    if #key > constants.MAX_KEY_BYTES or string.find(key, "[%z\1-\31\127]") then
+    if #key > 256 or string.find(key, "%c") then
       return ""
     end
     if string.find(key, "[\128-\255]") and not is_text(key) then
@@ -162,42 +133,6 @@ local entries = (function()
 end)()
 local dead = (function()
   local dead = {}
-  local function packed(fields)
-    local parts = {}
-    for at = 1, #fields do
-      parts[at] = string.gsub(fields[at], "[\\,]", "\\%0")
-    end
-    return { "fields", table.concat(parts, ",") }
-  end
-  function dead.write(stream, now, letter, group, fields)
-    local whole = fields or {}
-    local layout = "fields"
-    if #whole > constants.CHUNK then
-      whole, layout = packed(whole), "packed"
-    end
-    redis.call(
-      "XADD",
-      stream,
-      "*",
-      "entryId",
-      letter.id,
-      "reason",
-      letter.reason,
-      "message",
-      letter.message,
-      "attempts",
-      letter.attempts,
-      "firstDeliveredAt",
-      letter.first_ms,
-      "deadAt",
-      now,
-      "group",
-      group,
-      "layout",
-      fields and layout or "gone",
-      unpack(whole)
-    )
-  end
   local HEAD = 16
   function dead.read(stream, id)
     local found = redis.call("XRANGE", stream, id, id)[1]
@@ -210,91 +145,19 @@ local dead = (function()
   end
   return dead
 end)()
-local status = (function()
-  local status = {
-    OK = "OK",
-    PROTOCOL = "PROTOCOL",
-    WRONGTYPE = "WRONGTYPE",
-    NOGROUP = "NOGROUP",
-    SUPERSEDED = "SUPERSEDED",
-    SETTINGS = "SETTINGS",
-    NOPERM = "NOPERM",
-    EXHAUSTED = "EXHAUSTED",
-    REFUSED = "REFUSED",
-    NEW = "NEW",
-    DUPLICATE = "DUPLICATE",
-    MISMATCH = "MISMATCH",
-    FULL = "FULL",
-    LEASED = "LEASED",
-    DEFERRED = "DEFERRED",
-    LOST = "LOST",
-    SUCCESS = "SUCCESS",
-    SKIP = "SKIP",
-    RETRY = "RETRY",
-    FAILURE = "FAILURE",
-    SETTLED = "SETTLED",
-    WAITING = "WAITING",
-    DEAD = "DEAD",
-    FENCED = "FENCED",
-    EXTENDED = "EXTENDED",
-    RELEASED = "RELEASED",
-    REPLAYED = "REPLAYED",
-    DISCARDED = "DISCARDED",
-    NOTFOUND = "NOTFOUND",
-    CREATED = "CREATED",
-    JOINED = "JOINED",
-    HEALED = "HEALED",
-    FAILED = "FAILED",
-    MAX_ATTEMPTS = "MAX_ATTEMPTS",
-    INVALID = "INVALID",
-    MALFORMED = "MALFORMED",
-    UNHANDLED = "UNHANDLED",
-    EMIT_REJECTED = "EMIT_REJECTED",
-  }
-  return status
-end)()
 local protocol = (function()
   local protocol = {}
-  protocol.CURRENT = tostring(constants.PROTOCOL)
+  protocol.CURRENT = tostring(1)
   function protocol.refusal(recorded)
     if recorded and recorded ~= protocol.CURRENT then
-      return { status.PROTOCOL, recorded }
+      return { "PROTOCOL", recorded }
     end
   end
   return protocol
 end)()
-local chunks = (function()
-  local chunks = {}
-  function chunks.call(values, width, ...)
-    local size = constants.CHUNK - constants.CHUNK % width
-    local head = { ... }
-    local words = #head
-    for first = 1, #values, size do
-      for at = 1, math.min(size, #values - first + 1) do
-        head[words + at] = values[first + at - 1]
-      end
-      redis.call(unpack(head, 1, words + math.min(size, #values - first + 1)))
-    end
-  end
-  function chunks.ask(command, key, values)
-    if #values <= constants.CHUNK then
-      return #values == 0 and {} or redis.call(command, key, unpack(values))
-    end
-    local replies = {}
-    for first = 1, #values, constants.CHUNK do
-      local part =
-        redis.call(command, key, unpack(values, first, math.min(first + constants.CHUNK - 1, #values)))
-      for at = 1, #part do
-        replies[first + at - 1] = part[at]
-      end
-    end
-    return replies
-  end
-  return chunks
-end)()
 local ring = (function()
   local ring = {}
-  local COUNT = constants.RING_BUCKETS
+  local COUNT = 5
   local REMEMBERED = COUNT - 1
   local function bucket_width(ttl_ms)
     return math.ceil(ttl_ms / (REMEMBERED - 1))
@@ -316,68 +179,6 @@ local ring = (function()
       self.width = self.next_width
     end
     return self
-  end
-  local function bucket(self, back)
-    return self.buckets[(self.index - back) % COUNT + 1]
-  end
-  local function forgotten(self)
-    local names = {}
-    for turn = 1, self.turns do
-      names[self.buckets[(self.from + turn) % COUNT + 1]] = true
-    end
-    return names
-  end
-  function ring.live(self)
-    local gone, names = forgotten(self), {}
-    for back = 0, REMEMBERED - 1 do
-      local name = bucket(self, back)
-      if not gone[name] then
-        names[#names + 1] = name
-      end
-    end
-    return names
-  end
-  function ring.remembers(self, members)
-    local found = {}
-    for _, name in ipairs(ring.live(self)) do
-      if redis.call("EXISTS", name) == 1 then
-        local replies = chunks.ask("SMISMEMBER", name, members)
-        for at = 1, #members do
-          if replies[at] == 1 then
-            found[members[at]] = true
-          end
-        end
-      end
-    end
-    return found
-  end
-  local function expire(self, back)
-    local slack = math.min(math.ceil(self.width / 10), constants.EXPIRY_SLACK_MS)
-    local at = self.opened_at + self.width + (REMEMBERED - 1 - back) * self.next_width + slack
-    redis.call("PEXPIREAT", bucket(self, back), at)
-  end
-  function ring.turn(self, state)
-    if self.recorded and self.turns == 0 and not self.moved_back then
-      return
-    end
-    for turn = 1, self.turns do
-      redis.call("UNLINK", self.buckets[(self.from + turn) % COUNT + 1])
-    end
-    if self.turns > 0 then
-      redis.call("UNLINK", self.buckets[(self.index + 1) % COUNT + 1])
-      for back = 1, REMEMBERED - 1 do
-        expire(self, back)
-      end
-    end
-    redis.call("HSET", state, "ringIndex", self.index, "ringOpenedAt", self.opened_at, "ringWidth", self.width)
-    self.recorded, self.turns, self.moved_back = true, 0, false
-  end
-  function ring.add(self, state, members)
-    if #members > 0 then
-      ring.turn(self, state)
-      chunks.call(members, 1, "SADD", bucket(self, 0))
-      expire(self, 0)
-    end
   end
   function ring.forget(self, member)
     for at = 1, COUNT do
@@ -427,73 +228,7 @@ local group = (function()
     end
     return loaded
   end
-  function group.join(meta, state, consumer, incarnation)
-    local refusal, loaded = group.load(meta, state, consumer)
-    if refusal then
-      return refusal
-    end
-    if not loaded.ttl_ms or not loaded.lease_ms or not loaded.max_attempts or not loaded.incarnation then
-      return { status.NOGROUP }
-    end
-    if loaded.incarnation ~= incarnation then
-      return { status.SUPERSEDED }
-    end
-    return nil, loaded
-  end
   return group
-end)()
-local ids = (function()
-  local ids = {}
-  ids.UINT64_MAX = "18446744073709551615"
-  local function less_number(a, b)
-    if #a ~= #b then
-      return #a < #b
-    end
-    return a < b
-  end
-  function ids.split(id)
-    local ms, seq = string.match(id, "^(%d+)-(%d+)$")
-    return ms, seq
-  end
-  function ids.less(a, b)
-    local a_ms, a_seq = ids.split(a)
-    local b_ms, b_seq = ids.split(b)
-    if a_ms ~= b_ms then
-      return less_number(a_ms, b_ms)
-    end
-    return less_number(a_seq, b_seq)
-  end
-  local function decrement(digits)
-    local zeros = #string.match(digits, "0*$")
-    local place = #digits - zeros
-    local lowered = string.sub(digits, 1, place - 1)
-      .. (string.byte(digits, place) - 49)
-      .. string.rep("9", zeros)
-    return (string.gsub(lowered, "^0+(%d)", "%1"))
-  end
-  function ids.before(id)
-    local ms, seq = ids.split(id)
-    if seq ~= "0" then
-      return ms .. "-" .. decrement(seq)
-    end
-    return ms == "0" and id or decrement(ms) .. "-" .. ids.UINT64_MAX
-  end
-  local function increment(digits)
-    local nines = #string.match(digits, "9*$")
-    local place = #digits - nines
-    if place == 0 then
-      return "1" .. string.rep("0", nines)
-    end
-    return string.sub(digits, 1, place - 1) .. (string.byte(digits, place) - 47) .. string.rep("0", nines)
-  end
-  function ids.after(id)
-    local ms, seq = ids.split(id)
-    if seq ~= ids.UINT64_MAX then
-      return ms .. "-" .. increment(seq)
-    end
-    return ms == ids.UINT64_MAX and id or increment(ms) .. "-0"
-  end
-  return ids
 end)()
 local stream = (function()
   local stream = {}
@@ -569,42 +304,12 @@ local lowwater = (function()
   function lowwater.field(name)
     return "group:" .. name
   end
-  function lowwater.group_of(field)
-    return string.match(field, "^group:(.*)$")
-  end
-  function lowwater.least(stream, meta)
-    local least, whose
-    local function note(id, name)
-      if not least or ids.less(id, least) then
-        least, whose = id, name
-      end
-    end
-    local live = {}
-    for _, group in ipairs(lowwater.groups(stream)) do
-      live[group.name] = true
-      note(lowwater.of(stream, group), group.name)
-    end
-    local recorded = redis.call("HGETALL", meta)
-    for at = 1, #recorded, 2 do
-      local name = lowwater.group_of(recorded[at])
-      if name and not live[name] then
-        note(recorded[at + 1], name)
-      end
-    end
-    return least, whose
-  end
   return lowwater
 end)()
 local marks = (function()
   local marks = {}
   function marks.of_entry(id)
     return "#" .. id
-  end
-  function marks.of_key(key, id)
-    if key == "" then
-      return "#" .. id
-    end
-    return string.byte(key) == 35 and "#" .. key or key
   end
   return marks
 end)()
@@ -618,51 +323,9 @@ local pending = (function()
     end
     return reply.err == nil
   end
-  local BEHIND_ALL = "18446744073709551615-18446744073709551614"
-  function pending.be_heard(stream, group, consumer)
-    redis.call("XREADGROUP", "GROUP", group, consumer, "COUNT", 1, "STREAMS", stream, BEHIND_ALL)
-  end
-  function pending.entry(stream, group, id)
-    return redis.call("XPENDING", stream, group, id, id, 1)[1]
-  end
-  function pending.touch(stream, group, consumer, ids)
-    if #ids > 0 then
-      local claim = { unpack(ids) }
-      claim[#claim + 1] = "JUSTID"
-      redis.call("XCLAIM", stream, group, consumer, 0, unpack(claim))
-    end
-  end
-  function pending.take(stream, group, consumer, id, attempt)
-    redis.call("XCLAIM", stream, group, consumer, 0, id, "RETRYCOUNT", attempt, "JUSTID")
-  end
-  function pending.park(stream, group, retries, id, attempt, first_ms, due_at)
-    redis.call(
-      "XCLAIM",
-      stream,
-      group,
-      pending.WAITING,
-      0,
-      id,
-      "TIME",
-      first_ms,
-      "RETRYCOUNT",
-      attempt,
-      "JUSTID"
-    )
-    redis.call("ZADD", retries, due_at, id)
-  end
   function pending.put_back(stream, group, retries, id, now)
     redis.call("XCLAIM", stream, group, pending.WAITING, 0, id, "TIME", now, "RETRYCOUNT", 1, "FORCE", "JUSTID")
     redis.call("ZADD", retries, now, id)
-  end
-  function pending.acknowledge(stream, group, ids)
-    if #ids > 0 then
-      chunks.call(ids, 1, "XACK", stream, group)
-    end
-  end
-  function pending.next_due_in(retries, now)
-    local first = redis.call("ZRANGE", retries, 0, 0, "WITHSCORES")
-    return first[2] and math.max(0, math.ceil(first[2] - now)) or -1
   end
   return pending
 end)()
@@ -673,7 +336,7 @@ local types = (function()
     for at = 1, #wanted, 2 do
       local found = redis.call("TYPE", wanted[at]).ok
       if found ~= "none" and found ~= wanted[at + 1] then
-        return { status.WRONGTYPE, wanted[at], found, wanted[at + 1] }
+        return { "WRONGTYPE", wanted[at], found, wanted[at + 1] }
       end
     end
   end
@@ -734,7 +397,7 @@ local function run()
     return refusal
   end
   if not loaded.ttl_ms or not pending.group_exists(stream, group) then
-    return { status.NOGROUP }
+    return { "NOGROUP" }
   end
   local plan, any_anew = {}, false
   for n = 1, count do
@@ -743,11 +406,11 @@ local function run()
     any_anew = any_anew or plan[letter_id].anew
   end
   if any_anew and not stream_info.has_room(stream_info.last_id(stream)) then
-    return { status.EXHAUSTED }
+    return { "EXHAUSTED" }
   end
   local now = clock.now()
   local marked = loaded.ring(processed, now)
-  local reply, any_in_place = { status.OK }, false
+  local reply, any_in_place = { "OK" }, false
   for n = 1, count do
     local letter_id = letters[n]
     local letter, entry_id = plan[letter_id], ""
@@ -762,7 +425,7 @@ local function run()
       redis.call("XDEL", dead, letter_id)
       plan[letter_id] = {}
     end
-    reply[#reply + 1] = entry_id ~= "" and status.REPLAYED or status.NOTFOUND
+    reply[#reply + 1] = entry_id ~= "" and "REPLAYED" or "NOTFOUND"
     reply[#reply + 1] = entry_id
   end
   if any_in_place then

@@ -1,25 +1,29 @@
 -- sluice settle: generated from src/scripts/settle.lua, do not edit
-local constants = (function()
-  local constants = {
-    PROTOCOL = 1,
-    MAX_ENTRIES = 1000,
-    CHUNK = 1000,
-    MAX_KEY_BYTES = 256,
-    MAX_MESSAGE_BYTES = 4096,
-    MAX_EMITS = 1000,
-    MAX_SPAN_MS = 315360000000,
-    MAX_ATTEMPTS = 1000,
-    RING_BUCKETS = 5,
-    EXPIRY_SLACK_MS = 60000,
-    DEFER_MIN_MS = 25,
-    DEFER_MAX_MS = 5000,
-    SWEEP = 100,
-  }
-  return constants
+local ids = (function()
+  local ids = {}
+  ids.UINT64_MAX = "18446744073709551615"
+  local function less_number(a, b)
+    if #a ~= #b then
+      return #a < #b
+    end
+    return a < b
+  end
+  function ids.split(id)
+    local ms, seq = string.match(id, "^(%d+)-(%d+)$")
+    return ms, seq
+  end
+  function ids.less(a, b)
+    local a_ms, a_seq = ids.split(a)
+    local b_ms, b_seq = ids.split(b)
+    if a_ms ~= b_ms then
+      return less_number(a_ms, b_ms)
+    end
+    return less_number(a_seq, b_seq)
+  end
+  return ids
 end)()
 local args = (function()
   local args = {}
-  local UINT64_MAX = "18446744073709551615"
   function args.bad(field, value, wanted)
     local shown = string.gsub(string.sub(tostring(value), 1, 80), "[%z\1-\31\127-\255]", "?")
     error("SLUICE_BADARG " .. field .. " '" .. shown .. "': " .. wanted, 0)
@@ -42,12 +46,12 @@ local args = (function()
     if digits > 1 and string.byte(text) == 48 then
       return false
     end
-    return digits < 20 or (digits == 20 and text <= UINT64_MAX)
+    return digits < 20 or (digits == 20 and text <= ids.UINT64_MAX)
   end
   function args.id(value, field)
     local ms, seq
     if value then
-      ms, seq = string.match(value, "^(%d+)-(%d+)$")
+      ms, seq = ids.split(value)
     end
     if not ms or not uint64(ms) or not uint64(seq) then
       args.bad(field, value, "wanted an entry ID such as 1764000000000-0")
@@ -55,8 +59,8 @@ local args = (function()
     return value
   end
   function args.key(value, field)
-    if not value or #value == 0 or #value > constants.MAX_KEY_BYTES or string.find(value, "[%z\1-\31\127]") then
-      args.bad(field, value, "wanted 1 to " .. constants.MAX_KEY_BYTES .. " bytes without control characters")
+    if not value or #value > 256 or not string.find(value, "^[^%c]+$") then
+      args.bad(field, value, "wanted 1 to " .. 256 .. " bytes without control characters")
     end
     return value
   end
@@ -64,8 +68,8 @@ local args = (function()
     return value == "" and value or args.key(value, field)
   end
   function args.text(value, field)
-    if not value or #value > constants.MAX_MESSAGE_BYTES then
-      args.bad(field, value, "wanted at most " .. constants.MAX_MESSAGE_BYTES .. " bytes")
+    if not value or #value > 4096 then
+      args.bad(field, value, "wanted at most " .. 4096 .. " bytes")
     end
     return value
   end
@@ -74,23 +78,6 @@ local args = (function()
       args.bad(field, value, "wanted 1 to 64 of A-Z a-z 0-9 _ -")
     end
     return value
-  end
-  function args.flag(value, field)
-    if value ~= "0" and value ~= "1" then
-      args.bad(field, value, "wanted 0 or 1")
-    end
-    return value == "1"
-  end
-  function args.items(first, width)
-    local count = (#ARGV - first + 1) / width
-    if count < 1 or count > constants.MAX_ENTRIES or count ~= math.floor(count) then
-      args.bad(
-        "ARGV",
-        #ARGV,
-        "wanted " .. (first - 1) .. " values and 1 to " .. constants.MAX_ENTRIES .. " times " .. width
-      )
-    end
-    return count
   end
   function args.guarded(keys, run)
     if #KEYS ~= keys then
@@ -109,25 +96,20 @@ local args = (function()
 end)()
 local chunks = (function()
   local chunks = {}
-  function chunks.call(values, width, ...)
-    local size = constants.CHUNK - constants.CHUNK % width
-    local head = { ... }
-    local words = #head
+  function chunks.call(values, width, command, key)
+    local size = 1000 - 1000 % width
     for first = 1, #values, size do
-      for at = 1, math.min(size, #values - first + 1) do
-        head[words + at] = values[first + at - 1]
-      end
-      redis.call(unpack(head, 1, words + math.min(size, #values - first + 1)))
+      redis.call(command, key, unpack(values, first, math.min(first + size - 1, #values)))
     end
   end
   function chunks.ask(command, key, values)
-    if #values <= constants.CHUNK then
+    if #values <= 1000 then
       return #values == 0 and {} or redis.call(command, key, unpack(values))
     end
     local replies = {}
-    for first = 1, #values, constants.CHUNK do
+    for first = 1, #values, 1000 do
       local part =
-        redis.call(command, key, unpack(values, first, math.min(first + constants.CHUNK - 1, #values)))
+        redis.call(command, key, unpack(values, first, math.min(first + 1000 - 1, #values)))
       for at = 1, #part do
         replies[first + at - 1] = part[at]
       end
@@ -150,43 +132,6 @@ local entries = (function()
     local found = redis.call("XRANGE", stream, id, id)[1]
     return found and found[2]
   end
-  local function is_text(text)
-    local at = 1
-    while at <= #text do
-      local lead = string.byte(text, at)
-      local follow = (lead < 128 and 0)
-        or (lead >= 194 and lead < 224 and 1)
-        or (lead >= 224 and lead < 240 and 2)
-      follow = follow or (lead >= 240 and lead < 245 and 3)
-      if not follow or not string.find(text, "^" .. string.rep("[\128-\191]", follow), at + 1) then
-        return false
-      end
-      local second = string.byte(text, at + 1) or 0
-      if
-        (lead == 224 and second < 160)
-        or (lead == 237 and second > 159)
-        or (lead == 240 and second < 144)
-        or (lead == 244 and second > 143)
-      then
-        return false
-      end
-      at = at + 1 + follow
-    end
-    return not string.find(text, "\239\191\189", 1, true)
-  end
-  function entries.key(fields)
-    local ours = fields[1] == "key"
-      and fields[3] == "event"
-      and (#fields == 4 or (#fields == 6 and fields[5] == "group"))
-    local key = ours and fields[2] or ""
-    if #key > constants.MAX_KEY_BYTES or string.find(key, "[%z\1-\31\127]") then
-      return ""
-    end
-    if string.find(key, "[\128-\255]") and not is_text(key) then
-      return ""
-    end
-    return key
-  end
   return entries
 end)()
 local dead = (function()
@@ -201,7 +146,7 @@ local dead = (function()
   function dead.write(stream, now, letter, group, fields)
     local whole = fields or {}
     local layout = "fields"
-    if #whole > constants.CHUNK then
+    if #whole > 1000 then
       whole, layout = packed(whole), "packed"
     end
     redis.call(
@@ -227,74 +172,21 @@ local dead = (function()
       unpack(whole)
     )
   end
-  local HEAD = 16
-  function dead.read(stream, id)
-    local found = redis.call("XRANGE", stream, id, id)[1]
-    local values = found and found[2]
-    if not values or values[1] ~= "entryId" then
-      return nil
-    end
-    local fields = values[HEAD] == "fields" and { unpack(values, HEAD + 1) } or {}
-    return { id = values[2], fields = entries.key(fields) ~= "" and fields or nil }
-  end
   return dead
-end)()
-local status = (function()
-  local status = {
-    OK = "OK",
-    PROTOCOL = "PROTOCOL",
-    WRONGTYPE = "WRONGTYPE",
-    NOGROUP = "NOGROUP",
-    SUPERSEDED = "SUPERSEDED",
-    SETTINGS = "SETTINGS",
-    NOPERM = "NOPERM",
-    EXHAUSTED = "EXHAUSTED",
-    REFUSED = "REFUSED",
-    NEW = "NEW",
-    DUPLICATE = "DUPLICATE",
-    MISMATCH = "MISMATCH",
-    FULL = "FULL",
-    LEASED = "LEASED",
-    DEFERRED = "DEFERRED",
-    LOST = "LOST",
-    SUCCESS = "SUCCESS",
-    SKIP = "SKIP",
-    RETRY = "RETRY",
-    FAILURE = "FAILURE",
-    SETTLED = "SETTLED",
-    WAITING = "WAITING",
-    DEAD = "DEAD",
-    FENCED = "FENCED",
-    EXTENDED = "EXTENDED",
-    RELEASED = "RELEASED",
-    REPLAYED = "REPLAYED",
-    DISCARDED = "DISCARDED",
-    NOTFOUND = "NOTFOUND",
-    CREATED = "CREATED",
-    JOINED = "JOINED",
-    HEALED = "HEALED",
-    FAILED = "FAILED",
-    MAX_ATTEMPTS = "MAX_ATTEMPTS",
-    INVALID = "INVALID",
-    MALFORMED = "MALFORMED",
-    UNHANDLED = "UNHANDLED",
-    EMIT_REJECTED = "EMIT_REJECTED",
-  }
-  return status
 end)()
 local protocol = (function()
   local protocol = {}
-  protocol.CURRENT = tostring(constants.PROTOCOL)
+  protocol.CURRENT = tostring(1)
   function protocol.refusal(recorded)
     if recorded and recorded ~= protocol.CURRENT then
-      return { status.PROTOCOL, recorded }
+      return { "PROTOCOL", recorded }
     end
   end
   return protocol
 end)()
 local ring = (function()
   local ring = {}
-  local COUNT = constants.RING_BUCKETS
+  local COUNT = 5
   local REMEMBERED = COUNT - 1
   local function bucket_width(ttl_ms)
     return math.ceil(ttl_ms / (REMEMBERED - 1))
@@ -320,39 +212,8 @@ local ring = (function()
   local function bucket(self, back)
     return self.buckets[(self.index - back) % COUNT + 1]
   end
-  local function forgotten(self)
-    local names = {}
-    for turn = 1, self.turns do
-      names[self.buckets[(self.from + turn) % COUNT + 1]] = true
-    end
-    return names
-  end
-  function ring.live(self)
-    local gone, names = forgotten(self), {}
-    for back = 0, REMEMBERED - 1 do
-      local name = bucket(self, back)
-      if not gone[name] then
-        names[#names + 1] = name
-      end
-    end
-    return names
-  end
-  function ring.remembers(self, members)
-    local found = {}
-    for _, name in ipairs(ring.live(self)) do
-      if redis.call("EXISTS", name) == 1 then
-        local replies = chunks.ask("SMISMEMBER", name, members)
-        for at = 1, #members do
-          if replies[at] == 1 then
-            found[members[at]] = true
-          end
-        end
-      end
-    end
-    return found
-  end
   local function expire(self, back)
-    local slack = math.min(math.ceil(self.width / 10), constants.EXPIRY_SLACK_MS)
+    local slack = math.min(math.ceil(self.width / 10), 60000)
     local at = self.opened_at + self.width + (REMEMBERED - 1 - back) * self.next_width + slack
     redis.call("PEXPIREAT", bucket(self, back), at)
   end
@@ -377,11 +238,6 @@ local ring = (function()
       ring.turn(self, state)
       chunks.call(members, 1, "SADD", bucket(self, 0))
       expire(self, 0)
-    end
-  end
-  function ring.forget(self, member)
-    for at = 1, COUNT do
-      redis.call("SREM", self.buckets[at], member)
     end
   end
   return ring
@@ -433,10 +289,10 @@ local group = (function()
       return refusal
     end
     if not loaded.ttl_ms or not loaded.lease_ms or not loaded.max_attempts or not loaded.incarnation then
-      return { status.NOGROUP }
+      return { "NOGROUP" }
     end
     if loaded.incarnation ~= incarnation then
-      return { status.SUPERSEDED }
+      return { "SUPERSEDED" }
     end
     return nil, loaded
   end
@@ -465,23 +321,6 @@ local pending = (function()
     end
     return reply.err == nil
   end
-  local BEHIND_ALL = "18446744073709551615-18446744073709551614"
-  function pending.be_heard(stream, group, consumer)
-    redis.call("XREADGROUP", "GROUP", group, consumer, "COUNT", 1, "STREAMS", stream, BEHIND_ALL)
-  end
-  function pending.entry(stream, group, id)
-    return redis.call("XPENDING", stream, group, id, id, 1)[1]
-  end
-  function pending.touch(stream, group, consumer, ids)
-    if #ids > 0 then
-      local claim = { unpack(ids) }
-      claim[#claim + 1] = "JUSTID"
-      redis.call("XCLAIM", stream, group, consumer, 0, unpack(claim))
-    end
-  end
-  function pending.take(stream, group, consumer, id, attempt)
-    redis.call("XCLAIM", stream, group, consumer, 0, id, "RETRYCOUNT", attempt, "JUSTID")
-  end
   function pending.park(stream, group, retries, id, attempt, first_ms, due_at)
     redis.call(
       "XCLAIM",
@@ -498,13 +337,9 @@ local pending = (function()
     )
     redis.call("ZADD", retries, due_at, id)
   end
-  function pending.put_back(stream, group, retries, id, now)
-    redis.call("XCLAIM", stream, group, pending.WAITING, 0, id, "TIME", now, "RETRYCOUNT", 1, "FORCE", "JUSTID")
-    redis.call("ZADD", retries, now, id)
-  end
   function pending.acknowledge(stream, group, ids)
     if #ids > 0 then
-      chunks.call(ids, 1, "XACK", stream, group)
+      redis.call("XACK", stream, group, unpack(ids))
     end
   end
   function pending.next_due_in(retries, now)
@@ -512,59 +347,6 @@ local pending = (function()
     return first[2] and math.max(0, math.ceil(first[2] - now)) or -1
   end
   return pending
-end)()
-local ids = (function()
-  local ids = {}
-  ids.UINT64_MAX = "18446744073709551615"
-  local function less_number(a, b)
-    if #a ~= #b then
-      return #a < #b
-    end
-    return a < b
-  end
-  function ids.split(id)
-    local ms, seq = string.match(id, "^(%d+)-(%d+)$")
-    return ms, seq
-  end
-  function ids.less(a, b)
-    local a_ms, a_seq = ids.split(a)
-    local b_ms, b_seq = ids.split(b)
-    if a_ms ~= b_ms then
-      return less_number(a_ms, b_ms)
-    end
-    return less_number(a_seq, b_seq)
-  end
-  local function decrement(digits)
-    local zeros = #string.match(digits, "0*$")
-    local place = #digits - zeros
-    local lowered = string.sub(digits, 1, place - 1)
-      .. (string.byte(digits, place) - 49)
-      .. string.rep("9", zeros)
-    return (string.gsub(lowered, "^0+(%d)", "%1"))
-  end
-  function ids.before(id)
-    local ms, seq = ids.split(id)
-    if seq ~= "0" then
-      return ms .. "-" .. decrement(seq)
-    end
-    return ms == "0" and id or decrement(ms) .. "-" .. ids.UINT64_MAX
-  end
-  local function increment(digits)
-    local nines = #string.match(digits, "9*$")
-    local place = #digits - nines
-    if place == 0 then
-      return "1" .. string.rep("0", nines)
-    end
-    return string.sub(digits, 1, place - 1) .. (string.byte(digits, place) - 47) .. string.rep("0", nines)
-  end
-  function ids.after(id)
-    local ms, seq = ids.split(id)
-    if seq ~= ids.UINT64_MAX then
-      return ms .. "-" .. increment(seq)
-    end
-    return ms == ids.UINT64_MAX and id or increment(ms) .. "-0"
-  end
-  return ids
 end)()
 local stream = (function()
   local stream = {}
@@ -607,14 +389,11 @@ local stream = (function()
 end)()
 local tokens = (function()
   local tokens = {}
-  function tokens.make(id, consumer, attempt, nonce, first_ms)
-    return id .. "|" .. consumer .. "|" .. attempt .. "|" .. nonce .. "." .. first_ms
-  end
   function tokens.entry(token)
     return string.match(token, "^[^|]*")
   end
   function tokens.history(token)
-    local attempt, first_ms = string.match(token, "|(%d+)|[^|]*%.(%d+)$")
+    local attempt, first_ms = string.match(token, "^[^|]*|[^|]*|(%d+)|[^|.]*%.(%d+)$")
     return tonumber(attempt), tonumber(first_ms)
   end
   return tokens
@@ -626,7 +405,7 @@ local types = (function()
     for at = 1, #wanted, 2 do
       local found = redis.call("TYPE", wanted[at]).ok
       if found ~= "none" and found ~= wanted[at + 1] then
-        return { status.WRONGTYPE, wanted[at], found, wanted[at + 1] }
+        return { "WRONGTYPE", wanted[at], found, wanted[at + 1] }
       end
     end
   end
@@ -691,7 +470,7 @@ local window = (function()
     return forget_unknown(found, stream)
   end
   local function expire(self, back)
-    local slack = math.min(math.ceil(self.width / 10), constants.EXPIRY_SLACK_MS)
+    local slack = math.min(math.ceil(self.width / 10), 60000)
     local at = self.opened_at + self.width + (1 - back) * self.window_ms + slack
     redis.call("PEXPIREAT", generation(self, back), at)
   end
@@ -734,8 +513,9 @@ local stream, meta, published_0, published_1, leases = KEYS[1], KEYS[2], KEYS[3]
 local processed = { KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10] }
 local retries, dead, state = KEYS[11], KEYS[12], KEYS[13]
 local HEAD = 4
+local PLAIN = { outcome = "SUCCESS", emits = {} }
 local function emits_from(at)
-  local count = args.int(ARGV[at], "emits", 0, constants.MAX_EMITS)
+  local count = args.int(ARGV[at], "emits", 0, 1000)
   local emits = {}
   for n = 1, count do
     local key, event, fingerprint = ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
@@ -747,61 +527,87 @@ local function emits_from(at)
   end
   return emits, at + 1
 end
-local function attempt_from(at)
-  local outcome, token = ARGV[at], ARGV[at + 2]
-  local id = args.id(token and tokens.entry(token), "token")
-  local attempt = { outcome = outcome, id = id, token = token }
-  attempt.held_as = marks.of_key(args.entry_key(ARGV[at + 1], "idempotency_key"), id)
-  attempt.number, attempt.first_ms = tokens.history(token)
-  if not attempt.number then
-    args.bad("token", token, "wanted entryId|consumer|attempt|nonce as lease or recover issued it")
-  end
-  if outcome == status.SUCCESS then
-    attempt.emits, at = emits_from(at + 3)
-  elseif outcome == status.SKIP then
-    at = at + 3
-  elseif outcome == status.RETRY then
-    attempt.delay_ms = args.int(ARGV[at + 3], "delayMs", 0, constants.MAX_SPAN_MS)
-    attempt.message = args.text(ARGV[at + 4], "message")
-    at = at + 5
-  elseif outcome == status.FAILURE then
-    attempt.reason = ARGV[at + 3]
-    if not attempt.reason or not string.find(attempt.reason, "^[A-Z][A-Z_]*$") or #attempt.reason > 32 then
-      args.bad("reason", attempt.reason, "wanted 1 to 32 of A-Z _")
+local function ending_from(at)
+  local outcome = ARGV[at]
+  if outcome == "SUCCESS" then
+    if ARGV[at + 3] == "0" then
+      return PLAIN, at + 4
     end
-    attempt.message = args.text(ARGV[at + 4], "message")
-    at = at + 5
-  else
-    args.bad("outcome", outcome, "wanted SUCCESS, SKIP, RETRY or FAILURE")
+    local emits, after = emits_from(at + 3)
+    return { outcome = outcome, emits = emits }, after
+  elseif outcome == "SKIP" then
+    return { outcome = outcome }, at + 3
+  elseif outcome == "RETRY" then
+    local delay_ms = args.int(ARGV[at + 3], "delayMs", 0, 315360000000)
+    return { outcome = outcome, delay_ms = delay_ms, message = args.text(ARGV[at + 4], "message") }, at + 5
+  elseif outcome == "FAILURE" then
+    local reason = ARGV[at + 3]
+    if not reason or not string.find(reason, "^[A-Z][A-Z_]*$") or #reason > 32 then
+      args.bad("reason", reason, "wanted 1 to 32 of A-Z _")
+    end
+    return { outcome = outcome, reason = reason, message = args.text(ARGV[at + 4], "message") }, at + 5
   end
-  return attempt, at
+  args.bad("outcome", outcome, "wanted SUCCESS, SKIP, RETRY or FAILURE")
 end
 local function attempts_from(at)
-  local attempts = {}
+  local attempts = { endings = {}, tokens = {}, ids = {}, held_as = {}, keys = {} }
+  local count = 0
   while ARGV[at] do
-    if #attempts == constants.MAX_ENTRIES then
-      args.bad("attempts", #attempts + 1, "wanted at most " .. constants.MAX_ENTRIES)
+    if count == 1000 then
+      args.bad("attempts", count + 1, "wanted at most " .. 1000)
     end
-    attempts[#attempts + 1], at = attempt_from(at)
+    count = count + 1
+    local key, token = ARGV[at + 1], ARGV[at + 2]
+    local id = tokens.entry(token or args.id(token, "token"))
+    attempts.keys[count], attempts.tokens[count], attempts.ids[count] = key, token, id
+    attempts.held_as[count] = marks.of_key(key, id)
+    attempts.endings[count], at = ending_from(at)
   end
-  if #attempts == 0 then
-    args.bad("attempts", 0, "wanted 1 to " .. constants.MAX_ENTRIES)
+  if count == 0 then
+    args.bad("attempts", 0, "wanted 1 to " .. 1000)
   end
   return attempts
 end
-local function bury(attempt, reason, message)
-  attempt.outcome, attempt.reason, attempt.message, attempt.emits = status.FAILURE, reason, message, nil
+local function check(attempts, n)
+  args.id(attempts.ids[n], "token")
+  args.entry_key(attempts.keys[n], "idempotency_key")
+  if not tokens.history(attempts.tokens[n]) then
+    args.bad(
+      "token",
+      attempts.tokens[n],
+      "wanted entryId|consumer|attempt|nonce as lease or recover issued it"
+    )
+  end
 end
-local function judge_emits(attempt, publish_window, known, batch)
+local function dead_letter(reason, message)
+  return { outcome = "FAILURE", reason = reason, message = message }
+end
+local function not_fenced(attempts, max_attempts)
+  local current = chunks.ask("HMGET", leases, attempts.held_as)
+  local ended, spent = {}, {}
+  for n, token in ipairs(attempts.tokens) do
+    if current[n] ~= token then
+      check(attempts, n)
+    elseif not spent[token] then
+      spent[token] = true
+      ended[#ended + 1] = n
+      local ending = attempts.endings[n]
+      if ending.outcome == "RETRY" and tokens.history(token) >= max_attempts then
+        attempts.endings[n] = dead_letter("MAX_ATTEMPTS", ending.message)
+      end
+    end
+  end
+  return ended
+end
+local function judge_emits(ending, publish_window, known, batch)
   local new, named = {}, {}
-  for _, emit in ipairs(attempt.emits) do
+  for _, emit in ipairs(ending.emits) do
     local windowed = publish_window and emit.fingerprint ~= ""
     local first = windowed
       and (known[emit.key] and known[emit.key].fingerprint or batch[emit.key] or named[emit.key])
     if first and first ~= emit.fingerprint then
-      return bury(
-        attempt,
-        status.EMIT_REJECTED,
+      return dead_letter(
+        "EMIT_REJECTED",
         "emit under key '" .. emit.key .. "': it was published with another payload within the publish window"
       )
     end
@@ -812,50 +618,71 @@ local function judge_emits(attempt, publish_window, known, batch)
       end
     end
   end
-  attempt.emits = new
   for key, fingerprint in pairs(named) do
     batch[key] = fingerprint
   end
+  return { outcome = ending.outcome, emits = new }
 end
-local function judge_all_emits(attempts, publish_window)
-  local keys, any = {}, false
-  for _, attempt in ipairs(attempts) do
-    for _, emit in ipairs(attempt.emits or {}) do
-      any = true
-      if emit.fingerprint ~= "" then
-        keys[#keys + 1] = emit.key
+local function judge_all_emits(endings, ended, window_ms, now)
+  local keys, emitting = {}, {}
+  for _, n in ipairs(ended) do
+    local emits = endings[n].emits
+    if emits and #emits > 0 then
+      emitting[#emitting + 1] = n
+      for _, emit in ipairs(emits) do
+        if emit.fingerprint ~= "" then
+          keys[#keys + 1] = emit.key
+        end
       end
     end
   end
-  if not any then
-    return
+  if #emitting == 0 then
+    return nil
   end
-  local last_id = stream_info.last_id(stream)
+  local recorded = redis.call("HMGET", meta, unpack(window.FIELDS))
+  local publish_window = window_ms > 0 and window.at({ published_0, published_1 }, recorded, window_ms, now)
   local known = publish_window and window.published(publish_window, stream, keys) or {}
+  local last_id = stream_info.last_id(stream)
   local batch = {}
-  for _, attempt in ipairs(attempts) do
-    if attempt.emits and #attempt.emits > 0 then
-      if stream_info.has_room(last_id) then
-        judge_emits(attempt, publish_window, known, batch)
-      else
-        bury(attempt, status.EMIT_REJECTED, "emit: the stream's last ID " .. last_id .. " leaves no room")
-      end
+  for _, n in ipairs(emitting) do
+    if stream_info.has_room(last_id) then
+      endings[n] = judge_emits(endings[n], publish_window, known, batch)
+    else
+      local message = "emit: the stream's last ID " .. last_id .. " leaves no room"
+      endings[n] = dead_letter("EMIT_REJECTED", message)
     end
   end
+  return publish_window
 end
-local function has_room_for_dead(ended)
-  for _, attempt in ipairs(ended) do
-    if attempt.outcome == status.FAILURE then
+local function has_room_for_dead(endings, ended)
+  for _, n in ipairs(ended) do
+    if endings[n].outcome == "FAILURE" then
       return stream_info.has_room(stream_info.last_id(dead))
     end
   end
   return true
 end
+local function publish(endings, emitting, publish_window)
+  local published = {}
+  for _, n in ipairs(emitting) do
+    for _, emit in ipairs(endings[n].emits) do
+      local id = redis.call("XADD", stream, "*", "key", emit.key, "event", emit.event)
+      if publish_window and emit.fingerprint ~= "" then
+        published[#published + 1] = emit.key
+        published[#published + 1] = id .. "|" .. emit.fingerprint
+      end
+    end
+  end
+  if #published > 0 then
+    window.add(publish_window, meta, published)
+  end
+end
 local function run()
   local group, consumer = args.name(ARGV[1], "group"), args.name(ARGV[2], "consumer")
   local incarnation = args.nonce(ARGV[3], "incarnation")
-  local window_ms = args.int(ARGV[4], "windowMs", 0, constants.MAX_SPAN_MS)
+  local window_ms = args.int(ARGV[4], "windowMs", 0, 315360000000)
   local attempts = attempts_from(HEAD + 1)
+  local ids, endings, held_as = attempts.ids, attempts.endings, attempts.held_as
   local refusal = types.refusal(
     stream,
     "stream",
@@ -874,100 +701,74 @@ local function run()
     state,
     "hash"
   ) or types.refusal_of_all(processed, "set")
-  if refusal then
-    return refusal
-  end
   local loaded
-  refusal, loaded = group_state.join(meta, state, consumer, incarnation)
-  if refusal then
-    return refusal
+  if not refusal then
+    refusal, loaded = group_state.join(meta, state, consumer, incarnation)
   end
-  if not pending.group_exists(stream, group) then
-    return { status.NOGROUP }
+  if not refusal and not pending.group_exists(stream, group) then
+    refusal = { "NOGROUP" }
+  end
+  if refusal then
+    for n = 1, #ids do
+      check(attempts, n)
+    end
+    return refusal
   end
   local now = clock.now()
-  local held_as = {}
-  for n, attempt in ipairs(attempts) do
-    held_as[n] = attempt.held_as
+  local ended = not_fenced(attempts, loaded.max_attempts)
+  local publish_window = judge_all_emits(endings, ended, window_ms, now)
+  if not has_room_for_dead(endings, ended) then
+    return { "EXHAUSTED" }
   end
-  local current = chunks.ask("HMGET", leases, held_as)
-  local ended, spent = {}, {}
-  for n, attempt in ipairs(attempts) do
-    if current[n] == attempt.token and not spent[attempt.token] then
-      spent[attempt.token] = true
-      ended[#ended + 1] = attempt
-      if attempt.outcome == status.RETRY and attempt.number >= loaded.max_attempts then
-        bury(attempt, status.MAX_ATTEMPTS, attempt.message)
-      end
-    else
-      attempt.verdict = status.FENCED
-    end
-  end
-  local publish_window = window_ms > 0
-    and window.at(
-      { published_0, published_1 },
-      redis.call("HMGET", meta, unpack(window.FIELDS)),
-      window_ms,
-      now
-    )
-  judge_all_emits(ended, publish_window)
-  if not has_room_for_dead(ended) then
-    return { status.EXHAUSTED }
+  local reply = { "OK", -1, now }
+  for n = 1, #ids do
+    reply[3 + n] = "FENCED"
   end
   local acknowledged, released, members = {}, {}, {}
-  for _, attempt in ipairs(ended) do
-    released[#released + 1] = attempt.held_as
-    if attempt.outcome == status.RETRY then
-      attempt.verdict = status.WAITING
+  local waiting, emitting, letters = {}, {}, {}
+  for at, n in ipairs(ended) do
+    local id, ending = ids[n], endings[n]
+    local outcome = ending.outcome
+    released[at] = held_as[n]
+    if outcome == "RETRY" then
+      waiting[#waiting + 1] = n
+      reply[3 + n] = "WAITING"
     else
-      acknowledged[#acknowledged + 1] = attempt.id
-      attempt.verdict = status.SETTLED
+      acknowledged[#acknowledged + 1] = id
+      reply[3 + n] = "SETTLED"
     end
-    if attempt.outcome == status.SUCCESS then
-      members[#members + 1] = attempt.held_as
-    elseif attempt.outcome == status.FAILURE then
-      attempt.verdict = status.DEAD
-      attempt.fields = entries.read(stream, attempt.id)
-      members[#members + 1] = marks.of_entry(attempt.id)
+    if outcome == "SUCCESS" then
+      members[#members + 1] = held_as[n]
+      if ending ~= PLAIN then
+        emitting[#emitting + 1] = n
+      end
+    elseif outcome == "FAILURE" then
+      ending.fields = entries.read(stream, id)
+      members[#members + 1] = marks.of_entry(id)
+      letters[#letters + 1] = n
+      reply[3 + n] = "DEAD"
     end
   end
   pending.acknowledge(stream, group, acknowledged)
-  for _, attempt in ipairs(ended) do
-    if attempt.outcome == status.RETRY then
-      local due_at = now + math.min(attempt.delay_ms, math.floor(loaded.ttl_ms / 2))
-      pending.park(stream, group, retries, attempt.id, attempt.number + 1, attempt.first_ms, due_at)
-    end
+  for _, n in ipairs(waiting) do
+    local attempt, first_ms = tokens.history(attempts.tokens[n])
+    local due_at = now + math.min(endings[n].delay_ms, math.floor(loaded.ttl_ms / 2))
+    pending.park(stream, group, retries, ids[n], attempt + 1, first_ms, due_at)
   end
-  if #released > 0 then
-    chunks.call(released, 1, "HDEL", leases)
-  end
+  chunks.call(released, 1, "HDEL", leases)
   ring.add(loaded.ring(processed, now), state, members)
-  local published = {}
-  for _, attempt in ipairs(ended) do
-    for _, emit in ipairs(attempt.emits or {}) do
-      local id = redis.call("XADD", stream, "*", "key", emit.key, "event", emit.event)
-      if publish_window and emit.fingerprint ~= "" then
-        published[#published + 1] = emit.key
-        published[#published + 1] = id .. "|" .. emit.fingerprint
-      end
-    end
-    if attempt.outcome == status.FAILURE then
-      dead_letters.write(dead, now, {
-        id = attempt.id,
-        reason = attempt.reason,
-        message = attempt.message,
-        attempts = attempt.number,
-        first_ms = attempt.first_ms,
-      }, group, attempt.fields)
-    end
+  publish(endings, emitting, publish_window)
+  for _, n in ipairs(letters) do
+    local attempt, first_ms = tokens.history(attempts.tokens[n])
+    dead_letters.write(dead, now, {
+      id = ids[n],
+      reason = endings[n].reason,
+      message = endings[n].message,
+      attempts = attempt,
+      first_ms = first_ms,
+    }, group, endings[n].fields)
   end
-  if #published > 0 then
-    window.add(publish_window, meta, published)
-  end
-  local reply = { status.OK, pending.next_due_in(retries, now), now }
-  for n, attempt in ipairs(attempts) do
-    reply[3 + n] = attempt.verdict
-  end
+  reply[2] = pending.next_due_in(retries, now)
   return reply
 end
 return args.guarded(13, run)
