@@ -7,28 +7,42 @@
 import type { EventCatalog, ValidationOutcome } from "./catalog.js";
 import { encodeData, encodeEvent, utf8Length } from "./envelope.js";
 import { PayloadTooLargeError, ValidationError } from "./errors.js";
-import { type PublishOptions, toTimestamp } from "./event.js";
+import { type EventAttributes, type PublishOptions, type TimestampClock, toTimestamp } from "./event.js";
 import { fingerprint } from "./fingerprint.js";
 import { checkIdempotencyKey } from "./names.js";
 import { textOption } from "./options.js";
 
 /** An event ready to be stored. */
-export interface Composed {
-  readonly type: string;
-  /** Undefined: the caller named none. */
-  readonly namedKey: string | undefined;
-  /** Tells one payload from another under the same key. Made when it is asked for: most emitted events need none. */
-  fingerprint(): string;
+export class Composed {
+  constructor(
+    /** Undefined: the caller named none. */
+    readonly namedKey: string | undefined,
+    private readonly attributes: Omit<EventAttributes, "idempotencyKey">,
+    private readonly json: string,
+  ) {}
+
   /** Length of the data's JSON. */
-  readonly chars: number;
+  get chars(): number {
+    return this.json.length;
+  }
+
+  /** Tells one payload from another under the same key. Made when it is asked for: most emitted events need none. */
+  fingerprint(): string {
+    return fingerprint(this.attributes.type, this.attributes.subject, this.json);
+  }
+
   /** The stored document under an idempotency key. */
-  document(idempotencyKey: string): string;
+  document(idempotencyKey: string): string {
+    return encodeEvent(this.attributes, idempotencyKey, this.json);
+  }
 }
 
 export interface ComposeSettings {
   readonly catalog: EventCatalog;
   readonly source: string;
   readonly maxPayloadBytes: number;
+  /** What the time of an event is read from that names none. */
+  readonly clock: TimestampClock;
 }
 
 /** Longest data of all events that travel in one command, those of one publishMany or one handler, in characters, about. */
@@ -54,13 +68,9 @@ export function compose(
   index?: number,
 ): Composed | Promise<Composed> {
   const outcome = settings.catalog.validate(type, data, index);
-  const finish = (validated: ValidationOutcome) => {
-    if ("issues" in validated && validated.issues) {
-      throw new ValidationError({ eventType: type, issues: validated.issues, index });
-    }
-    return composeValid(settings, tenantId, type, data, options, index);
-  };
-  return outcome instanceof Promise ? outcome.then(finish) : finish(outcome);
+  return outcome instanceof Promise
+    ? outcome.then((validated) => composeValid(settings, tenantId, type, data, options, index, validated))
+    : composeValid(settings, tenantId, type, data, options, index, outcome);
 }
 
 function composeValid(
@@ -70,7 +80,9 @@ function composeValid(
   data: unknown,
   options: PublishOptions | undefined,
   index: number | undefined,
+  validated: ValidationOutcome,
 ): Composed {
+  if (validated.issues) throw new ValidationError({ eventType: type, issues: validated.issues, index });
   const encoded = encodeData(data);
   if (encoded.issues) {
     throw new ValidationError({ eventType: type, issues: encoded.issues, index });
@@ -85,27 +97,21 @@ function composeValid(
     options?.idempotencyKey === undefined
       ? undefined
       : checkIdempotencyKey(options.idempotencyKey, { caller: true });
-  const attributes = {
+  const given = options?.timestamp;
+  const timestamp = given === undefined ? settings.clock.now() : toTimestamp(given);
+  const attributes: Writable<Omit<EventAttributes, "idempotencyKey">> = {
     type,
     source: settings.source,
-    timestamp: options?.timestamp === undefined ? new Date().toISOString() : toTimestamp(options.timestamp),
-    ...(tenantId === undefined ? {} : { tenantId }),
-    ...(options === undefined ? {} : attributesOf(options)),
+    timestamp,
   };
-  return {
-    type,
-    namedKey,
-    fingerprint: () => fingerprint(type, options?.subject, json),
-    chars: json.length,
-    document: (idempotencyKey) => encodeEvent({ ...attributes, idempotencyKey }, json),
-  };
+  if (tenantId !== undefined) attributes.tenantId = tenantId;
+  if (options !== undefined) {
+    for (const name of ATTRIBUTES) {
+      const value = textOption(name, options[name], MAX_ATTRIBUTE_LENGTH);
+      if (value !== undefined) attributes[name] = value;
+    }
+  }
+  return new Composed(namedKey, attributes, json);
 }
 
-function attributesOf(options: PublishOptions): Partial<Record<(typeof ATTRIBUTES)[number], string>> {
-  const attributes: Partial<Record<(typeof ATTRIBUTES)[number], string>> = {};
-  for (const name of ATTRIBUTES) {
-    const value = textOption(name, options[name], MAX_ATTRIBUTE_LENGTH);
-    if (value !== undefined) attributes[name] = value;
-  }
-  return attributes;
-}
+type Writable<T> = { -readonly [K in keyof T]: T[K] };

@@ -7,17 +7,22 @@
  */
 
 import type { Issue } from "./errors.js";
-import { type EventAttributes, utcOf } from "./event.js";
+import { type EventAttributes, type SluiceEvent, utcOf } from "./event.js";
 
 /**
  * The CloudEvents document, with its attributes always in the same order and `data` last. It is put together
  * from strings, because `dataJson` exists already and must reach the wire byte for byte.
  *
- * @param attributes - checked by the caller; `idempotencyKey` becomes the CloudEvents `id`.
+ * @param attributes - checked by the caller.
+ * @param idempotencyKey - becomes the CloudEvents `id`.
  * @param dataJson - the data as JSON, from {@link encodeData}.
  */
-export function encodeEvent(attributes: EventAttributes, dataJson: string): string {
-  const { idempotencyKey, source, type, timestamp } = attributes;
+export function encodeEvent(
+  attributes: Omit<EventAttributes, "idempotencyKey">,
+  idempotencyKey: string,
+  dataJson: string,
+): string {
+  const { source, type, timestamp } = attributes;
   let json =
     `{"specversion":"1.0","id":${quote(idempotencyKey)},"source":${quote(source)},` +
     `"type":${quote(type)},"time":${quote(timestamp)}`;
@@ -37,9 +42,12 @@ function quote(text: string): string {
   return PLAIN.test(text) ? `"${text}"` : JSON.stringify(text);
 }
 
-/** What came out of an entry's `event`: the event without its entry ID, or why there is none. */
+/** An event as it was stored, until a handler gets it. */
+export type StoredEvent = { -readonly [K in keyof SluiceEvent]: SluiceEvent[K] };
+
+/** What came out of an entry's `event`: the event, or why there is none. */
 export type DecodedEvent =
-  | { readonly ok: true; readonly attributes: EventAttributes; readonly data: unknown }
+  | { readonly ok: true; readonly event: StoredEvent }
   | { readonly ok: false; readonly reason: "MALFORMED"; readonly message: string };
 
 /**
@@ -49,8 +57,13 @@ export type DecodedEvent =
  *
  * Never throws. The message of a refusal names the attribute and what was wanted, and shows nothing of the
  * document.
+ *
+ * @param entry - the entry's ID, and the key it carries beside the document.
  */
-export function decodeEvent(json: string): DecodedEvent {
+export function decodeEvent(
+  json: string,
+  entry: { readonly id: string; readonly key: string },
+): DecodedEvent {
   let document: unknown;
   try {
     document = JSON.parse(json);
@@ -63,46 +76,52 @@ export function decodeEvent(json: string): DecodedEvent {
   }
   // An object from JSON.parse has string keys and may hold anything; each attribute is checked below.
   const wire = document as Record<string, unknown>;
+  const { id, source, type, time, tenantid, subject, correlationid, causationid, traceparent } = wire;
   if (wire.specversion !== "1.0") return malformed('attribute specversion is not "1.0"');
-  for (const name of REQUIRED) {
-    const value = wire[name];
-    if (typeof value !== "string" || value === "")
-      return malformed(`attribute ${name} is not a non-empty string`);
+  if (!isText(id) || !isText(source) || !isText(type) || !isText(time)) {
+    const name = ["id", "source", "type", "time"].find((name) => !isText(wire[name]));
+    return malformed(`attribute ${name} is not a non-empty string`);
   }
-  for (const name of OPTIONAL) {
-    const value = wire[name];
-    if (typeof value !== "string" && value !== undefined && value !== null) {
-      return malformed(`attribute ${name} is not a string`);
-    }
+  if (
+    !isOptionalText(tenantid) ||
+    !isOptionalText(subject) ||
+    !isOptionalText(correlationid) ||
+    !isOptionalText(causationid) ||
+    !isOptionalText(traceparent)
+  ) {
+    const name = OPTIONAL.find((name) => !isOptionalText(wire[name]));
+    return malformed(`attribute ${name} is not a string`);
   }
   if (wire.data_base64 !== undefined && wire.data_base64 !== null) {
     return malformed("attribute data_base64 is there: binary data is not supported");
   }
-  // The loops above have seen that these are strings, or missing.
-  const timestamp = utcOf(wire.time as string);
+  const timestamp = utcOf(time);
   if (timestamp === undefined) return malformed("attribute time is not an RFC 3339 timestamp");
-  return { ok: true, attributes: attributesOf(wire as WireStrings, timestamp), data: wire.data };
+  // One object, filled: to copy it, or to spread what may be missing, takes as long as parsing the document.
+  const event: StoredEvent = {
+    id: entry.id,
+    type,
+    idempotencyKey: entry.key,
+    timestamp,
+    source,
+    data: wire.data,
+  };
+  if (typeof tenantid === "string") event.tenantId = tenantid;
+  if (typeof subject === "string") event.subject = subject;
+  if (typeof correlationid === "string") event.correlationId = correlationid;
+  if (typeof causationid === "string") event.causationId = causationid;
+  if (typeof traceparent === "string") event.traceparent = traceparent;
+  return { ok: true, event };
 }
 
-const REQUIRED = ["id", "source", "type", "time"] as const;
-const OPTIONAL = ["tenantid", "subject", "correlationid", "causationid", "traceparent"] as const;
+const OPTIONAL = ["tenantid", "subject", "correlationid", "causationid", "traceparent"];
 
-type WireStrings = Record<(typeof REQUIRED)[number], string> &
-  Partial<Record<(typeof OPTIONAL)[number], string | null>>;
+function isText(value: unknown): value is string {
+  return typeof value === "string" && value !== "";
+}
 
-function attributesOf(wire: WireStrings, timestamp: string): EventAttributes {
-  const { tenantid, subject, correlationid, causationid, traceparent } = wire;
-  return {
-    type: wire.type,
-    ...(typeof tenantid === "string" && { tenantId: tenantid }),
-    idempotencyKey: wire.id,
-    timestamp,
-    source: wire.source,
-    ...(typeof subject === "string" && { subject }),
-    ...(typeof correlationid === "string" && { correlationId: correlationid }),
-    ...(typeof causationid === "string" && { causationId: causationid }),
-    ...(typeof traceparent === "string" && { traceparent }),
-  };
+function isOptionalText(value: unknown): value is string | null | undefined {
+  return typeof value === "string" || value === undefined || value === null;
 }
 
 function malformed(fault: string): DecodedEvent {

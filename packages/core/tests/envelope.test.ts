@@ -24,10 +24,13 @@ const complete: EventAttributes = {
 function roundTrip(data: unknown, attributes = minimal): unknown {
   const encoded = encodeData(data);
   if (encoded.issues) throw new Error("is JSON, so there are no issues");
-  const decoded = decodeEvent(encodeEvent(attributes, encoded.json));
+  const { idempotencyKey } = attributes;
+  const document = encodeEvent(attributes, idempotencyKey, encoded.json);
+  const decoded = decodeEvent(document, { id: "1-0", key: idempotencyKey });
   if (!decoded.ok) throw new Error(decoded.message);
-  expect(decoded.attributes).toEqual(attributes);
-  return decoded.data;
+  const { data: stored, ...event } = decoded.event;
+  expect(event).toEqual({ ...attributes, id: "1-0" });
+  return stored;
 }
 
 /** Node's own comparison: that of the test runner does not see an own `__proto__`. */
@@ -38,13 +41,13 @@ function expectSame(actual: unknown, expected: unknown): void {
 
 describe("an event on the wire", () => {
   test("is a CloudEvents document with its attributes in this order", () => {
-    expect(encodeEvent(complete, '{"amount":5}')).toBe(
+    expect(encodeEvent(complete, complete.idempotencyKey, '{"amount":5}')).toBe(
       '{"specversion":"1.0","id":"o1","source":"shop","type":"order.placed",' +
         '"time":"2025-01-31T12:00:00.000Z","tenantid":"acme","subject":"orders/o1",' +
         '"datacontenttype":"application/json","correlationid":"request-1","causationid":"o0",' +
         '"traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01","data":{"amount":5}}',
     );
-    expect(encodeEvent(minimal, "[]")).toBe(
+    expect(encodeEvent(minimal, minimal.idempotencyKey, "[]")).toBe(
       '{"specversion":"1.0","id":"o1","source":"shop","type":"order.placed",' +
         '"time":"2025-01-31T12:00:00.000Z","datacontenttype":"application/json","data":[]}',
     );
@@ -52,7 +55,7 @@ describe("an event on the wire", () => {
 
   test("holds the data byte for byte", () => {
     const data = '{"n":9007199254740993,"spaced" : [ ] }';
-    expect(encodeEvent(minimal, data).endsWith(`,"data":${data}}`)).toBe(true);
+    expect(encodeEvent(minimal, minimal.idempotencyKey, data).endsWith(`,"data":${data}}`)).toBe(true);
   });
 
   test("comes back with every attribute, whatever text they hold", () => {
@@ -186,27 +189,27 @@ describe("data that is not JSON", () => {
 
 describe("a foreign document", () => {
   const wire = { specversion: "1.0", id: "o1", source: "s", type: "t", time: "2025-01-31T12:00:00Z" };
-  const decode = (changes: object) => decodeEvent(JSON.stringify({ ...wire, ...changes }));
+  const entry = { id: "1-0", key: "o1" };
+  const decode = (changes: object) => decodeEvent(JSON.stringify({ ...wire, ...changes }), entry);
 
   test("may have other attributes, in any order, and null for what is missing", () => {
     const decoded = decode({ data: 1, partitionkey: "p", dataschema: "x", tenantid: null, subject: null });
     expect(decoded).toEqual({
       ok: true,
-      attributes: { type: "t", idempotencyKey: "o1", timestamp: wire.time, source: "s" },
-      data: 1,
+      event: { id: "1-0", type: "t", idempotencyKey: "o1", timestamp: wire.time, source: "s", data: 1 },
     });
   });
 
   test("may have no data, which is then for the schema to judge", () => {
-    expect(decode({})).toMatchObject({ ok: true, data: undefined });
+    expect(decode({})).toMatchObject({ ok: true, event: { data: undefined } });
   });
 
   test("may have a time with an offset, which comes out in UTC", () => {
     expect(decode({ time: "2025-01-31T12:00:00+01:30" })).toMatchObject({
-      attributes: { timestamp: "2025-01-31T10:30:00.000Z" },
+      event: { timestamp: "2025-01-31T10:30:00.000Z" },
     });
     expect(decode({ time: "2025-01-31T12:00:00.123456789Z" })).toMatchObject({
-      attributes: { timestamp: "2025-01-31T12:00:00.123456789Z" },
+      event: { timestamp: "2025-01-31T12:00:00.123456789Z" },
     });
   });
 
@@ -221,7 +224,7 @@ describe("a foreign document", () => {
     ["{}", 'attribute specversion is not "1.0"'],
   ])("is malformed: %s", (json, fault) => {
     const message = `decode a CloudEvents document: ${fault}`;
-    expect(decodeEvent(json)).toEqual({ ok: false, reason: "MALFORMED", message });
+    expect(decodeEvent(json, entry)).toEqual({ ok: false, reason: "MALFORMED", message });
   });
 
   test.each([
@@ -253,13 +256,13 @@ describe("a foreign document", () => {
   test("never makes decoding throw", () => {
     fc.assert(
       fc.property(fc.string({ unit: "binary" }), (text) => {
-        expect(decodeEvent(text).ok).toBe(false);
+        expect(decodeEvent(text, entry).ok).toBe(false);
       }),
     );
     fc.assert(
       fc.property(fc.json(), (text) => {
-        decodeEvent(text);
-        decodeEvent(`{"specversion":"1.0","id":${text},"source":${text},"type":"t","time":${text}}`);
+        decodeEvent(text, entry);
+        decodeEvent(`{"specversion":"1.0","id":${text},"source":${text},"type":"t","time":${text}}`, entry);
       }),
     );
   });

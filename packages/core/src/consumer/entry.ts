@@ -34,13 +34,11 @@ export function entriesIn(reply: unknown): Entry[] {
   if (!Array.isArray(reply)) return [];
   // [[stream, [[id, [field, value, …]], …]]]: the reply's documented shape in RESP2, which every connection gives.
   const [[, delivered]] = reply as [[string, [string, string[]][]]];
-  return delivered.map(([id, fields]) => entryFrom(id, fields));
+  return delivered.map((entry) => entryFrom(entry[0], entry[1]));
 }
 
 /** An entry that is leased to this process: one attempt at handling it. */
 export class Attempt {
-  /** From 1. */
-  readonly number: number;
   /** By performance.now(): when the lease clock was last known to be restarted. */
   leasedAt = performance.now();
   /** A newer attempt has the entry: whatever this one ends with is of no consequence. */
@@ -53,11 +51,11 @@ export class Attempt {
   constructor(
     readonly entry: Entry,
     readonly token: string,
+    /** From 1. */
+    readonly number: number,
     /** Nothing else may run beside it. */
     readonly alone: boolean,
-  ) {
-    this.number = attemptOf(token);
-  }
+  ) {}
 
   /** Made when it is first asked for: most handlers never look, and making one costs more than settling. */
   get signal(): AbortSignal {
@@ -76,5 +74,5 @@ export class Attempt {
 
 /** The attempt that recovery leased. */
 export function recoveredAttempt(token: string, alone: boolean, fields: readonly string[]): Attempt {
-  return new Attempt(entryFrom(entryOf(token), fields), token, alone);
+  return new Attempt(entryFrom(entryOf(token), fields), token, attemptOf(token), alone);
 }

@@ -1,9 +1,10 @@
 /**
- * The consumer's loop: one turn after the other, each a single round trip that settles what has ended, leases what was
- * read, takes back what is due, and reads what comes next.
+ * The consumer's loop: turns, each a single round trip that settles what has ended, leases what was read, takes back
+ * what is due, and reads what comes next.
  *
- * Only one turn is under way at a time, so whatever ends meanwhile is settled together. When nothing is waiting the
- * loop blocks on a second connection. How handlers are run is `run.ts`; starting and stopping is `consumer.ts`.
+ * Mostly one turn is under way at a time, so whatever ends meanwhile is settled together. Under full load there are two:
+ * while Redis is at the one, this process is at what the other has brought. When nothing is waiting the loop blocks on a
+ * second connection. How handlers are run is `run.ts`; starting and stopping is `consumer.ts`.
  */
 import {
   firstToken,
@@ -53,6 +54,8 @@ export interface LoopParts {
 const MAX_CALL = 1_000;
 /** Events emitted in one settle call take about this many characters at most, unless one attempt alone takes more. */
 const MAX_EMIT_CHARS = 4 * 1_024 * 1_024;
+/** Turns under way at a time. A third one is no faster: either Redis or this process is never idle by then. */
+const LANES = 2;
 /** Waiting entries are looked at this often at least, in milliseconds. */
 const DUE_POLL_MS = 500;
 /** Bounds of the pause after a failed turn, in milliseconds. */
@@ -81,7 +84,12 @@ export class Loop {
   private readonly parts: LoopParts;
   private phase: Phase = "reading";
   private paused = false;
-  private turning = false;
+  /** Sequences of turns that go on side by side. */
+  private lanes = 0;
+  /** Turns under way, and what they lease and read. */
+  private turns = 0;
+  private leasing = 0;
+  private reading = 0;
   private wanted = false;
   /** The stream had more to read at the last look. */
   private hot = true;
@@ -93,6 +101,7 @@ export class Loop {
   private dueAt = 0;
   private dueTimer: ReturnType<typeof setTimeout> | undefined;
   private failures = 0;
+  private rejoining: Promise<void> | undefined;
   private nonces = 0;
   /** By how long the slowest handler of the last settled batch took. */
   private lastBatchMs = 0;
@@ -164,7 +173,7 @@ export class Loop {
   async finish(): Promise<void> {
     if (this.phase === "closed") return;
     this.phase = "ending";
-    while (this.turning) {
+    while (this.lanes > 0) {
       await new Promise<void>((resolve) => {
         const stop = this.watch(() => {
           stop();
@@ -208,17 +217,17 @@ export class Loop {
 
   /** Nothing was there to read at the last look, and no recovery is under way. */
   get quiet(): boolean {
-    return !this.hot && this.pass === undefined && !this.turning;
+    return !this.hot && this.pass === undefined && this.lanes === 0;
   }
 
   /** Nothing runs, nothing is left to settle, and no call is under way. */
   get drained(): boolean {
-    return this.hand.running.size === 0 && this.hand.ended.length === 0 && !this.turning;
+    return this.hand.running.size === 0 && this.hand.ended.length === 0 && this.lanes === 0;
   }
 
   /** Nothing is in hand, or on its way to be. A recovery pass that is held up by `pause` is not on its way. */
   get settled(): boolean {
-    return this.hand.empty && !this.turning && (this.pass === undefined || this.paused);
+    return this.hand.empty && this.lanes === 0 && (this.pass === undefined || this.paused);
   }
 
   /** Calls `watcher` after each change of what is in hand. Returns the way to stop. */
@@ -237,7 +246,7 @@ export class Loop {
   /** Makes sure that a turn follows. */
   kick(): void {
     this.wanted = true;
-    if (!this.turning && !this.over) void this.turns();
+    if (!this.over && (this.lanes === 0 || this.worthALane)) void this.lane();
   }
 
   /**
@@ -280,8 +289,8 @@ export class Loop {
     await evaluate(connection, recoverCall(keys, this.member, input), { deadlineMs });
   }
 
-  private async turns(): Promise<void> {
-    this.turning = true;
+  private async lane(): Promise<void> {
+    this.lanes += 1;
     while (!this.over) {
       this.wanted = false;
       const turn = this.plan();
@@ -290,7 +299,9 @@ export class Loop {
         break;
       }
       try {
-        await this.take(turn);
+        const taken = this.take(turn);
+        if (this.worthALane) void this.lane();
+        await taken;
       } catch (error) {
         // A reply that no script of ours gives. What it was about is taken back by recovery.
         this.recoverSoon();
@@ -298,14 +309,31 @@ export class Loop {
       }
       this.changed();
       // Handlers that do not wait for anything end within this tick, and travel with the next turn.
-      if (this.hand.running.size > 0 && this.hand.ended.length === 0) await new Promise<void>(nextTick);
+      if (this.hand.running.size > 0) await new Promise<void>(nextTick);
     }
-    this.turning = false;
-    if (!this.over) {
+    this.lanes -= 1;
+    if (this.lanes === 0 && !this.over) {
       this.block();
       this.armDue();
     }
     this.changed();
+  }
+
+  /** Whether there is enough to do for a further turn beside the one under way. A small one would only cost more calls. */
+  private get worthALane(): boolean {
+    if (this.lanes >= LANES || this.recovers || this.failures > 0) return false;
+    const { ended, prefetched } = this.hand;
+    return ended.length + Math.min(this.freeSlots(), prefetched.length) >= this.share;
+  }
+
+  /** What one turn leases at most, so that as much is left for another. */
+  private get share(): number {
+    return Math.ceil(this.parts.settings.concurrency / LANES);
+  }
+
+  /** Whether the next turn takes something back. It has to know of all that is in hand: no other is under way beside it. */
+  private get recovers(): boolean {
+    return this.pass !== undefined || performance.now() >= this.dueAt;
   }
 
   /** Whether no turn may begin any more. */
@@ -322,7 +350,8 @@ export class Loop {
   private plan(): Turn | undefined {
     // What is left to recover is left to others.
     while (this.spent && this.pass) this.endPass(this.pass);
-    const { hand, pass } = this;
+    const { hand, pass, recovers } = this;
+    if (this.turns > 0 && (recovers || this.failures > 0)) return undefined;
     const settle = this.takeEnded();
     const nonce = this.nonce();
     const free = this.freeSlots();
@@ -332,8 +361,8 @@ export class Loop {
       // Recovery comes before new work, unless an entry waits for this process to finish what it has.
       if (pass?.aloneWaits && hand.ids().length + settle.length > 0) lease = hand.prefetched.splice(0, free);
       else if (pass) recover = this.recoverAll(pass, settle, nonce, free);
-      else if (performance.now() >= this.dueAt) recover = this.recoverDue(nonce, free);
-      else lease = hand.prefetched.splice(0, free);
+      else if (recovers) recover = this.recoverDue(nonce, free);
+      else lease = hand.prefetched.splice(0, Math.min(free, this.share));
     }
     const mayRead = this.mayStart && this.hot && this.blockedFor === 0 && !pass;
     const readCount = mayRead ? this.room(lease.length) : 0;
@@ -351,7 +380,8 @@ export class Loop {
   /** Attempts that may be begun now. */
   private freeSlots(): number {
     if (!this.mayStart) return 0;
-    return Math.min(this.parts.settings.concurrency - this.hand.running.size, this.budget, MAX_CALL);
+    const { concurrency } = this.parts.settings;
+    return Math.min(Math.min(concurrency - this.hand.running.size, this.budget) - this.leasing, MAX_CALL);
   }
 
   private takeEnded(): Ending[] {
@@ -382,10 +412,11 @@ export class Loop {
   private room(leasing: number): number {
     const { hand, parts } = this;
     const { concurrency, batchSize, leaseMs } = parts.settings;
-    const waiting = hand.prefetched.length + this.blockedFor;
-    const free = concurrency - hand.running.size - leasing;
+    const waiting = hand.prefetched.length + this.blockedFor + this.reading;
+    const started = this.leasing + leasing;
+    const free = concurrency - hand.running.size - started;
     const ahead = this.lastBatchMs < leaseMs / 10 ? concurrency : Math.max(0, free);
-    const room = Math.min(ahead - waiting, this.budget - leasing - waiting, batchSize);
+    const room = Math.min(ahead - waiting, this.budget - started - waiting, batchSize);
     return Math.max(0, room);
   }
 
@@ -414,7 +445,7 @@ export class Loop {
     if (turn.recover) script(turn.recover);
     if (turn.readCount > 0) requests.push(this.readRequest(turn.readCount));
 
-    const replies = await connection.send(requests, { deadlineMs });
+    const replies = await this.underWay(turn, connection.send(requests, { deadlineMs }));
     if (this.phase === "closed") return;
     let at = 0;
     const failures: unknown[] = [];
@@ -425,6 +456,19 @@ export class Loop {
     const failure = failures.find((error) => error !== undefined);
     if (failure === undefined) this.failures = 0;
     else await this.failed(failure);
+  }
+
+  private async underWay<T>({ lease, readCount }: Turn, work: Promise<T>): Promise<T> {
+    this.turns += 1;
+    this.leasing += lease.length;
+    this.reading += readCount;
+    try {
+      return await work;
+    } finally {
+      this.turns -= 1;
+      this.leasing -= lease.length;
+      this.reading -= readCount;
+    }
   }
 
   private readRequest(count: number, blockMs?: number): Request {
@@ -443,12 +487,13 @@ export class Loop {
     }
     this.knowDue(read.nextDueInMs);
     this.lastBatchMs = 0;
-    for (const [at, ending] of endings.entries()) {
+    const { verdicts } = read;
+    endings.forEach((ending, at) => {
       this.lastBatchMs = Math.max(this.lastBatchMs, ending.durationMs);
       // What it emitted is in the stream, to be read.
       if (ending.item.outcome === "SUCCESS" && ending.item.emits.length > 0) this.hot = true;
-      this.parts.reporter.settled(ending, read.verdicts[at] ?? "FENCED");
-    }
+      this.parts.reporter.settled(ending, verdicts[at] ?? "FENCED");
+    });
     return undefined;
   }
 
@@ -460,14 +505,15 @@ export class Loop {
       return this.refused("lease", read);
     }
     this.knowDue(read.nextDueInMs);
-    for (const [at, entry] of entries.entries()) {
-      const verdict = read.verdicts[at];
+    const { verdicts, now } = read;
+    entries.forEach((entry, at) => {
+      const verdict = verdicts[at];
       if (verdict === "LEASED") {
-        this.start(new Attempt(entry, firstToken(entry.id, this.member.consumer, nonce, read.now), false));
+        this.start(new Attempt(entry, firstToken(entry.id, this.member.consumer, nonce, now), 1, false));
       } else {
         this.parts.reporter.notLeased(entry, verdict ?? "LOST");
       }
-    }
+    });
     return undefined;
   }
 
@@ -563,7 +609,7 @@ export class Loop {
       this.hot = entries.length === count;
       if (this.paused) void this.giveUnstarted();
     }
-    if (!this.turning) this.block();
+    if (this.lanes === 0) this.block();
     this.kick();
   }
 
@@ -585,7 +631,9 @@ export class Loop {
       return;
     }
     if (isNoGroup(error)) {
-      await this.rejoin();
+      this.rejoining ??= this.rejoin();
+      await this.rejoining;
+      this.rejoining = undefined;
       return;
     }
     this.failures += 1;

@@ -24,7 +24,6 @@ export class Reporter {
   /** An attempt's end was judged by the server. */
   settled(ending: Ending, verdict: SettleVerdict): void {
     const { attempt, item, durationMs } = ending;
-    const about = () => this.about(attempt.entry, ending.type);
     if (verdict === "FENCED") {
       this.leaseLost(attempt, ending.type);
       return;
@@ -39,7 +38,7 @@ export class Reporter {
             ? "MAX_ATTEMPTS"
             : "EMIT_REJECTED";
       const message = item.outcome === "FAILURE" || item.outcome === "RETRY" ? item.message : "";
-      const report = { ...about(), attempt: attempt.number, reason, message };
+      const report = { ...this.about(attempt.entry, ending.type), attempt: attempt.number, reason, message };
       this.logger.warn("event became a dead letter", report);
       this.emitter.emit("deadLetter", report);
     } else if (item.outcome === "SUCCESS") {
@@ -47,7 +46,7 @@ export class Reporter {
       this.stats.add("emitted", item.emits.length);
       if (this.emitter.wants("handled")) {
         this.emitter.emit("handled", {
-          ...about(),
+          ...this.about(attempt.entry, ending.type),
           attempt: attempt.number,
           durationMs,
           emitted: item.emits.length,
@@ -56,11 +55,12 @@ export class Reporter {
     } else if (item.outcome === "RETRY") {
       this.stats.add("retries", 1);
       const { delayMs, message } = item;
-      this.emitter.emit("retry", { ...about(), attempt: attempt.number, delayMs, message });
+      const about = this.about(attempt.entry, ending.type);
+      this.emitter.emit("retry", { ...about, attempt: attempt.number, delayMs, message });
     } else {
       const reason = ending.skipped ?? "unhandled";
       this.stats.add(reason, 1);
-      this.emitter.emit("skipped", { ...about(), reason });
+      this.emitter.emit("skipped", { ...this.about(attempt.entry, ending.type), reason });
     }
   }
 

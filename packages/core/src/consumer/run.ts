@@ -4,10 +4,10 @@
  */
 import { type Emit, type Attempt as SettleItem, Status } from "@sluice/lua-scripts";
 import { retryDelayMs } from "../backoff.js";
-import type { EventCatalog } from "../catalog.js";
+import type { EventCatalog, ValidationOutcome } from "../catalog.js";
 import { type Composed, type ComposeSettings, compose, MAX_TOGETHER_CHARS } from "../compose.js";
 import { withTenant } from "../context.js";
-import { decodeEvent } from "../envelope.js";
+import { decodeEvent, type StoredEvent } from "../envelope.js";
 import { InvalidOptionError, type Issue, NonRetryableError } from "../errors.js";
 import type { EmitOptions, SluiceEvent } from "../event.js";
 import { emitKey } from "../fingerprint.js";
@@ -40,6 +40,8 @@ type Outcome =
   | { readonly outcome: "RETRY"; readonly delayMs: number; readonly message: string }
   | { readonly outcome: "FAILURE"; readonly reason: string; readonly message: string };
 
+const SUCCEEDED: Outcome = { outcome: "SUCCESS", emits: [] };
+
 export class Runner {
   private readonly handlers: ReadonlyMap<string, UntypedEventHandler>;
 
@@ -64,30 +66,36 @@ export class Runner {
       outcome = this.thrown(attempt, type, error);
     }
     const durationMs = performance.now() - startedAt;
+    const { token } = attempt;
+    if (outcome.outcome === "SUCCESS") {
+      const { emits } = outcome;
+      return { attempt, type, durationMs, item: { outcome: "SUCCESS", key, token, emits } };
+    }
     if (outcome.outcome === "SKIP") {
-      const item: SettleItem = { outcome: "SKIP", key, token: attempt.token };
+      const item: SettleItem = { outcome: "SKIP", key, token };
       return { attempt, type, durationMs, item, skipped: outcome.skipped };
     }
-    return { attempt, type, durationMs, item: { ...outcome, key, token: attempt.token } };
+    return { attempt, type, durationMs, item: { ...outcome, key, token } };
   }
 
   /** The event as it was stored, or what becomes of an entry that is none of ours to handle. */
-  private read(attempt: Attempt): SluiceEvent | Outcome {
-    const { id, key, fields } = attempt.entry;
+  private read(attempt: Attempt): StoredEvent | Outcome {
+    const { entry } = attempt;
+    const { id, key, fields } = entry;
     if (key === "") return this.readForeign(attempt);
     const onlyFor = fields[5];
     if (onlyFor !== undefined && onlyFor !== this.parts.settings.group)
       return { outcome: "SKIP", skipped: "otherGroup" };
-    const decoded = decodeEvent(fields[3] ?? "");
+    const decoded = decodeEvent(fields[3] ?? "", entry);
     if (!decoded.ok) return failed(Status.MALFORMED, decoded.message);
-    if (decoded.attributes.tenantId !== this.parts.tenantId) {
+    if (decoded.event.tenantId !== this.parts.tenantId) {
       return failed(Status.MALFORMED, `read entry '${id}': its tenantid is not the tenant of this stream`);
     }
-    return { ...decoded.attributes, idempotencyKey: key, id, data: decoded.data };
+    return decoded.event;
   }
 
   /** An entry that somebody else wrote. */
-  private readForeign({ entry }: Attempt): SluiceEvent | Outcome {
+  private readForeign({ entry }: Attempt): StoredEvent | Outcome {
     const { settings, tenantId } = this.parts;
     const attempted = `read entry '${entry.id}'`;
     try {
@@ -103,34 +111,45 @@ export class Runner {
     );
   }
 
-  private async handle(attempt: Attempt, stored: SluiceEvent): Promise<Outcome> {
+  // Only what may have to wait is async, here and below: each promise more is a fiftieth of what an event costs.
+  private handle(attempt: Attempt, stored: StoredEvent): Outcome | Promise<Outcome> {
     const handler = this.handlers.get(stored.type);
     if (handler === undefined) return this.unhandled(attempt, stored);
     const validated = this.parts.catalog.validate(stored.type, stored.data);
-    const outcome = validated instanceof Promise ? await validated : validated;
-    if (outcome.issues) return failed(Status.INVALID, describeIssues(stored.type, outcome.issues));
-    const event: SluiceEvent = { ...stored, data: outcome.value };
-    return this.inTenant(async () => {
-      if (!takes(handler, event)) return this.unhandled(attempt, event);
-      const context = new AttemptContext(this.parts, attempt, event, handler.name);
-      const result = toResult(await handler.handle(event, context));
-      return this.outcomeOf(result, attempt, event, context);
-    });
+    return validated instanceof Promise
+      ? validated.then((outcome) => this.handleValidated(handler, attempt, stored, outcome))
+      : this.handleValidated(handler, attempt, stored, validated);
   }
 
-  private inTenant<R>(fn: () => R): R {
-    return this.parts.tenantId === undefined ? fn() : withTenant(this.parts.tenantId, fn);
+  private handleValidated(
+    handler: UntypedEventHandler,
+    attempt: Attempt,
+    event: StoredEvent,
+    validated: ValidationOutcome,
+  ): Outcome | Promise<Outcome> {
+    if (validated.issues) return failed(Status.INVALID, describeIssues(event.type, validated.issues));
+    event.data = validated.value;
+    const { tenantId } = this.parts;
+    if (tenantId === undefined) return this.call(handler, attempt, event);
+    return withTenant(tenantId, () => this.call(handler, attempt, event));
   }
 
-  private async outcomeOf(
+  private async call(handler: UntypedEventHandler, attempt: Attempt, event: SluiceEvent): Promise<Outcome> {
+    if (!takes(handler, event)) return this.unhandled(attempt, event);
+    const context = new AttemptContext(this.parts, attempt, event, handler.name);
+    const result = toResult(await handler.handle(event, context));
+    return this.outcomeOf(result, attempt, event, context);
+  }
+
+  private outcomeOf(
     result: Result,
     attempt: Attempt,
     event: SluiceEvent,
     context: AttemptContext,
-  ): Promise<Outcome> {
+  ): Outcome | Promise<Outcome> {
     switch (result.kind) {
       case "success":
-        return { outcome: "SUCCESS", emits: await context.emitted(this.parts.settings.group) };
+        return context.outcome(this.parts.settings.group);
       case "failure":
         return failed(Status.FAILED, result.reason ?? "the handler answered failure");
       case "retry": {
@@ -222,6 +241,7 @@ class AttemptContext implements HandlerContext {
   readonly idempotencyKey: string;
   private readonly composed: (Composed | Promise<Composed>)[] = [];
   private lines: Logger | undefined;
+  private boundEmit: HandlerContext["emit"] | undefined;
   private ended = false;
   private chars = 0;
 
@@ -234,7 +254,6 @@ class AttemptContext implements HandlerContext {
     if (parts.tenantId !== undefined) this.tenantId = parts.tenantId;
     this.attempt = leased.number;
     this.idempotencyKey = event.idempotencyKey;
-    this.emit = this.emit.bind(this);
   }
 
   get signal(): AbortSignal {
@@ -249,7 +268,13 @@ class AttemptContext implements HandlerContext {
     return this.lines;
   }
 
-  emit(type: string, data: unknown, options?: EmitOptions): void {
+  /** Bound, so that handlers may take it out of their context. */
+  get emit(): HandlerContext["emit"] {
+    this.boundEmit ??= this.emitOne.bind(this);
+    return this.boundEmit;
+  }
+
+  private emitOne(type: string, data: unknown, options?: EmitOptions): void {
     if (this.ended) {
       throw new InvalidOptionError({
         option: "emit",
@@ -292,10 +317,15 @@ class AttemptContext implements HandlerContext {
     return composed;
   }
 
-  /** What the handler emitted, ready to be settled: under keys that each attempt makes the same. */
-  async emitted(group: string): Promise<readonly Emit[]> {
+  /** Success, with what the handler emitted: it emits no more. */
+  outcome(group: string): Outcome | Promise<Outcome> {
     this.ended = true;
-    if (this.composed.length === 0) return [];
+    if (this.composed.length === 0) return SUCCEEDED;
+    return this.emitted(group).then((emits) => ({ outcome: "SUCCESS", emits }));
+  }
+
+  /** What the handler emitted, ready to be settled: under keys that each attempt makes the same. */
+  private emitted(group: string): Promise<readonly Emit[]> {
     const emits = this.composed.map(async (promised, n): Promise<Emit> => {
       const composed = await promised;
       const key = composed.namedKey ?? (await emitKey(this.idempotencyKey, group, n));

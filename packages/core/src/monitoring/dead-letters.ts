@@ -215,8 +215,9 @@ function letterFrom(id: string, values: readonly string[]): DeadLetter {
       writable: true,
     });
   }
-  const { key: idempotencyKey } = entryFrom(entryId, original);
-  const decoded = idempotencyKey === "" ? undefined : decodeEvent(original[3] ?? "");
+  const entry = entryFrom(entryId, original);
+  const { key: idempotencyKey } = entry;
+  const decoded = idempotencyKey === "" ? undefined : decodeEvent(original[3] ?? "", entry);
   return {
     id,
     entryId,
@@ -227,9 +228,7 @@ function letterFrom(id: string, values: readonly string[]): DeadLetter {
     firstDeliveredAt: Number(head.get("firstDeliveredAt")),
     deadAt: Number(head.get("deadAt")),
     group: head.get("group") ?? "",
-    ...(decoded?.ok
-      ? { event: { ...decoded.attributes, idempotencyKey, id: entryId, data: decoded.data } }
-      : {}),
+    ...(decoded?.ok ? { event: decoded.event } : {}),
     fields,
   };
 }
