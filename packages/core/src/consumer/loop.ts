@@ -90,6 +90,8 @@ export class Loop {
   private turns = 0;
   private leasing = 0;
   private reading = 0;
+  /** Settles once the lane that handles what its turn has brought has sent its next one. */
+  private entered: Promise<void> | undefined;
   private wanted = false;
   /** The stream had more to read at the last look. */
   private hot = true;
@@ -183,8 +185,10 @@ export class Loop {
     }
     for (const attempt of this.hand.running.values()) attempt.lost = true;
     const settle = this.failures === 0 ? this.takeEnded() : [];
-    if (settle.length > 0)
-      await this.take({ settle, lease: [], recover: undefined, pass: undefined, nonce: "", readCount: 0 });
+    if (settle.length > 0) {
+      const last = { settle, lease: [], recover: undefined, pass: undefined, nonce: "", readCount: 0 };
+      this.note(last, await this.send(last));
+    }
     this.close();
   }
 
@@ -291,6 +295,7 @@ export class Loop {
 
   private async lane(): Promise<void> {
     this.lanes += 1;
+    let leave = () => {};
     while (!this.over) {
       this.wanted = false;
       const turn = this.plan();
@@ -298,25 +303,47 @@ export class Loop {
         if (this.wanted) continue;
         break;
       }
-      try {
-        const taken = this.take(turn);
-        if (this.worthALane) void this.lane();
-        await taken;
-      } catch (error) {
-        // A reply that no script of ours gives. What it was about is taken back by recovery.
-        this.recoverSoon();
-        await this.failed(error);
+      const sent = this.send(turn);
+      leave();
+      if (this.worthALane) void this.lane();
+      const replies = await sent;
+      leave = await this.enter();
+      const failure = this.note(turn, replies);
+      if (failure !== undefined) {
+        leave();
+        await this.failed(failure);
       }
       this.changed();
       // Handlers that do not wait for anything end within this tick, and travel with the next turn.
       if (this.hand.running.size > 0) await new Promise<void>(nextTick);
     }
+    leave();
     this.lanes -= 1;
     if (this.lanes === 0 && !this.over) {
       this.block();
       this.armDue();
     }
     this.changed();
+  }
+
+  /**
+   * Waits until no other lane is between the replies to a turn and sending its next one. Replies to both often come
+   * together; were both lanes to go on at once, they would send together too, and Redis and this process would wait for
+   * each other again.
+   *
+   * @returns the way to let the other lane go on.
+   */
+  private async enter(): Promise<() => void> {
+    while (this.entered !== undefined) await this.entered;
+    let leave = () => {};
+    this.entered = new Promise((resolve) => {
+      leave = () => {
+        this.entered = undefined;
+        resolve();
+        leave = () => {};
+      };
+    });
+    return () => leave();
   }
 
   /** Whether there is enough to do for a further turn beside the one under way. A small one would only cost more calls. */
@@ -427,7 +454,7 @@ export class Loop {
 
   // --- one round trip ----------------------------------------------------------------------------------------------
 
-  private async take(turn: Turn): Promise<void> {
+  private send(turn: Turn): Promise<readonly unknown[]> {
     const { connection, keys, publishWindowMs, deadlineMs } = this.parts;
     const requests: Request[] = [];
     const script = (call: ScriptCall) => requests.push({ kind: "script", ...call });
@@ -445,29 +472,32 @@ export class Loop {
     if (turn.recover) script(turn.recover);
     if (turn.readCount > 0) requests.push(this.readRequest(turn.readCount));
 
-    const replies = await this.underWay(turn, connection.send(requests, { deadlineMs }));
-    if (this.phase === "closed") return;
-    let at = 0;
-    const failures: unknown[] = [];
-    if (turn.settle.length > 0) failures.push(this.noteSettled(turn.settle, replies[at++]));
-    if (turn.lease.length > 0) failures.push(this.noteLeased(turn.lease, turn.nonce, replies[at++]));
-    if (turn.recover) failures.push(this.noteRecovered(replies[at++], turn.pass));
-    if (turn.readCount > 0) failures.push(this.noteRead(replies[at++]));
-    const failure = failures.find((error) => error !== undefined);
-    if (failure === undefined) this.failures = 0;
-    else await this.failed(failure);
+    this.turns += 1;
+    this.leasing += turn.lease.length;
+    this.reading += turn.readCount;
+    return connection.send(requests, { deadlineMs });
   }
 
-  private async underWay<T>({ lease, readCount }: Turn, work: Promise<T>): Promise<T> {
-    this.turns += 1;
-    this.leasing += lease.length;
-    this.reading += readCount;
+  /** Takes in what a turn has brought. Returns what went wrong with it. */
+  private note(turn: Turn, replies: readonly unknown[]): unknown {
+    this.turns -= 1;
+    this.leasing -= turn.lease.length;
+    this.reading -= turn.readCount;
+    if (this.phase === "closed") return undefined;
     try {
-      return await work;
-    } finally {
-      this.turns -= 1;
-      this.leasing -= lease.length;
-      this.reading -= readCount;
+      let at = 0;
+      const failures: unknown[] = [];
+      if (turn.settle.length > 0) failures.push(this.noteSettled(turn.settle, replies[at++]));
+      if (turn.lease.length > 0) failures.push(this.noteLeased(turn.lease, turn.nonce, replies[at++]));
+      if (turn.recover) failures.push(this.noteRecovered(replies[at++], turn.pass));
+      if (turn.readCount > 0) failures.push(this.noteRead(replies[at++]));
+      const failure = failures.find((error) => error !== undefined);
+      if (failure === undefined) this.failures = 0;
+      return failure;
+    } catch (error) {
+      // A reply that no script of ours gives. What it was about is taken back by recovery.
+      this.recoverSoon();
+      return error;
     }
   }
 
