@@ -17,7 +17,7 @@ export default defineConfig({
     ],
   },
   test: {
-    include: ["packages/*/tests/**/*.test.ts", "examples/*/tests/**/*.test.ts", "tools/tests/**/*.test.ts"],
+    include: ["{packages,examples}/*/tests/**/*.test.ts", "{benchmarks,tools}/tests/**/*.test.ts"],
     globalSetup: ["tools/vitest/server.ts"],
     // Most files wait for servers and child processes, not for a core: on two cores one worker takes twice as long.
     maxWorkers: 2,

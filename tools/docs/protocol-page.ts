@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url";
 import type { Vector, VectorFile } from "../../packages/conformance-tests/src/vectors/format.js";
 import { stepLines } from "../../packages/conformance-tests/src/vectors/lines.js";
 import { loadVectorFiles } from "../../packages/conformance-tests/src/vectors/load.js";
-import { emitKey, fingerprint } from "../../packages/core/src/fingerprint.js";
+import { emitKey, Fingerprints } from "../../packages/core/src/fingerprint.js";
 import { type Header, type KeyDoc, parseHeader } from "../../packages/lua-scripts/build/header.js";
 import { readLuaFolder } from "../../packages/lua-scripts/build/outputs.js";
 import { type Entry, parseRegistry } from "../../packages/lua-scripts/build/registry.js";
@@ -222,11 +222,12 @@ async function madeUp(): Promise<string> {
     ["order.placed", "orders/o1", '{"orderId":"o1","amount":5}'],
     ["order.shipped", undefined, '{"name":"Zoë 😀"}'],
   ] as const;
+  const fingerprints = new Fingerprints();
   const rows = prints.map(([type, subject, data]) => [
     `\`${type}\``,
     subject === undefined ? "" : `\`${subject}\``,
     `\`${data}\``,
-    `\`${fingerprint(type, subject, data)}\``,
+    `\`${fingerprints.of(type, subject, data)}\``,
   ]);
   return [
     "- **Incarnation**: which process goes by a consumer's name. 1 to 64 of `A-Z a-z 0-9 _ -`, unique per process.",

@@ -20,6 +20,7 @@ import { ConsumerStats } from "./consumer/stats.js";
 import { currentTenant } from "./context.js";
 import { ClosedError, InvalidOptionError, SingleTenantError, TenantRequiredError } from "./errors.js";
 import { type PublishOptions, TimestampClock } from "./event.js";
+import { Fingerprints } from "./fingerprint.js";
 import { type Logger, toLogger } from "./logger.js";
 import { DeadLetters } from "./monitoring/dead-letters.js";
 import { checkHealth, type Health } from "./monitoring/health.js";
@@ -206,6 +207,7 @@ class StreamBus<C extends EventSchemas> implements CommonBus<Tenancy, C> {
       catalog: options.events,
       source: textOption("source", options.source, 256) ?? this.streamName,
       clock: new TimestampClock(),
+      fingerprints: new Fingerprints(),
       maxPayloadBytes: integerOption(
         "maxPayloadBytes",
         options.maxPayloadBytes,

@@ -8,7 +8,7 @@ import type { EventCatalog, ValidationOutcome } from "./catalog.js";
 import { encodeData, encodeEvent, utf8Length } from "./envelope.js";
 import { PayloadTooLargeError, ValidationError } from "./errors.js";
 import { type EventAttributes, type PublishOptions, type TimestampClock, toTimestamp } from "./event.js";
-import { fingerprint } from "./fingerprint.js";
+import type { Fingerprints } from "./fingerprint.js";
 import { checkIdempotencyKey } from "./names.js";
 import { textOption } from "./options.js";
 
@@ -19,6 +19,7 @@ export class Composed {
     readonly namedKey: string | undefined,
     private readonly attributes: Omit<EventAttributes, "idempotencyKey">,
     private readonly json: string,
+    private readonly fingerprints: Fingerprints,
   ) {}
 
   /** Length of the data's JSON. */
@@ -28,7 +29,7 @@ export class Composed {
 
   /** Tells one payload from another under the same key. Made when it is asked for: most emitted events need none. */
   fingerprint(): string {
-    return fingerprint(this.attributes.type, this.attributes.subject, this.json);
+    return this.fingerprints.of(this.attributes.type, this.attributes.subject, this.json);
   }
 
   /** The stored document under an idempotency key. */
@@ -43,6 +44,7 @@ export interface ComposeSettings {
   readonly maxPayloadBytes: number;
   /** What the time of an event is read from that names none. */
   readonly clock: TimestampClock;
+  readonly fingerprints: Fingerprints;
 }
 
 /** Longest data of all events that travel in one command, those of one publishMany or one handler, in characters, about. */
@@ -111,7 +113,7 @@ function composeValid(
       if (value !== undefined) attributes[name] = value;
     }
   }
-  return new Composed(namedKey, attributes, json);
+  return new Composed(namedKey, attributes, json, settings.fingerprints);
 }
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };

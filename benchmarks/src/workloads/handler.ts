@@ -1,0 +1,3 @@
+/** What every consumer calls for every event. */
+
+export async function handler(_event: unknown): Promise<void> {}
