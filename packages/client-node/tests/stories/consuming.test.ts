@@ -245,6 +245,25 @@ describe("consuming", () => {
     expect(most).toBe(7);
   });
 
+  it("under full load half of its concurrency travels in each round trip at least", async () => {
+    const server = await privateServer();
+    const bus = await openBus({ stream: uniqueName("orders"), events, redis: server.url });
+    const entries = Array.from({ length: 1_000 }, (_, n) => ({
+      type: "order.shipped" as const,
+      data: { orderId: `o${n}` },
+    }));
+    await bus.publishMany(entries);
+    const { seen, handler } = noting();
+    const redis = plainRedis(server.url);
+    await redis.config("RESETSTAT");
+    const consumer = await started(bus, { group: "billing", concurrency: 64, handlers: [handler] });
+    await consumer.idle();
+    expect(seen).toHaveLength(1_000);
+    const reads = Number(/cmdstat_xreadgroup:calls=(\d+)/.exec(await redis.info("commandstats"))?.[1]);
+    // The last reads find less, and nothing; recovery at the start shows itself to the group by one.
+    expect(reads).toBeLessThanOrEqual(Math.ceil(1_000 / 32) + 5);
+  });
+
   it("an entry that some other program wrote is a dead letter, and holds nothing up", async () => {
     const { bus, look } = await setUp();
     const { redis, keys, ...rest } = look("billing");

@@ -251,4 +251,21 @@ describe("publishing", () => {
       }
     }
   });
+
+  it("sends what 64 callers publish on their results in two calls, so that not all wait for one", async () => {
+    const stream = uniqueName("orders");
+    const server = await privateServer();
+    const bus = await openBus({ stream, events, redis: server.url });
+    await bus.publish("order.noted", { text: "first" });
+    const redis = plainRedis(server.url);
+    await redis.config("RESETSTAT");
+    await Promise.all(
+      Array.from({ length: 64 }, async () => {
+        await bus.publish("order.noted", { text: "question" });
+        await bus.publish("order.noted", { text: "follow-up" });
+      }),
+    );
+    expect(await redis.info("commandstats")).toContain("cmdstat_evalsha:calls=3,");
+    expect((await new Look(redis, stream).entries()).length).toBe(1 + 2 * 64);
+  });
 });

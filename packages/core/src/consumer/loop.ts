@@ -639,8 +639,10 @@ export class Loop {
       this.hot = entries.length === count;
       if (this.paused) void this.giveUnstarted();
     }
-    if (this.lanes === 0) this.block();
+    const idle = this.lanes === 0;
     this.kick();
+    // What has come is on its way to be leased by now: nothing stands in front of it.
+    if (idle) this.block();
   }
 
   // --- what goes wrong ---------------------------------------------------------------------------------------------
