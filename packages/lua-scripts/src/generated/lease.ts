@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** lease: decide, for a batch that XREADGROUP delivered, which entries this consumer may handle. */
 export const leaseScript: Script = {
   name: "lease",
-  sha1: "2fefb2279394fac8f0285a6884616375a664746c",
+  sha1: "abb189d45b711fc3939ecd418f4a13aa36b0b295",
   keys: ["stream", "meta", "leases", "processed.0", "processed.1", "processed.2", "processed.3", "processed.4", "retries", "state"],
   groupKeys: [],
   source: `-- sluice lease: generated from src/scripts/lease.lua, do not edit
@@ -264,15 +264,24 @@ local ring = (function()
     end
     return names
   end
+  local function existing(self)
+    if not self.existing then
+      self.existing = {}
+      for _, name in ipairs(ring.live(self)) do
+        if redis.call("EXISTS", name) == 1 then
+          self.existing[#self.existing + 1] = name
+        end
+      end
+    end
+    return self.existing
+  end
   function ring.remembers(self, members)
     local found = {}
-    for _, name in ipairs(ring.live(self)) do
-      if redis.call("EXISTS", name) == 1 then
-        local replies = chunks.ask("SMISMEMBER", name, members)
-        for at = 1, #members do
-          if replies[at] == 1 then
-            found[members[at]] = true
-          end
+    for _, name in ipairs(existing(self)) do
+      local replies = chunks.ask("SMISMEMBER", name, members)
+      for at = 1, #members do
+        if replies[at] == 1 then
+          found[members[at]] = true
         end
       end
     end

@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** recover: take back what is due, and lease it. */
 export const recoverScript: Script = {
   name: "recover",
-  sha1: "efc1c090a58619f92cf1fcd1f3a5419de4472f33",
+  sha1: "e2a8f03d07ba0d27229b121e351f2b763fa076f1",
   keys: ["stream", "meta", "leases", "processed.0", "processed.1", "processed.2", "processed.3", "processed.4", "retries", "dead", "state"],
   groupKeys: [],
   source: `-- sluice recover: generated from src/scripts/recover.lua, do not edit
@@ -371,15 +371,24 @@ local ring = (function()
     end
     return names
   end
+  local function existing(self)
+    if not self.existing then
+      self.existing = {}
+      for _, name in ipairs(ring.live(self)) do
+        if redis.call("EXISTS", name) == 1 then
+          self.existing[#self.existing + 1] = name
+        end
+      end
+    end
+    return self.existing
+  end
   function ring.remembers(self, members)
     local found = {}
-    for _, name in ipairs(ring.live(self)) do
-      if redis.call("EXISTS", name) == 1 then
-        local replies = chunks.ask("SMISMEMBER", name, members)
-        for at = 1, #members do
-          if replies[at] == 1 then
-            found[members[at]] = true
-          end
+    for _, name in ipairs(existing(self)) do
+      local replies = chunks.ask("SMISMEMBER", name, members)
+      for at = 1, #members do
+        if replies[at] == 1 then
+          found[members[at]] = true
         end
       end
     end
@@ -410,6 +419,7 @@ local ring = (function()
     if #members > 0 then
       ring.turn(self, state)
       chunks.call(members, 1, "SADD", bucket(self, 0))
+      self.existing = nil
       expire(self, 0)
     end
   end
@@ -693,7 +703,9 @@ local function lease(self, id, held_as, attempt, first_ms, alone, fields, count)
   local token = tokens.make(id, self.consumer, attempt, self.nonce, first_ms)
   pending.take(stream, self.group, self.consumer, id, attempt)
   redis.call("HSET", leases, held_as, token)
-  redis.call("ZREM", retries, id)
+  if count == "retried" then
+    redis.call("ZREM", retries, id)
+  end
   self.in_hand[id] = true
   local leased = self.leased
   leased[#leased + 1] = token

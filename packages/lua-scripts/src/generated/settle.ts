@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** settle: end a batch of attempts, each judged alone. */
 export const settleScript: Script = {
   name: "settle",
-  sha1: "11f70177a5119089b46d87f47ee43f983a3b9f44",
+  sha1: "855978ac02e4e53b11691d15deeb62fca2916f58",
   keys: ["stream", "meta", "published.0", "published.1", "leases", "processed.0", "processed.1", "processed.2", "processed.3", "processed.4", "retries", "dead", "state"],
   groupKeys: [],
   source: `-- sluice settle: generated from src/scripts/settle.lua, do not edit
@@ -246,6 +246,7 @@ local ring = (function()
     if #members > 0 then
       ring.turn(self, state)
       chunks.call(members, 1, "SADD", bucket(self, 0))
+      self.existing = nil
       expire(self, 0)
     end
   end

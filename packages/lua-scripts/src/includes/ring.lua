@@ -64,16 +64,27 @@ function ring.live(self)
   return names
 end
 
+-- Those of them that are there: mostly one. Asked once for many looks.
+local function existing(self)
+  if not self.existing then
+    self.existing = {}
+    for _, name in ipairs(ring.live(self)) do
+      if redis.call("EXISTS", name) == 1 then
+        self.existing[#self.existing + 1] = name
+      end
+    end
+  end
+  return self.existing
+end
+
 --- Which of the members are remembered, as a set.
 function ring.remembers(self, members)
   local found = {}
-  for _, name in ipairs(ring.live(self)) do
-    if redis.call("EXISTS", name) == 1 then
-      local replies = chunks.ask("SMISMEMBER", name, members)
-      for at = 1, #members do
-        if replies[at] == 1 then
-          found[members[at]] = true
-        end
+  for _, name in ipairs(existing(self)) do
+    local replies = chunks.ask("SMISMEMBER", name, members)
+    for at = 1, #members do
+      if replies[at] == 1 then
+        found[members[at]] = true
       end
     end
   end
@@ -109,6 +120,7 @@ function ring.add(self, state, members)
   if #members > 0 then
     ring.turn(self, state)
     chunks.call(members, 1, "SADD", bucket(self, 0))
+    self.existing = nil
     expire(self, 0)
   end
 end

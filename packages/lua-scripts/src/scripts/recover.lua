@@ -118,7 +118,9 @@ local function lease(self, id, held_as, attempt, first_ms, alone, fields, count)
   local token = tokens.make(id, self.consumer, attempt, self.nonce, first_ms)
   pending.take(stream, self.group, self.consumer, id, attempt)
   redis.call("HSET", leases, held_as, token)
-  redis.call("ZREM", retries, id)
+  if count == "retried" then
+    redis.call("ZREM", retries, id)
+  end
   self.in_hand[id] = true
   local leased = self.leased
   leased[#leased + 1] = token

@@ -255,15 +255,24 @@ local ring = (function()
     end
     return names
   end
+  local function existing(self)
+    if not self.existing then
+      self.existing = {}
+      for _, name in ipairs(ring.live(self)) do
+        if redis.call("EXISTS", name) == 1 then
+          self.existing[#self.existing + 1] = name
+        end
+      end
+    end
+    return self.existing
+  end
   function ring.remembers(self, members)
     local found = {}
-    for _, name in ipairs(ring.live(self)) do
-      if redis.call("EXISTS", name) == 1 then
-        local replies = chunks.ask("SMISMEMBER", name, members)
-        for at = 1, #members do
-          if replies[at] == 1 then
-            found[members[at]] = true
-          end
+    for _, name in ipairs(existing(self)) do
+      local replies = chunks.ask("SMISMEMBER", name, members)
+      for at = 1, #members do
+        if replies[at] == 1 then
+          found[members[at]] = true
         end
       end
     end

@@ -237,6 +237,7 @@ local ring = (function()
     if #members > 0 then
       ring.turn(self, state)
       chunks.call(members, 1, "SADD", bucket(self, 0))
+      self.existing = nil
       expire(self, 0)
     end
   end
