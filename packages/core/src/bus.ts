@@ -2,7 +2,7 @@
  * The bus: publishing to a stream, and consumers of it, for one tenant or for many. Everything here works on a
  * connection that somebody else made.
  */
-import { groupKeys, type StreamKeys, streamKeys } from "@sluice/lua-scripts";
+import { groupKeys, type PublishItem, type StreamKeys, streamKeys } from "@sluice/lua-scripts";
 import {
   type EventCatalog,
   type EventInput,
@@ -257,11 +257,17 @@ class StreamBus<C extends EventSchemas> implements CommonBus<Tenancy, C> {
       });
     }
     if (events.length === 0) return [];
-    const items = [];
+    const items: PublishItem[] = [];
     let chars = 0;
     for (const [index, event] of events.entries()) {
-      const composing = this.composeAt(index, tenantId, event);
-      const item = itemOf(composing instanceof Promise ? await composing : composing);
+      let item: PublishItem;
+      try {
+        const composing = compose(this.compose, tenantId, event.type, event.data, event, index);
+        // Awaited only where it has to be: this runs once for each event.
+        item = itemOf(composing instanceof Promise ? await composing : composing);
+      } catch (error) {
+        throw atIndex(error, index);
+      }
       chars += item.event.length;
       if (chars > MAX_TOGETHER_CHARS) {
         throw new InvalidOptionError({
@@ -273,23 +279,6 @@ class StreamBus<C extends EventSchemas> implements CommonBus<Tenancy, C> {
       items.push(item);
     }
     return this.shared.publisher.publishAll(this.streamName, this.keysOf(tenantId), items);
-  }
-
-  /** @throws what `compose` does, with the event's position in the list as `index`. */
-  private composeAt(
-    index: number,
-    tenantId: string | undefined,
-    event: { readonly type: string; readonly data: unknown } & PublishOptions,
-  ): Composed | Promise<Composed> {
-    const indexed = (error: unknown): never => {
-      throw atIndex(error, index);
-    };
-    try {
-      const composing = compose(this.compose, tenantId, event.type, event.data, event, index);
-      return composing instanceof Promise ? composing.catch(indexed) : composing;
-    } catch (error) {
-      return indexed(error);
-    }
   }
 
   consumer(options: ConsumerOptions<C>): Consumer<C> {
@@ -372,7 +361,7 @@ class StreamBus<C extends EventSchemas> implements CommonBus<Tenancy, C> {
   }
 }
 
-function itemOf(composed: Composed) {
+function itemOf(composed: Composed): PublishItem {
   const idempotencyKey = composed.namedKey ?? globalThis.crypto.randomUUID();
   return { idempotencyKey, event: composed.document(idempotencyKey), fingerprint: composed.fingerprint() };
 }

@@ -7,7 +7,13 @@
 import type { EventCatalog, ValidationOutcome } from "./catalog.js";
 import { encodeData, encodeEvent, utf8Length } from "./envelope.js";
 import { PayloadTooLargeError, ValidationError } from "./errors.js";
-import { type EventAttributes, type PublishOptions, type TimestampClock, toTimestamp } from "./event.js";
+import {
+  type EventAttributes,
+  type PublishOptions,
+  type TimestampClock,
+  toTimestamp,
+  type Writable,
+} from "./event.js";
 import type { Fingerprints } from "./fingerprint.js";
 import { checkIdempotencyKey } from "./names.js";
 import { textOption } from "./options.js";
@@ -115,5 +121,3 @@ function composeValid(
   }
   return new Composed(namedKey, attributes, json, settings.fingerprints);
 }
-
-type Writable<T> = { -readonly [K in keyof T]: T[K] };

@@ -7,7 +7,7 @@
  */
 
 import type { Issue } from "./errors.js";
-import { type EventAttributes, type SluiceEvent, utcOf } from "./event.js";
+import { type EventAttributes, type SluiceEvent, utcOf, type Writable } from "./event.js";
 
 /**
  * The CloudEvents document, with its attributes always in the same order and `data` last. It is put together
@@ -43,7 +43,7 @@ function quote(text: string): string {
 }
 
 /** An event as it was stored, until a handler gets it. */
-export type StoredEvent = { -readonly [K in keyof SluiceEvent]: SluiceEvent[K] };
+export type StoredEvent = Writable<SluiceEvent>;
 
 /** What came out of an entry's `event`: the event, or why there is none. */
 export type DecodedEvent =

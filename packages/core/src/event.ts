@@ -35,6 +35,9 @@ export interface SluiceEvent<Type extends string = string, Data = unknown> exten
   readonly data: Data;
 }
 
+/** What is being put together, before anybody else has it. */
+export type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
 /** What may be said about an event when it is published or emitted, all of it optional. */
 export interface PublishOptions {
   /** 1 to 256 bytes of UTF-8 without control characters, not starting with `~`. Generated when missing. */

@@ -57,10 +57,11 @@ export class Fingerprints {
     return base36(a >>> 1) + base36(b >>> 1);
   }
 
+  /** The text as UTF-8: the first `length` bytes of `bytes`, until the next call. */
   private encode(text: string): { readonly bytes: DataView; readonly length: number } {
     if (text.length * 3 > ROOM_BYTES) {
-      const { buffer, length } = this.encoder.encode(text);
-      return { bytes: new DataView(buffer), length };
+      const { buffer, byteOffset, length } = this.encoder.encode(text);
+      return { bytes: new DataView(buffer, byteOffset, length), length };
     }
     return { bytes: this.view, length: this.encoder.encodeInto(text, this.room).written };
   }

@@ -14,6 +14,7 @@ describe("a fingerprint", () => {
     ["order.placed", "orders/o1", '{"orderId":"o1","amount":1299}', "fqywiilrz11r"],
     ["a", undefined, "", "9k4hptfd8vs2"],
     ["a", "", "日本😀", "hz8lmdw5w9qq"],
+    ["a", undefined, "0123456789".repeat(1_000), "ht621nkzlkb8"],
   ])("of %s, %s, %s never changes", (type, subject, data, expected) => {
     expect(fingerprint(type, subject, data)).toBe(expected);
   });

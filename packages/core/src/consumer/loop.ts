@@ -335,15 +335,16 @@ export class Loop {
    */
   private async enter(): Promise<() => void> {
     while (this.entered !== undefined) await this.entered;
-    let leave = () => {};
-    this.entered = new Promise((resolve) => {
-      leave = () => {
-        this.entered = undefined;
-        resolve();
-        leave = () => {};
-      };
+    let resolve = () => {};
+    const entered = new Promise<void>((done) => {
+      resolve = done;
     });
-    return () => leave();
+    this.entered = entered;
+    return () => {
+      // A second time it changes nothing: the other lane may have entered meanwhile.
+      if (this.entered === entered) this.entered = undefined;
+      resolve();
+    };
   }
 
   /** Whether there is enough to do for a further turn beside the one under way. A small one would only cost more calls. */
