@@ -180,8 +180,8 @@ test("a body that does not end is given up while it comes in", async () => {
   const { received, sentBytes } = await sendEndlessly();
   // Closed with something unread, a connection may take the answer along.
   expect(received).toMatch(/^(HTTP\/1\.1 413 |$)/);
-  // What was on its way when the answer came.
-  expect(sentBytes).toBeLessThan(20 * 1_048_576);
+  // Far above what sockets hold of it on its way when the answer comes, which was up to 30 MB on a busy machine.
+  expect(sentBytes).toBeLessThan(100 * 1_048_576);
 });
 
 test("the longest body that is allowed is taken", async () => {
@@ -232,6 +232,8 @@ async function sendEndlessly(): Promise<{ received: string; sentBytes: number }>
   while (!answered) {
     sentBytes += chunk.length;
     await new Promise((resolve) => socket.write(chunk, resolve));
+    // Writes that the socket takes at once would keep this client from hearing the answer.
+    await new Promise((resolve) => setImmediate(resolve));
   }
   socket.destroy();
   return { received, sentBytes };
