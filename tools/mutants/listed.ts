@@ -68,7 +68,7 @@ const CHANGES: readonly ScriptChange[] = [
   {
     name: "a dead letter is without its entry",
     scripts: ["settle"],
-    from: "ending.fields = entries.read(stream, id)",
+    from: "ending.fields = entries.read(stream, ids[n])",
     to: "",
     foundBy: "dead-letters/kept-whole",
   },

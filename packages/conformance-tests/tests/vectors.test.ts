@@ -91,9 +91,13 @@ describe("what the vectors meet", () => {
     expect(files.map(({ script }) => script)).toEqual(allScripts.map(({ name }) => name).sort());
   });
 
+  /** What an item is that a reply does not name. */
+  const unnamed: readonly string[] = [Status.LEASED, Status.SETTLED];
+  const named = Object.values(Status).filter((word) => !unnamed.includes(word));
+
   test("every status word", () => {
     const met = textsOf(all);
-    expect(Object.values(Status).filter((word) => !met.has(word))).toEqual([]);
+    expect(named.filter((word) => !met.has(word))).toEqual([]);
   });
 
   test("every word that a script's header names, by that script", () => {
@@ -101,9 +105,9 @@ describe("what the vectors meet", () => {
     const missed = files.flatMap(({ script, vectors }) => {
       const source = sources.get(script);
       const { replies, args } = source === undefined ? { replies: [], args: [] } : parseHeader(source);
-      const named = [...replies, ...args.map(({ doc }) => doc)].join(" ");
+      const header = [...replies, ...args.map(({ doc }) => doc)].join(" ");
       const met = textsOf(vectors);
-      const words = Object.values(Status).filter((word) => new RegExp(`\\b${word}\\b`).test(named));
+      const words = named.filter((word) => new RegExp(`\\b${word}\\b`).test(header));
       return words.filter((word) => !met.has(word)).map((word) => `${script}: ${word}`);
     });
     expect(missed).toEqual([]);

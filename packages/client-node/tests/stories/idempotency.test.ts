@@ -186,7 +186,8 @@ function noting(connection: Connection, verdicts: Record<string, number>): Conne
       const replies = await connection.send(requests, options);
       for (const [at, request] of requests.entries()) {
         if (request.kind !== "script" || request.script.name !== "lease") continue;
-        const reply = leaseReply(replies[at]);
+        // Four arguments say who asks, then come an ID and a key for each entry.
+        const reply = leaseReply(replies[at], (request.args.length - 4) / 2);
         if (reply.status !== "OK") continue;
         for (const verdict of reply.verdicts) verdicts[verdict] = (verdicts[verdict] ?? 0) + 1;
       }

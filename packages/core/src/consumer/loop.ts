@@ -510,7 +510,7 @@ export class Loop {
   }
 
   private noteSettled(endings: readonly Ending[], reply: unknown): unknown {
-    const read = reply instanceof SluiceError ? reply : settleReply(reply);
+    const read = reply instanceof SluiceError ? reply : settleReply(reply, endings.length);
     if (read instanceof SluiceError || read.status !== "OK") {
       for (const { attempt } of endings) attempt.maybeSettled ||= hasMaybeExecuted(read);
       this.hand.ended.unshift(...endings);
@@ -529,7 +529,7 @@ export class Loop {
   }
 
   private noteLeased(entries: readonly Entry[], nonce: string, reply: unknown): unknown {
-    const read = reply instanceof SluiceError ? reply : leaseReply(reply);
+    const read = reply instanceof SluiceError ? reply : leaseReply(reply, entries.length);
     if (read instanceof SluiceError || read.status !== "OK") {
       // Entries of a call that may have run may be leased by now; recovery finds them among our own.
       if (!hasMaybeExecuted(read)) this.hand.prefetched.unshift(...entries);

@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** lease: decide, for a batch that XREADGROUP delivered, which entries this consumer may handle. */
 export const leaseScript: Script = {
   name: "lease",
-  sha1: "abb189d45b711fc3939ecd418f4a13aa36b0b295",
+  sha1: "dd015a06ded3e06e848b10e1ef4960f7f7137d76",
   keys: ["stream", "meta", "leases", "processed.0", "processed.1", "processed.2", "processed.3", "processed.4", "retries", "state"],
   groupKeys: [],
   source: `-- sluice lease: generated from src/scripts/lease.lua, do not edit
@@ -464,19 +464,18 @@ local function run()
   for n = 1, count do
     local id, key = asked[n], held_as[n]
     local token = taken[key] or held[n]
-    local verdict
+    local exception
     if not idle[n] or token and tokens.entry(token) == id then
-      verdict = "LOST"
+      exception = "LOST"
     elseif settled[key] or settled[marks.of_entry(id)] then
-      verdict = "DUPLICATE"
+      exception = "DUPLICATE"
       duplicates[#duplicates + 1] = id
     else
       local holder = taken[key] or token and deferral.holder(stream, group, token, id)
       if holder then
-        verdict = "DEFERRED"
+        exception = "DEFERRED"
         deferred[#deferred + 1] = { id = id, due_at = deferral.due_at(holder, now) }
       else
-        verdict = "LEASED"
         taken[key] = id .. tail
         if idle[n] > rested_ms or #restarted == 0 then
           restarted[#restarted + 1] = id
@@ -485,7 +484,10 @@ local function run()
         new_tokens[#new_tokens + 1] = taken[key]
       end
     end
-    reply[3 + n] = verdict
+    if exception then
+      reply[#reply + 1] = n
+      reply[#reply + 1] = exception
+    end
   end
   pending.touch(stream, group, consumer, restarted)
   pending.acknowledge(stream, group, duplicates)

@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** settle: end a batch of attempts, each judged alone. */
 export const settleScript: Script = {
   name: "settle",
-  sha1: "855978ac02e4e53b11691d15deeb62fca2916f58",
+  sha1: "f20cd2ae984eacc2c2d39abf8860493a4c4f270a",
   keys: ["stream", "meta", "published.0", "published.1", "leases", "processed.0", "processed.1", "processed.2", "processed.3", "processed.4", "retries", "dead", "state"],
   groupKeys: [],
   source: `-- sluice settle: generated from src/scripts/settle.lua, do not edit
@@ -524,6 +524,7 @@ local processed = { KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10] }
 local retries, dead, state = KEYS[11], KEYS[12], KEYS[13]
 local HEAD = 4
 local PLAIN = { outcome = "SUCCESS", emits = {} }
+local FENCED = { outcome = "FENCED" }
 local function emits_from(at)
   local count = args.int(ARGV[at], "emits", 0, 1000)
   local emits = {}
@@ -592,22 +593,22 @@ end
 local function dead_letter(reason, message)
   return { outcome = "FAILURE", reason = reason, message = message }
 end
-local function not_fenced(attempts, max_attempts)
+local function fence(attempts, max_attempts)
   local current = chunks.ask("HMGET", leases, attempts.held_as)
-  local ended, spent = {}, {}
+  local endings, spent = attempts.endings, {}
   for n, token in ipairs(attempts.tokens) do
     if current[n] ~= token then
       check(attempts, n)
-    elseif not spent[token] then
+      endings[n] = FENCED
+    elseif spent[token] then
+      endings[n] = FENCED
+    else
       spent[token] = true
-      ended[#ended + 1] = n
-      local ending = attempts.endings[n]
-      if ending.outcome == "RETRY" and tokens.history(token) >= max_attempts then
-        attempts.endings[n] = dead_letter("MAX_ATTEMPTS", ending.message)
+      if endings[n].outcome == "RETRY" and tokens.history(token) >= max_attempts then
+        endings[n] = dead_letter("MAX_ATTEMPTS", endings[n].message)
       end
     end
   end
-  return ended
 end
 local function judge_emits(ending, publish_window, known, batch)
   local new, named = {}, {}
@@ -633,10 +634,10 @@ local function judge_emits(ending, publish_window, known, batch)
   end
   return { outcome = ending.outcome, emits = new }
 end
-local function judge_all_emits(endings, ended, window_ms, now)
+local function judge_all_emits(endings, window_ms, now)
   local keys, emitting = {}, {}
-  for _, n in ipairs(ended) do
-    local emits = endings[n].emits
+  for n, ending in ipairs(endings) do
+    local emits = ending.emits
     if emits and #emits > 0 then
       emitting[#emitting + 1] = n
       for _, emit in ipairs(emits) do
@@ -664,9 +665,9 @@ local function judge_all_emits(endings, ended, window_ms, now)
   end
   return publish_window
 end
-local function has_room_for_dead(endings, ended)
-  for _, n in ipairs(ended) do
-    if endings[n].outcome == "FAILURE" then
+local function has_room_for_dead(endings)
+  for _, ending in ipairs(endings) do
+    if ending.outcome == "FAILURE" then
       return stream_info.has_room(stream_info.last_id(dead))
     end
   end
@@ -725,27 +726,27 @@ local function run()
     return refusal
   end
   local now = clock.now()
-  local ended = not_fenced(attempts, loaded.max_attempts)
-  local publish_window = judge_all_emits(endings, ended, window_ms, now)
-  if not has_room_for_dead(endings, ended) then
+  fence(attempts, loaded.max_attempts)
+  local publish_window = judge_all_emits(endings, window_ms, now)
+  if not has_room_for_dead(endings) then
     return { "EXHAUSTED" }
   end
   local reply = { "OK", -1, now }
-  for n = 1, #ids do
-    reply[3 + n] = "FENCED"
-  end
   local acknowledged, released, members = {}, {}, {}
   local waiting, emitting, letters = {}, {}, {}
-  for at, n in ipairs(ended) do
-    local id, ending = ids[n], endings[n]
+  for n, ending in ipairs(endings) do
     local outcome = ending.outcome
-    released[at] = held_as[n]
-    if outcome == "RETRY" then
-      waiting[#waiting + 1] = n
-      reply[3 + n] = "WAITING"
+    local exception
+    if outcome == "FENCED" then
+      exception = "FENCED"
     else
-      acknowledged[#acknowledged + 1] = id
-      reply[3 + n] = "SETTLED"
+      released[#released + 1] = held_as[n]
+      if outcome == "RETRY" then
+        exception = "WAITING"
+        waiting[#waiting + 1] = n
+      else
+        acknowledged[#acknowledged + 1] = ids[n]
+      end
     end
     if outcome == "SUCCESS" then
       members[#members + 1] = held_as[n]
@@ -753,10 +754,14 @@ local function run()
         emitting[#emitting + 1] = n
       end
     elseif outcome == "FAILURE" then
-      ending.fields = entries.read(stream, id)
-      members[#members + 1] = marks.of_entry(id)
+      exception = "DEAD"
+      ending.fields = entries.read(stream, ids[n])
+      members[#members + 1] = marks.of_entry(ids[n])
       letters[#letters + 1] = n
-      reply[3 + n] = "DEAD"
+    end
+    if exception then
+      reply[#reply + 1] = n
+      reply[#reply + 1] = exception
     end
   end
   pending.acknowledge(stream, group, acknowledged)

@@ -28,7 +28,7 @@ export const Status = {
   MISMATCH: "MISMATCH",
   /** publish: the stream has reached its length limit. */
   FULL: "FULL",
-  /** lease: the entry is this consumer's to handle. */
+  /** lease: the entry is this consumer's to handle. Most are: the reply names only the others. */
   LEASED: "LEASED",
   /** lease: another pending entry holds the key; this one waits. */
   DEFERRED: "DEFERRED",
@@ -42,7 +42,7 @@ export const Status = {
   RETRY: "RETRY",
   /** settle (asked): a dead letter, with the reason that follows. */
   FAILURE: "FAILURE",
-  /** settle: acknowledged, and what came with it committed. */
+  /** settle: acknowledged, and what came with it committed. Most are: the reply names only the others. */
   SETTLED: "SETTLED",
   /** settle: waiting for its next attempt. */
   WAITING: "WAITING",

@@ -25,7 +25,8 @@
 -- @arg   nonce           string  1 to 64 of A-Z a-z 0-9 _ -, unique per process and call
 -- @arg   entries         list of (entry_id, idempotency_key or empty), 1..1000, in the order delivered
 -- @reply OK, milliseconds until the next waiting entry is due (-1: none waits), now in milliseconds,
---        then LEASED | DUPLICATE | DEFERRED | LOST in the order asked
+--        then (position, DUPLICATE | DEFERRED | LOST) for each entry that is not LEASED; positions count from 1 in the
+--        order asked, and ascend
 -- @reply PROTOCOL, found
 -- @reply WRONGTYPE, key, found, wanted
 -- @reply NOGROUP
@@ -144,19 +145,18 @@ local function run()
   for n = 1, count do
     local id, key = asked[n], held_as[n]
     local token = taken[key] or held[n]
-    local verdict
+    local exception
     if not idle[n] or token and tokens.entry(token) == id then
-      verdict = status.LOST
+      exception = status.LOST
     elseif settled[key] or settled[marks.of_entry(id)] then
-      verdict = status.DUPLICATE
+      exception = status.DUPLICATE
       duplicates[#duplicates + 1] = id
     else
       local holder = taken[key] or token and deferral.holder(stream, group, token, id)
       if holder then
-        verdict = status.DEFERRED
+        exception = status.DEFERRED
         deferred[#deferred + 1] = { id = id, due_at = deferral.due_at(holder, now) }
       else
-        verdict = status.LEASED
         taken[key] = id .. tail
         if idle[n] > rested_ms or #restarted == 0 then
           restarted[#restarted + 1] = id
@@ -165,7 +165,10 @@ local function run()
         new_tokens[#new_tokens + 1] = taken[key]
       end
     end
-    reply[3 + n] = verdict
+    if exception then
+      reply[#reply + 1] = n
+      reply[#reply + 1] = exception
+    end
   end
 
   -- One at least: a first write that does not grow.

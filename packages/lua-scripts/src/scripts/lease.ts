@@ -1,11 +1,16 @@
 /** Codec of `lease.lua`. */
 import { leaseScript } from "../generated/lease.js";
+import { Status } from "../generated/status.js";
 import { type GroupKeys, keysOf } from "../keys.js";
 import type { Refusal } from "../reply.js";
 import type { Arg, ScriptCall } from "../script.js";
 import { type Member, type Verdicts, verdictsIn } from "./member.js";
 
-export type LeaseVerdict = "LEASED" | "DUPLICATE" | "DEFERRED" | "LOST";
+/** What most entries are, and what the reply names. */
+const USUAL = Status.LEASED;
+const EXCEPTIONS = [Status.DUPLICATE, Status.DEFERRED, Status.LOST] as const;
+
+export type LeaseVerdict = typeof USUAL | (typeof EXCEPTIONS)[number];
 
 export type LeaseReply = Verdicts<LeaseVerdict>;
 
@@ -23,6 +28,10 @@ export function leaseCall(
   return { script: leaseScript, keys: keysOf(leaseScript, keys), args };
 }
 
-export function leaseReply(reply: unknown): Refusal | (LeaseReply & { readonly status: "OK" }) {
-  return verdictsIn<LeaseVerdict>(reply);
+/** `count`: how many entries the call was about. */
+export function leaseReply(
+  reply: unknown,
+  count: number,
+): Refusal | (LeaseReply & { readonly status: "OK" }) {
+  return verdictsIn<LeaseVerdict>(reply, count, USUAL, EXCEPTIONS);
 }

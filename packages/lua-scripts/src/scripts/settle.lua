@@ -28,7 +28,8 @@
 --                        RETRY, idempotency_key, token, delayMs, message;
 --                        FAILURE, idempotency_key, token, reason, message
 -- @reply OK, milliseconds until the next waiting entry is due (-1: none waits), now in milliseconds,
---        then in the order asked SETTLED | WAITING | DEAD | FENCED
+--        then (position, WAITING | DEAD | FENCED) for each attempt that is not SETTLED; positions count from 1 in the
+--        order asked, and ascend
 -- @reply PROTOCOL, found
 -- @reply WRONGTYPE, key, found, wanted
 -- @reply NOGROUP
@@ -63,6 +64,9 @@ local HEAD = 4
 -- How most attempts end: with a success that emits nothing. One value for all of them, since a table for each costs
 -- as much as acknowledging it.
 local PLAIN = { outcome = status.SUCCESS, emits = {} }
+
+-- How an attempt ends whose token is not the current one: whatever it asked for, nothing is done for it.
+local FENCED = { outcome = status.FENCED }
 
 local function emits_from(at)
   local count = args.int(ARGV[at], "emits", 0, constants.MAX_EMITS)
@@ -141,23 +145,23 @@ local function dead_letter(reason, message)
   return { outcome = status.FAILURE, reason = reason, message = message }
 end
 
--- The positions of the attempts whose token is the current one. One that may not be tried again becomes a dead letter.
-local function not_fenced(attempts, max_attempts)
+-- Fences the attempts whose token is not the current one. One that may not be tried again becomes a dead letter.
+local function fence(attempts, max_attempts)
   local current = chunks.ask("HMGET", leases, attempts.held_as)
-  local ended, spent = {}, {}
+  local endings, spent = attempts.endings, {}
   for n, token in ipairs(attempts.tokens) do
     if current[n] ~= token then
       check(attempts, n)
-    elseif not spent[token] then
+      endings[n] = FENCED
+    elseif spent[token] then
+      endings[n] = FENCED
+    else
       spent[token] = true
-      ended[#ended + 1] = n
-      local ending = attempts.endings[n]
-      if ending.outcome == status.RETRY and tokens.history(token) >= max_attempts then
-        attempts.endings[n] = dead_letter(status.MAX_ATTEMPTS, ending.message)
+      if endings[n].outcome == status.RETRY and tokens.history(token) >= max_attempts then
+        endings[n] = dead_letter(status.MAX_ATTEMPTS, endings[n].message)
       end
     end
   end
-  return ended
 end
 
 -- What of the emitted events is new, or what becomes of the attempt if they cannot be published. `known` is what the
@@ -188,10 +192,10 @@ local function judge_emits(ending, publish_window, known, batch)
 end
 
 -- The publish window if any of the attempts emits an event.
-local function judge_all_emits(endings, ended, window_ms, now)
+local function judge_all_emits(endings, window_ms, now)
   local keys, emitting = {}, {}
-  for _, n in ipairs(ended) do
-    local emits = endings[n].emits
+  for n, ending in ipairs(endings) do
+    local emits = ending.emits
     if emits and #emits > 0 then
       emitting[#emitting + 1] = n
       for _, emit in ipairs(emits) do
@@ -221,9 +225,9 @@ local function judge_all_emits(endings, ended, window_ms, now)
 end
 
 -- A dead letter that cannot be written would be lost, since its entry is acknowledged by then.
-local function has_room_for_dead(endings, ended)
-  for _, n in ipairs(ended) do
-    if endings[n].outcome == status.FAILURE then
+local function has_room_for_dead(endings)
+  for _, ending in ipairs(endings) do
+    if ending.outcome == status.FAILURE then
       return stream_info.has_room(stream_info.last_id(dead))
     end
   end
@@ -285,28 +289,28 @@ local function run()
   end
 
   local now = clock.now()
-  local ended = not_fenced(attempts, loaded.max_attempts)
-  local publish_window = judge_all_emits(endings, ended, window_ms, now)
-  if not has_room_for_dead(endings, ended) then
+  fence(attempts, loaded.max_attempts)
+  local publish_window = judge_all_emits(endings, window_ms, now)
+  if not has_room_for_dead(endings) then
     return { status.EXHAUSTED }
   end
 
   local reply = { status.OK, -1, now }
-  for n = 1, #ids do
-    reply[3 + n] = status.FENCED
-  end
   local acknowledged, released, members = {}, {}, {}
   local waiting, emitting, letters = {}, {}, {}
-  for at, n in ipairs(ended) do
-    local id, ending = ids[n], endings[n]
+  for n, ending in ipairs(endings) do
     local outcome = ending.outcome
-    released[at] = held_as[n]
-    if outcome == status.RETRY then
-      waiting[#waiting + 1] = n
-      reply[3 + n] = status.WAITING
+    local exception
+    if outcome == status.FENCED then
+      exception = status.FENCED
     else
-      acknowledged[#acknowledged + 1] = id
-      reply[3 + n] = status.SETTLED
+      released[#released + 1] = held_as[n]
+      if outcome == status.RETRY then
+        exception = status.WAITING
+        waiting[#waiting + 1] = n
+      else
+        acknowledged[#acknowledged + 1] = ids[n]
+      end
     end
     if outcome == status.SUCCESS then
       members[#members + 1] = held_as[n]
@@ -314,10 +318,14 @@ local function run()
         emitting[#emitting + 1] = n
       end
     elseif outcome == status.FAILURE then
-      ending.fields = entries.read(stream, id)
-      members[#members + 1] = marks.of_entry(id)
+      exception = status.DEAD
+      ending.fields = entries.read(stream, ids[n])
+      members[#members + 1] = marks.of_entry(ids[n])
       letters[#letters + 1] = n
-      reply[3 + n] = status.DEAD
+    end
+    if exception then
+      reply[#reply + 1] = n
+      reply[#reply + 1] = exception
     end
   end
 

@@ -25,7 +25,11 @@ export interface Emit {
   readonly fingerprint: string;
 }
 
-export type SettleVerdict = "SETTLED" | "WAITING" | "DEAD" | "FENCED";
+/** How most attempts end, and what the reply names. */
+const USUAL = Status.SETTLED;
+const EXCEPTIONS = [Status.WAITING, Status.DEAD, Status.FENCED] as const;
+
+export type SettleVerdict = typeof USUAL | (typeof EXCEPTIONS)[number];
 
 export type SettleReply = Verdicts<SettleVerdict>;
 
@@ -57,6 +61,10 @@ export function settleCall(
   return { script: settleScript, keys: keysOf(settleScript, keys), args };
 }
 
-export function settleReply(reply: unknown): Refusal | (SettleReply & { readonly status: "OK" }) {
-  return verdictsIn<SettleVerdict>(reply);
+/** `count`: how many attempts the call was about. */
+export function settleReply(
+  reply: unknown,
+  count: number,
+): Refusal | (SettleReply & { readonly status: "OK" }) {
+  return verdictsIn<SettleVerdict>(reply, count, USUAL, EXCEPTIONS);
 }

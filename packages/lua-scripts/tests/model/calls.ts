@@ -106,7 +106,7 @@ export function lease(world: World, process: Consumer, asked: readonly Delivered
     text: `${process.incarnation} leases ${idsOf(asked)}`,
     requests: [leaseCall(world.keys, process, nonce, asked)],
     judge(scene, replies) {
-      const reply = leaseReply(replyOf(replies));
+      const reply = leaseReply(replyOf(replies), asked.length);
       if (refused(scene, world, process, reply.status) || reply.status !== "OK") return reply.status;
       judgeLease(scene, process, nonce, asked, reply);
       leased = asked
@@ -147,7 +147,7 @@ export function settle(world: World, process: Consumer, sent: readonly Sent[], i
       ),
     ],
     judge(scene, replies) {
-      const reply = settleReply(replyOf(replies));
+      const reply = settleReply(replyOf(replies), sent.length);
       if (refused(scene, world, process, reply.status) || reply.status !== "OK") return reply.status;
       judgeSettle(scene, sent, reply);
       settled = true;

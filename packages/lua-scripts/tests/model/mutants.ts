@@ -31,8 +31,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "settle takes one token twice in a batch",
     scripts: ["settle"],
-    from: "elseif not spent[token] then",
-    to: "else",
+    from: "elseif spent[token] then",
+    to: "elseif false then",
     breaks: ["all others are fenced"],
   },
   {
@@ -45,8 +45,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "settle emits for attempts that it refuses",
     scripts: ["settle"],
-    from: "state, members)\n  publish(endings, emitting, publish_window)",
-    to: "state, members)\n  emitting = {}\n  for n = 1, #ids do\n    if endings[n].emits then\n      emitting[#emitting + 1] = n\n    end\n  end\n  publish(endings, emitting, publish_window)",
+    from: "check(attempts, n)\n      endings[n] = FENCED",
+    to: 'check(attempts, n)\n      for _, emit in ipairs(endings[n].emits or {}) do\n        redis.call("XADD", stream, "*", "key", emit.key, "event", emit.event)\n      end\n      endings[n] = FENCED',
     breaks: ["emitted with the acknowledgement"],
   },
   {
@@ -59,8 +59,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "settle acknowledges what is to be tried again",
     scripts: ["settle"],
-    from: 'reply[3 + n] = "WAITING"',
-    to: 'acknowledged[#acknowledged + 1] = id\n      reply[3 + n] = "WAITING"',
+    from: 'exception = "WAITING"',
+    to: 'exception = "WAITING"\n        acknowledged[#acknowledged + 1] = ids[n]',
     breaks: ["acknowledged means settled"],
   },
   {

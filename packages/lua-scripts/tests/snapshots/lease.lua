@@ -455,19 +455,18 @@ local function run()
   for n = 1, count do
     local id, key = asked[n], held_as[n]
     local token = taken[key] or held[n]
-    local verdict
+    local exception
     if not idle[n] or token and tokens.entry(token) == id then
-      verdict = "LOST"
+      exception = "LOST"
     elseif settled[key] or settled[marks.of_entry(id)] then
-      verdict = "DUPLICATE"
+      exception = "DUPLICATE"
       duplicates[#duplicates + 1] = id
     else
       local holder = taken[key] or token and deferral.holder(stream, group, token, id)
       if holder then
-        verdict = "DEFERRED"
+        exception = "DEFERRED"
         deferred[#deferred + 1] = { id = id, due_at = deferral.due_at(holder, now) }
       else
-        verdict = "LEASED"
         taken[key] = id .. tail
         if idle[n] > rested_ms or #restarted == 0 then
           restarted[#restarted + 1] = id
@@ -476,7 +475,10 @@ local function run()
         new_tokens[#new_tokens + 1] = taken[key]
       end
     end
-    reply[3 + n] = verdict
+    if exception then
+      reply[#reply + 1] = n
+      reply[#reply + 1] = exception
+    end
   end
   pending.touch(stream, group, consumer, restarted)
   pending.acknowledge(stream, group, duplicates)

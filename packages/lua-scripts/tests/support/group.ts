@@ -180,7 +180,7 @@ export class TestGroup {
     entries: readonly Delivered[],
     nonce = nextNonce(),
   ): Promise<LeaseReply> {
-    return accepted(leaseReply(await this.run(this.leaseCall(consumer, entries, nonce))));
+    return accepted(leaseReply(await this.run(this.leaseCall(consumer, entries, nonce)), entries.length));
   }
 
   async lease(consumer: string, entries: readonly Delivered[]): Promise<readonly Taken[]> {
@@ -226,7 +226,9 @@ export class TestGroup {
   }
 
   async settleReply(consumer: string, attempts: readonly Attempt[], windowMs = 0): Promise<SettleReply> {
-    return accepted(settleReply(await this.run(this.settleCall(consumer, attempts, windowMs))));
+    return accepted(
+      settleReply(await this.run(this.settleCall(consumer, attempts, windowMs)), attempts.length),
+    );
   }
 
   async settle(consumer: string, ...attempts: readonly Attempt[]): Promise<readonly SettleVerdict[]> {
