@@ -1,5 +1,5 @@
 /** lease: one entry at a time for a key, and none for a key that is processed. */
-import { MAX_ENTRIES } from "@sluice/lua-scripts";
+import { leaseAfterCall, leaseAfterReply, MAX_ENTRIES } from "@sluice/lua-scripts";
 import { describe, expect, test } from "vitest";
 import { failure, retry, skip, success } from "./support/attempts.js";
 import { type Delivered, openGroup, type Taken, type TestGroup } from "./support/group.js";
@@ -273,5 +273,81 @@ describe("the next due time", () => {
     expect(nextDueInMs).toBeLessThanOrEqual(20_000);
     await passTime(group, 30_000);
     expect((await group.leaseReply("c1", [a])).nextDueInMs).toBe(0);
+  });
+});
+
+describe("AFTER an ID", () => {
+  test("leases what was delivered behind it, with the tokens that the consumer can make by itself", async () => {
+    const group = await openGroup(redis);
+    const before = await group.inHand("before");
+    await group.add("a", "b", "c");
+    const [a, b] = await group.read();
+    const { verdicts } = await group.leaseAfter("c1", before.id, 2);
+    expect([...verdicts]).toEqual([
+      [a?.id, "LEASED"],
+      [b?.id, "LEASED"],
+    ]);
+    const { before: _, ...leases } = await leasesOf(group);
+    expect(Object.keys(leases)).toEqual(["a", "b"]);
+    expect(leases.a).toMatch(new RegExp(`^${a?.id}\\|c1\\|1\\|n\\d+\\.\\d{13}$`));
+  });
+
+  test("comes to the same verdicts as on a list", async () => {
+    const group = await openGroup(redis);
+    await group.settle("c1", success(await group.inHand("done")));
+    await group.inHand("held", "c2");
+    const lost = await group.inHand("lost");
+    await group.add("done", "held", "new");
+    const [done, held, isNew] = await group.read();
+    const { verdicts, nextDueInMs } = await group.leaseAfter("c1", "0-0");
+    expect(Object.fromEntries(verdicts)).toEqual({
+      [lost.id]: "LOST",
+      [done?.id ?? ""]: "DUPLICATE",
+      [held?.id ?? ""]: "DEFERRED",
+      [isNew?.id ?? ""]: "LEASED",
+    });
+    expect(nextDueInMs).toBeGreaterThan(0);
+  });
+
+  test("knows an entry of another layout by its ID, and one that is gone not at all", async () => {
+    const group = await openGroup(redis);
+    const foreign = await redis.xadd(group.keys.stream, "*", "some", "thing");
+    const gone = await redis.xadd(group.keys.stream, "*", "key", "gone", "event", "{}");
+    await group.read();
+    await redis.xdel(group.keys.stream, gone ?? "");
+    expect([...(await group.leaseAfter("c1", "0-0")).verdicts]).toEqual([[foreign, "LEASED"]]);
+    expect(Object.keys(await leasesOf(group))).toEqual([`#${foreign}`]);
+  });
+
+  test("takes nothing of other consumers, and nothing of what was delivered before", async () => {
+    const group = await openGroup(redis);
+    await group.add("a", "b");
+    const [a, b] = await group.read();
+    await group.add("c");
+    await group.read("c2");
+    const before = await leasesOf(group);
+    expect((await group.leaseAfter("c1", b?.id ?? "")).verdicts.size).toBe(0);
+    expect(await leasesOf(group)).toEqual(before);
+    expect([...(await group.leaseAfter("c1", a?.id ?? "")).verdicts.keys()]).toEqual([b?.id]);
+  });
+
+  test("leases what the blocking read before it on the connection brings", async () => {
+    const group = await openGroup(redis);
+    const { consumer } = group.member("c1");
+    const waiting = redis.duplicate();
+    try {
+      const args = ["GROUP", group.name, consumer, "BLOCK", 5_000, "STREAMS", group.keys.stream, ">"];
+      const read = waiting.call("XREADGROUP", ...args);
+      const { script, keys, args: words } = leaseAfterCall(group.keys, group.member("c1"), "n", "0-0", 1);
+      const lease = waiting.call("EVAL", script.source, keys.length, ...keys, ...(words as string[]));
+      await group.add("a");
+      await read;
+      expect(leaseAfterReply(await lease)).toMatchObject({
+        verdicts: new Map([[expect.any(String), "LEASED"]]),
+      });
+      expect(Object.keys(await leasesOf(group))).toEqual(["a"]);
+    } finally {
+      waiting.disconnect();
+    }
   });
 });

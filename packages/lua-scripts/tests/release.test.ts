@@ -42,6 +42,19 @@ describe("RELEASED", () => {
     expect(await group.settle("c2", success(holder))).toEqual(["SETTLED"]);
   });
 
+  test("is an entry that a call leased whose reply the process never saw: the ID is all it knows", async () => {
+    const group = await openGroup(redis);
+    const a = await group.inHand("a");
+    const { consumer, incarnation } = group.member("c1");
+    const lost = { id: a.id, key: "", token: undefined };
+    await redis.hset(group.keys.leases, "a", `${a.id}|${consumer}|1|${incarnation}x_1.5`);
+    expect(await group.release("c1", lost)).toEqual(["LOST"]);
+    await redis.hset(group.keys.leases, "a", `${a.id}|${consumer}|1|${incarnation}_1.5`);
+    expect(await group.release("c1", lost)).toEqual(["RELEASED"]);
+    expect(await group.pending()).toMatchObject([{ id: a.id, consumer: "/waiting", attempts: 1 }]);
+    expect(await leasesOf(group)).toEqual({});
+  });
+
   test("keeps a later attempt's number, however often it is given back", async () => {
     const group = await openGroup(redis, { maxAttempts: 2 });
     await group.settle("c1", retry(await group.inHand("a")));

@@ -1,5 +1,5 @@
 /** How clients read replies that name only some of the items asked about. */
-import { leaseReply, settleReply, UnexpectedReplyError } from "@sluice/lua-scripts";
+import { leaseAfterReply, leaseReply, settleReply, UnexpectedReplyError } from "@sluice/lua-scripts";
 import { describe, expect, test } from "vitest";
 
 const NOW = 1_764_000_000_000;
@@ -22,8 +22,21 @@ test("what the reply of a settle does not name is SETTLED", () => {
   });
 });
 
+test("a lease of what nobody has named yet names all that it found", () => {
+  expect(leaseAfterReply(["OK", -1, NOW, "1-0", "LEASED", "2-0", "DUPLICATE"])).toEqual({
+    status: "OK",
+    nextDueInMs: undefined,
+    now: NOW,
+    verdicts: new Map([
+      ["1-0", "LEASED"],
+      ["2-0", "DUPLICATE"],
+    ]),
+  });
+});
+
 test("a refusal names nothing", () => {
   expect(leaseReply(["NOGROUP"], 2)).toEqual({ status: "NOGROUP" });
+  expect(leaseAfterReply(["NOGROUP"])).toEqual({ status: "NOGROUP" });
 });
 
 describe("a reply is refused", () => {
@@ -39,6 +52,12 @@ describe("a reply is refused", () => {
     ["that ends within a pair", [1]],
   ])("%s", (_, named) => {
     expect(() => leaseReply(["OK", -1, NOW, ...named], 2)).toThrow(UnexpectedReplyError);
+  });
+
+  test("that gives an entry a word of another script", () => {
+    expect(() => leaseAfterReply(["OK", -1, NOW, "1-0", "FENCED"])).toThrow(
+      'reply of a script: "FENCED": wanted LEASED | DUPLICATE | DEFERRED | LOST',
+    );
   });
 
   test("with a text that says what is wanted", () => {

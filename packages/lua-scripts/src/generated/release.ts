@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** release: give entries back, due at once for any consumer, without burning an attempt. */
 export const releaseScript: Script = {
   name: "release",
-  sha1: "7a4e616cded16211832ff15db3c0d1f3e0a116ba",
+  sha1: "e10f38fc0c0ae7d746a02044447496495fdb659d",
   keys: ["stream", "meta", "leases", "retries", "state"],
   groupKeys: [],
   source: `-- sluice release: generated from src/scripts/release.lua, do not edit
@@ -112,6 +112,51 @@ local clock = (function()
     return time[1] * 1000 + math.floor(time[2] / 1000)
   end
   return clock
+end)()
+local entries = (function()
+  local entries = {}
+  function entries.read(stream, id)
+    local found = redis.call("XRANGE", stream, id, id)[1]
+    return found and found[2]
+  end
+  local function is_text(text)
+    local at = 1
+    while at <= #text do
+      local lead = string.byte(text, at)
+      local follow = (lead < 128 and 0)
+        or (lead >= 194 and lead < 224 and 1)
+        or (lead >= 224 and lead < 240 and 2)
+      follow = follow or (lead >= 240 and lead < 245 and 3)
+      if not follow or not string.find(text, "^" .. string.rep("[\\128-\\191]", follow), at + 1) then
+        return false
+      end
+      local second = string.byte(text, at + 1) or 0
+      if
+        (lead == 224 and second < 160)
+        or (lead == 237 and second > 159)
+        or (lead == 240 and second < 144)
+        or (lead == 244 and second > 143)
+      then
+        return false
+      end
+      at = at + 1 + follow
+    end
+    return not string.find(text, "\\239\\191\\189", 1, true)
+  end
+  function entries.key(fields)
+    local ours = fields[1] == "key"
+      and fields[3] == "event"
+      and (#fields == 4 or (#fields == 6 and fields[5] == "group"))
+    local key = ours and fields[2] or ""
+    if #key > 256 or string.find(key, "%c") then
+      return ""
+    end
+    if string.find(key, "[\\128-\\255]") and not is_text(key) then
+      return ""
+    end
+    return key
+  end
+  return entries
 end)()
 local protocol = (function()
   local protocol = {}
@@ -256,6 +301,10 @@ local tokens = (function()
     local attempt, first_ms = string.match(token, "^[^|]*|[^|]*|(%d+)|[^|.]*%.(%d+)$")
     return tonumber(attempt), tonumber(first_ms)
   end
+  function tokens.is_by(token, incarnation)
+    local nonce = string.match(token, "^[^|]*|[^|]*|%d+|([^|.]*)%.")
+    return nonce ~= nil and string.sub(nonce, 1, #incarnation + 1) == incarnation .. "_"
+  end
   return tokens
 end)()
 local types = (function()
@@ -274,15 +323,20 @@ end)()
 local group_state = group
 local stream, meta, leases, retries, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local HEAD, WIDTH = 3, 3
+local function may_release(entry, current, incarnation)
+  if entry.token ~= "" then
+    return current == entry.token
+  end
+  return not current or tokens.entry(current) ~= entry.id or tokens.is_by(current, incarnation)
+end
 local function run()
   local group, consumer = args.name(ARGV[1], "group"), args.name(ARGV[2], "consumer")
   local incarnation = args.nonce(ARGV[3], "incarnation")
-  local asked, held_as = {}, {}
+  local asked = {}
   for n = 1, args.items(HEAD + 1, WIDTH) do
     local at = HEAD + (n - 1) * WIDTH
-    local id = args.id(ARGV[at + 1], "entry_id")
-    asked[n] = { id = id, token = ARGV[at + 3] }
-    held_as[n] = marks.of_key(args.entry_key(ARGV[at + 2], "idempotency_key"), id)
+    local id, key = args.id(ARGV[at + 1], "entry_id"), args.entry_key(ARGV[at + 2], "idempotency_key")
+    asked[n] = { id = id, key = key, token = ARGV[at + 3] }
   end
   local refusal = types.refusal(
     stream,
@@ -303,23 +357,25 @@ local function run()
     return { "NOGROUP" }
   end
   local now = clock.now()
-  local current = chunks.ask("HMGET", leases, held_as)
+  local held_as = {}
+  for n, entry in ipairs(asked) do
+    local fields = entry.key == "" and entry.token == "" and entries.read(stream, entry.id)
+    held_as[n] = marks.of_key(fields and entries.key(fields) or entry.key, entry.id)
+  end
+  local held = chunks.ask("HMGET", leases, held_as)
   local reply, released = { "OK" }, {}
   for n, entry in ipairs(asked) do
-    local about = pending.entry(stream, group, entry.id)
-    local token = current[n] or ""
-    local unleased = token == "" or tokens.entry(token) ~= entry.id
-    local holds = about
-      and about[2] == consumer
-      and (token == entry.token or (entry.token == "" and unleased))
+    local about, current = pending.entry(stream, group, entry.id), held[n] or nil
+    local holds = about and about[2] == consumer and may_release(entry, current, incarnation)
     reply[n + 1] = holds and "RELEASED" or "LOST"
     if holds then
-      local _, first_ms = tokens.history(entry.token)
+      local is_leased = current and tokens.entry(current) == entry.id
+      local _, first_ms = tokens.history(is_leased and current or "")
       released[#released + 1] = {
         id = entry.id,
         attempt = about[4],
         first_ms = first_ms or now,
-        held_as = not unleased and held_as[n],
+        held_as = is_leased and held_as[n],
       }
     end
   end

@@ -10,6 +10,10 @@
 -- attempt may yet fail. LEASED: the token `entryId|consumer|1|nonce.now` is recorded, and the lease clock restarted
 -- unless it has hardly moved: a batch that comes right after its XREADGROUP would spend a tenth of its time on that.
 --
+-- A consumer that waits does not know yet what will come. It sends its blocking XREADGROUP and, behind it on the same
+-- connection, the second form: that runs when the read is over, and leases what came before its caller has heard of it.
+-- Keys are then read from the stream, which costs more for each entry than a round trip saves where there are many.
+--
 -- The first write is an XCLAIM or an XACK, which do not grow: a server at maxmemory lets the rest pass, so that
 -- consumers can drain it.
 --
@@ -23,10 +27,11 @@
 -- @arg   consumer        string
 -- @arg   incarnation     string  which process goes by the consumer's name
 -- @arg   nonce           string  1 to 64 of A-Z a-z 0-9 _ -, unique per process and call
--- @arg   entries         list of (entry_id, idempotency_key or empty), 1..1000, in the order delivered
+-- @arg   entries         list of (entry_id, idempotency_key or empty), 1..1000, in the order delivered; or
+--                        AFTER, entry_id, max: what this consumer was delivered behind that ID, the first 1..1000
 -- @reply OK, milliseconds until the next waiting entry is due (-1: none waits), now in milliseconds,
 --        then (position, DUPLICATE | DEFERRED | LOST) for each entry that is not LEASED; positions count from 1 in the
---        order asked, and ascend
+--        order asked, and ascend. To AFTER: (entry_id, LEASED | DUPLICATE | DEFERRED | LOST) for each entry found
 -- @reply PROTOCOL, found
 -- @reply WRONGTYPE, key, found, wanted
 -- @reply NOGROUP
@@ -41,6 +46,7 @@ local clock = require("clock")
 local chunks = require("chunks")
 local constants = require("constants")
 local deferral = require("deferral")
+local entries = require("entries")
 local group_state = require("group")
 local ids = require("ids")
 local marks = require("marks")
@@ -96,19 +102,46 @@ local function remembered(processed_ring, read_to, asked, held_as)
   return ring.remembers(processed_ring, members)
 end
 
-local function run()
-  local group, consumer = args.name(ARGV[1], "group"), args.name(ARGV[2], "consumer")
-  local incarnation, nonce = args.nonce(ARGV[3], "incarnation"), args.nonce(ARGV[4], "nonce")
-  local count = args.items(HEAD + 1, WIDTH)
+-- The entries in ARGV: their IDs and what their keys are held as.
+local function listed()
   local asked, held_as = {}, {}
-  for n = 1, count do
+  for n = 1, args.items(HEAD + 1, WIDTH) do
     local id, key = ARGV[HEAD + n * WIDTH - 1], ARGV[HEAD + n * WIDTH]
     asked[n] = id
     held_as[n] = marks.of_key(args.entry_key(key, "idempotency_key"), id)
   end
   -- Those in between are looked at once the range has not shown them: what Redis shows is an ID.
   args.id(asked[1], "entry_id")
-  args.id(asked[count], "entry_id")
+  args.id(asked[#asked], "entry_id")
+  return asked, held_as
+end
+
+-- The same of what the consumer was delivered behind an ID, and for how long each has been idle as `first_deliveries`
+-- tells it. An entry that is gone from the stream has no key to be found under: recovery reports it.
+local function delivered_after(group, consumer, after, max)
+  local asked, held_as, idle = {}, {}, {}
+  for _, about in ipairs(redis.call("XPENDING", stream, group, "(" .. after, "+", max, consumer)) do
+    local id = about[1]
+    local fields = entries.read(stream, id)
+    if fields then
+      asked[#asked + 1] = id
+      held_as[#asked] = marks.of_key(entries.key(fields), id)
+      idle[#asked] = about[4] == 1 and about[3]
+    end
+  end
+  return asked, held_as, idle
+end
+
+local function run()
+  local group, consumer = args.name(ARGV[1], "group"), args.name(ARGV[2], "consumer")
+  local incarnation, nonce = args.nonce(ARGV[3], "incarnation"), args.nonce(ARGV[4], "nonce")
+  local after, max, asked, held_as
+  if ARGV[HEAD + 1] == "AFTER" then
+    after, max =
+      args.id(ARGV[HEAD + 2], "entry_id"), args.int(ARGV[HEAD + 3], "max", 1, constants.MAX_ENTRIES)
+  else
+    asked, held_as = listed()
+  end
   local refusal = types.refusal(
     stream,
     "stream",
@@ -134,7 +167,12 @@ local function run()
   end
 
   local now = clock.now()
-  local idle = first_deliveries(group, consumer, asked)
+  local idle
+  if after then
+    asked, held_as, idle = delivered_after(group, consumer, after, max)
+  else
+    idle = first_deliveries(group, consumer, asked)
+  end
   local held = chunks.ask("HMGET", leases, held_as)
   local settled = remembered(loaded.ring(processed, now), loaded.read_to, asked, held_as)
 
@@ -142,7 +180,7 @@ local function run()
   local reply = { status.OK, -1, now }
   local rested_ms = loaded.lease_ms / constants.LEASE_PARTS
   local duplicates, restarted, deferred, new_tokens, taken = {}, {}, {}, {}, {}
-  for n = 1, count do
+  for n = 1, #asked do
     local id, key = asked[n], held_as[n]
     local token = taken[key] or held[n]
     local exception
@@ -165,9 +203,9 @@ local function run()
         new_tokens[#new_tokens + 1] = taken[key]
       end
     end
-    if exception then
-      reply[#reply + 1] = n
-      reply[#reply + 1] = exception
+    if after or exception then
+      reply[#reply + 1] = after and id or n
+      reply[#reply + 1] = exception or status.LEASED
     end
   end
 

@@ -2,6 +2,9 @@
 --
 -- A consumer that stops in good order has not failed at what it could not finish, so the attempt keeps its number.
 --
+-- It may hold entries that it never heard of, because the reply that would have brought them was lost. Of those it knows
+-- the ID alone: the key is read from the stream, and a token is its own if the nonce begins with its incarnation.
+--
 -- @key   stream       STREAM
 -- @key   meta         HASH    protocol
 -- @key   leases       HASH    idempotency key -> token
@@ -10,7 +13,8 @@
 -- @arg   group        string
 -- @arg   consumer     string
 -- @arg   incarnation  string  which process goes by the consumer's name
--- @arg   entries      list of (entry_id, idempotency_key or empty, token or empty: delivered but not leased), 1..1000
+-- @arg   entries      list of (entry_id, idempotency_key or empty, token or empty: not leased as far as the caller
+--                     knows), 1..1000
 -- @reply OK, then RELEASED | LOST in the order asked
 -- @reply PROTOCOL, found
 -- @reply WRONGTYPE, key, found, wanted
@@ -23,6 +27,7 @@
 local args = require("args")
 local chunks = require("chunks")
 local clock = require("clock")
+local entries = require("entries")
 local group_state = require("group")
 local marks = require("marks")
 local pending = require("pending")
@@ -33,15 +38,22 @@ local types = require("types")
 local stream, meta, leases, retries, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local HEAD, WIDTH = 3, 3
 
+-- Whether the caller may give back the entry that has this token, or none.
+local function may_release(entry, current, incarnation)
+  if entry.token ~= "" then
+    return current == entry.token
+  end
+  return not current or tokens.entry(current) ~= entry.id or tokens.is_by(current, incarnation)
+end
+
 local function run()
   local group, consumer = args.name(ARGV[1], "group"), args.name(ARGV[2], "consumer")
   local incarnation = args.nonce(ARGV[3], "incarnation")
-  local asked, held_as = {}, {}
+  local asked = {}
   for n = 1, args.items(HEAD + 1, WIDTH) do
     local at = HEAD + (n - 1) * WIDTH
-    local id = args.id(ARGV[at + 1], "entry_id")
-    asked[n] = { id = id, token = ARGV[at + 3] }
-    held_as[n] = marks.of_key(args.entry_key(ARGV[at + 2], "idempotency_key"), id)
+    local id, key = args.id(ARGV[at + 1], "entry_id"), args.entry_key(ARGV[at + 2], "idempotency_key")
+    asked[n] = { id = id, key = key, token = ARGV[at + 3] }
   end
   local refusal = types.refusal(
     stream,
@@ -63,23 +75,25 @@ local function run()
   end
 
   local now = clock.now()
-  local current = chunks.ask("HMGET", leases, held_as)
+  local held_as = {}
+  for n, entry in ipairs(asked) do
+    local fields = entry.key == "" and entry.token == "" and entries.read(stream, entry.id)
+    held_as[n] = marks.of_key(fields and entries.key(fields) or entry.key, entry.id)
+  end
+  local held = chunks.ask("HMGET", leases, held_as)
   local reply, released = { status.OK }, {}
   for n, entry in ipairs(asked) do
-    local about = pending.entry(stream, group, entry.id)
-    local token = current[n] or ""
-    local unleased = token == "" or tokens.entry(token) ~= entry.id
-    local holds = about
-      and about[2] == consumer
-      and (token == entry.token or (entry.token == "" and unleased))
+    local about, current = pending.entry(stream, group, entry.id), held[n] or nil
+    local holds = about and about[2] == consumer and may_release(entry, current, incarnation)
     reply[n + 1] = holds and status.RELEASED or status.LOST
     if holds then
-      local _, first_ms = tokens.history(entry.token)
+      local is_leased = current and tokens.entry(current) == entry.id
+      local _, first_ms = tokens.history(is_leased and current or "")
       released[#released + 1] = {
         id = entry.id,
         attempt = about[4],
         first_ms = first_ms or now,
-        held_as = not unleased and held_as[n],
+        held_as = is_leased and held_as[n],
       }
     end
   end

@@ -28,6 +28,13 @@ local args = (function()
     local shown = string.gsub(string.sub(tostring(value), 1, 80), "[%z\1-\31\127-\255]", "?")
     error("SLUICE_BADARG " .. field .. " '" .. shown .. "': " .. wanted, 0)
   end
+  function args.int(value, field, min, max)
+    local number = value and #value <= 16 and string.find(value, "^%d+$") and tonumber(value)
+    if not number or number < min or number > max or (#value > 1 and string.byte(value) == 48) then
+      args.bad(field, value, "wanted an integer from " .. min .. " to " .. string.format("%.0f", max))
+    end
+    return number
+  end
   function args.name(value, field)
     if not value or #value > 128 or not string.find(value, "^[A-Za-z0-9][A-Za-z0-9._-]*$") then
       args.bad(field, value, "wanted 1 to 128 of A-Z a-z 0-9 . _ - that start with a letter or digit")
@@ -199,6 +206,51 @@ local deferral = (function()
     return now + math.min(math.max(age, 25), 5000)
   end
   return deferral
+end)()
+local entries = (function()
+  local entries = {}
+  function entries.read(stream, id)
+    local found = redis.call("XRANGE", stream, id, id)[1]
+    return found and found[2]
+  end
+  local function is_text(text)
+    local at = 1
+    while at <= #text do
+      local lead = string.byte(text, at)
+      local follow = (lead < 128 and 0)
+        or (lead >= 194 and lead < 224 and 1)
+        or (lead >= 224 and lead < 240 and 2)
+      follow = follow or (lead >= 240 and lead < 245 and 3)
+      if not follow or not string.find(text, "^" .. string.rep("[\128-\191]", follow), at + 1) then
+        return false
+      end
+      local second = string.byte(text, at + 1) or 0
+      if
+        (lead == 224 and second < 160)
+        or (lead == 237 and second > 159)
+        or (lead == 240 and second < 144)
+        or (lead == 244 and second > 143)
+      then
+        return false
+      end
+      at = at + 1 + follow
+    end
+    return not string.find(text, "\239\191\189", 1, true)
+  end
+  function entries.key(fields)
+    local ours = fields[1] == "key"
+      and fields[3] == "event"
+      and (#fields == 4 or (#fields == 6 and fields[5] == "group"))
+    local key = ours and fields[2] or ""
+    if #key > 256 or string.find(key, "%c") then
+      return ""
+    end
+    if string.find(key, "[\128-\255]") and not is_text(key) then
+      return ""
+    end
+    return key
+  end
+  return entries
 end)()
 local protocol = (function()
   local protocol = {}
@@ -409,18 +461,40 @@ local function remembered(processed_ring, read_to, asked, held_as)
   end
   return ring.remembers(processed_ring, members)
 end
-local function run()
-  local group, consumer = args.name(ARGV[1], "group"), args.name(ARGV[2], "consumer")
-  local incarnation, nonce = args.nonce(ARGV[3], "incarnation"), args.nonce(ARGV[4], "nonce")
-  local count = args.items(HEAD + 1, WIDTH)
+local function listed()
   local asked, held_as = {}, {}
-  for n = 1, count do
+  for n = 1, args.items(HEAD + 1, WIDTH) do
     local id, key = ARGV[HEAD + n * WIDTH - 1], ARGV[HEAD + n * WIDTH]
     asked[n] = id
     held_as[n] = marks.of_key(args.entry_key(key, "idempotency_key"), id)
   end
   args.id(asked[1], "entry_id")
-  args.id(asked[count], "entry_id")
+  args.id(asked[#asked], "entry_id")
+  return asked, held_as
+end
+local function delivered_after(group, consumer, after, max)
+  local asked, held_as, idle = {}, {}, {}
+  for _, about in ipairs(redis.call("XPENDING", stream, group, "(" .. after, "+", max, consumer)) do
+    local id = about[1]
+    local fields = entries.read(stream, id)
+    if fields then
+      asked[#asked + 1] = id
+      held_as[#asked] = marks.of_key(entries.key(fields), id)
+      idle[#asked] = about[4] == 1 and about[3]
+    end
+  end
+  return asked, held_as, idle
+end
+local function run()
+  local group, consumer = args.name(ARGV[1], "group"), args.name(ARGV[2], "consumer")
+  local incarnation, nonce = args.nonce(ARGV[3], "incarnation"), args.nonce(ARGV[4], "nonce")
+  local after, max, asked, held_as
+  if ARGV[HEAD + 1] == "AFTER" then
+    after, max =
+      args.id(ARGV[HEAD + 2], "entry_id"), args.int(ARGV[HEAD + 3], "max", 1, 1000)
+  else
+    asked, held_as = listed()
+  end
   local refusal = types.refusal(
     stream,
     "stream",
@@ -445,14 +519,19 @@ local function run()
     return { "NOGROUP" }
   end
   local now = clock.now()
-  local idle = first_deliveries(group, consumer, asked)
+  local idle
+  if after then
+    asked, held_as, idle = delivered_after(group, consumer, after, max)
+  else
+    idle = first_deliveries(group, consumer, asked)
+  end
   local held = chunks.ask("HMGET", leases, held_as)
   local settled = remembered(loaded.ring(processed, now), loaded.read_to, asked, held_as)
   local tail = tokens.tail(consumer, 1, nonce, now)
   local reply = { "OK", -1, now }
   local rested_ms = loaded.lease_ms / 100
   local duplicates, restarted, deferred, new_tokens, taken = {}, {}, {}, {}, {}
-  for n = 1, count do
+  for n = 1, #asked do
     local id, key = asked[n], held_as[n]
     local token = taken[key] or held[n]
     local exception
@@ -475,9 +554,9 @@ local function run()
         new_tokens[#new_tokens + 1] = taken[key]
       end
     end
-    if exception then
-      reply[#reply + 1] = n
-      reply[#reply + 1] = exception
+    if after or exception then
+      reply[#reply + 1] = after and id or n
+      reply[#reply + 1] = exception or "LEASED"
     end
   end
   pending.touch(stream, group, consumer, restarted)

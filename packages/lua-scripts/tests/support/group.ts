@@ -11,8 +11,11 @@ import {
   type GroupKeys,
   type GroupSettings,
   groupKeys,
+  type LeaseAfterReply,
   type LeaseReply,
   type LeaseVerdict,
+  leaseAfterCall,
+  leaseAfterReply,
   leaseCall,
   leaseReply,
   type Member,
@@ -181,6 +184,12 @@ export class TestGroup {
     nonce = nextNonce(),
   ): Promise<LeaseReply> {
     return accepted(leaseReply(await this.run(this.leaseCall(consumer, entries, nonce)), entries.length));
+  }
+
+  /** What was delivered behind the ID, as a read and a lease on one connection find it. */
+  async leaseAfter(consumer: string, after: string, max = 10): Promise<LeaseAfterReply> {
+    const call = leaseAfterCall(this.keys, this.member(consumer), nextNonce(), after, max);
+    return accepted(leaseAfterReply(await this.run(call)));
   }
 
   async lease(consumer: string, entries: readonly Delivered[]): Promise<readonly Taken[]> {

@@ -93,7 +93,8 @@ async function handling(group: TestGroup): Promise<void> {
   if (!(done && fails && again && twice && back && unread)) throw new Error("journey: nothing was delivered");
   await group.lease("c1", taken);
   await group.extend("c1", done, { key: "done", token: back.token });
-  await group.release("c1", back, { ...back, token: undefined });
+  await group.leaseAfter("c1", "0-0");
+  await group.release("c1", back, { ...back, token: undefined }, { ...unread, key: "", token: undefined });
   await group.settle(
     "c1",
     success(done),
