@@ -3,6 +3,7 @@ import { ConsumerStoppedError, LeaseLostError } from "@sluice/node";
 import { describe, expect, test } from "vitest";
 import {
   commits,
+  events,
   expectEachOnce,
   expectNothingLeft,
   Gate,
@@ -158,4 +159,41 @@ describe("a consumer that stops in good order", () => {
     expect(new Set(done.map(({ attempt }) => attempt))).toEqual(new Set([1]));
     await expectNothingLeft(work);
   });
+});
+
+test("what is leased ahead of handlers that wait for nothing is given back once they wait, at no attempt", async () => {
+  const work = await jobs();
+  const total = 800;
+  const slowFrom = 400;
+  const concurrency = 4;
+  const leaseMs = 300;
+  const gate = new Gate();
+  const begun: { n: number; attempt: number }[] = [];
+  let running = 0;
+  let most = 0;
+  const quickAtFirst = events.handler({
+    name: "quick at first",
+    eventTypes: ["job.todo"],
+    async handle({ data: { n } }, { attempt }) {
+      begun.push({ n, attempt });
+      most = Math.max(most, ++running);
+      if (n >= slowFrom) await gate.pass();
+      running -= 1;
+    },
+  });
+  await publishJobs(work.bus, 0, total);
+  const one = work.bus.consumer({ group: GROUP, handlers: [quickAtFirst], concurrency, leaseMs });
+  await one.start();
+  await until(() => gate.arrived === concurrency);
+  // Four that run, and as many read ahead.
+  const held = async () => (await work.look.pending()).filter(({ consumer }) => consumer === one.name);
+  await until(async () => (await held()).length <= 2 * concurrency);
+  expect(most).toBe(concurrency);
+  expect(one.metrics().gauges).toMatchObject({ sluice_events_running: concurrency });
+  gate.open();
+  await one.idle();
+  expect(most).toBe(concurrency);
+  expect(begun.map(({ n }) => n).sort((a, b) => a - b)).toEqual(Array.from({ length: total }, (_, n) => n));
+  expect(new Set(begun.map(({ attempt }) => attempt))).toEqual(new Set([1]));
+  await expectNothingLeft(work);
 });

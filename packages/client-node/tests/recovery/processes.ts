@@ -44,9 +44,13 @@ export class Worker {
     if (!this.dead) this.child.send(order, () => {});
   }
 
-  /** The first report of this kind, past or to come. */
-  next<S extends Report["say"]>(say: S): Promise<Extract<Report, { say: S }>> {
-    const wanted = (report: Report): report is Extract<Report, { say: S }> => report.say === say;
+  /** The first report of this kind, past or to come, that is `such`. */
+  next<S extends Report["say"]>(
+    say: S,
+    such: (report: Extract<Report, { say: S }>) => boolean = () => true,
+  ): Promise<Extract<Report, { say: S }>> {
+    const wanted = (report: Report): report is Extract<Report, { say: S }> =>
+      report.say === say && such(report as Extract<Report, { say: S }>); // the word tells which report it is
     return new Promise((resolve, reject) => {
       const found = this.said.find(wanted);
       if (found !== undefined) return resolve(found);

@@ -217,7 +217,7 @@ export class Consumer<C extends EventSchemas = EventSchemas> {
     const hand = this.session?.loop.hand;
     return {
       running: hand?.running.size ?? 0,
-      prefetched: hand?.prefetched.length ?? 0,
+      prefetched: hand === undefined ? 0 : hand.prefetched.length + hand.waiting.length,
       unsettled: hand?.ended.length ?? 0,
     };
   }

@@ -1,6 +1,6 @@
 /**
- * What a consumer's process has in hand: entries read and not leased yet, attempts that run, attempts that ended and
- * are not settled yet. An entry is in one of the three.
+ * What a consumer's process has in hand: entries read and not leased yet, attempts leased that wait for a slot, attempts
+ * that run, attempts that ended and are not settled yet. An entry is in one of the four.
  */
 import type { Attempt as SettleItem } from "@sluice/lua-scripts";
 import type { Attempt, Entry } from "./entry.js";
@@ -18,16 +18,20 @@ export interface Ending {
 export class Hand {
   /** Delivered by Redis, in that order. */
   readonly prefetched: Entry[] = [];
+  /** In the order leased. */
+  readonly waiting: Attempt[] = [];
   readonly running = new Map<string, Attempt>();
   readonly ended: Ending[] = [];
 
   get empty(): boolean {
-    return this.prefetched.length === 0 && this.running.size === 0 && this.ended.length === 0;
+    const { prefetched, waiting, running, ended } = this;
+    return prefetched.length + waiting.length + running.size + ended.length === 0;
   }
 
   /** The IDs of all of it. */
   ids(): string[] {
     const ids = this.prefetched.map(({ id }) => id);
+    for (const { entry } of this.waiting) ids.push(entry.id);
     for (const id of this.running.keys()) ids.push(id);
     for (const { attempt } of this.ended) ids.push(attempt.entry.id);
     return ids;

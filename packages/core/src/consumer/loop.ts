@@ -9,6 +9,9 @@
 import {
   firstToken,
   type GroupKeys,
+  type LeaseVerdict,
+  leaseAfterCall,
+  leaseAfterReply,
   leaseCall,
   leaseReply,
   type Member,
@@ -56,6 +59,11 @@ const MAX_CALL = 1_000;
 const MAX_EMIT_CHARS = 4 * 1_024 * 1_024;
 /** Turns under way at a time. A third one is no faster: either Redis or this process is never idle by then. */
 const LANES = 2;
+/**
+ * Most entries that are leased together with the blocking read that brings them. The script reads their keys from the
+ * stream, payload and all; beyond a few, another round trip costs less.
+ */
+const LEASED_WITH_READ = 4;
 /** Waiting entries are looked at this often at least, in milliseconds. */
 const DUE_POLL_MS = 500;
 /** Bounds of the pause after a failed turn, in milliseconds. */
@@ -97,6 +105,8 @@ export class Loop {
   private hot = true;
   /** Entries that the blocking read under way may bring. */
   private blockedFor = 0;
+  /** The entry read last: what comes next is behind it. */
+  private lastRead = "0-0";
   private pass: RecoveryPass | undefined;
   private nextPass: RecoveryPass | undefined;
   /** By performance.now(): when the next waiting entry is due, as far as is known. */
@@ -107,6 +117,8 @@ export class Loop {
   private nonces = 0;
   /** By how long the slowest handler of the last settled batch took. */
   private lastBatchMs = 0;
+  /** The handlers begun last ended within the tick: they wait for nothing, and slots are as good as never taken. */
+  private quick = false;
   /** Entries that may still be leased: all, but in `runOnce`. */
   private budget = Number.POSITIVE_INFINITY;
   /** The attempt that nothing else may run beside. */
@@ -150,7 +162,7 @@ export class Loop {
     return done;
   }
 
-  /** Begins nothing more. What was read ahead is given back, rather than wait here until its lease is over. */
+  /** Begins nothing more. What was read or leased ahead is given back, rather than wait here until its lease is over. */
   pause(): void {
     this.paused = true;
     void this.giveUnstarted();
@@ -258,16 +270,26 @@ export class Loop {
    * many entries that was.
    */
   release(): Promise<number> {
-    const running = [...this.hand.running.values()];
-    return this.giveBack([
-      ...this.hand.prefetched.splice(0).map(unstarted),
-      ...running.map(({ entry, token }) => ({ id: entry.id, key: entry.key, token })),
-    ]);
+    return this.giveBack([...this.takeUnstarted(), ...[...this.hand.running.values()].map(leased)]);
   }
 
-  private async giveUnstarted(): Promise<void> {
+  /** Gives back what was leased this long ago, in milliseconds, and still waits for a slot: others may have one. */
+  giveLate(ms: number): Promise<void> {
+    const before = performance.now() - ms;
+    const { waiting } = this.hand;
+    const late = waiting.findIndex(({ leasedAt }) => leasedAt >= before);
+    return this.giveUnstarted(waiting.splice(0, late === -1 ? waiting.length : late).map(leased));
+  }
+
+  /** Everything in hand that was not begun. */
+  private takeUnstarted(): ReleaseItem[] {
+    const { prefetched, waiting } = this.hand;
+    return [...prefetched.splice(0).map(unleased), ...waiting.splice(0).map(leased)];
+  }
+
+  private async giveUnstarted(entries: readonly ReleaseItem[] = this.takeUnstarted()): Promise<void> {
     try {
-      await this.giveBack(this.hand.prefetched.splice(0).map(unstarted));
+      await this.giveBack(entries);
     } catch (error) {
       // It is still pending with this consumer, and found there by recovery.
       await this.failed(error);
@@ -315,7 +337,10 @@ export class Loop {
       }
       this.changed();
       // Handlers that do not wait for anything end within this tick, and travel with the next turn.
-      if (this.hand.running.size > 0) await new Promise<void>(nextTick);
+      if (this.hand.running.size > 0) {
+        await new Promise<void>(nextTick);
+        this.quick = this.hand.running.size === 0;
+      }
     }
     leave();
     this.lanes -= 1;
@@ -351,12 +376,23 @@ export class Loop {
   private get worthALane(): boolean {
     if (this.lanes >= LANES || this.recovers || this.failures > 0) return false;
     const { ended, prefetched } = this.hand;
-    return ended.length + Math.min(this.freeSlots(), prefetched.length) >= this.share;
+    const { share } = this;
+    if (ended.length + Math.min(this.freeSlots(), prefetched.length) >= share) return true;
+    return this.quick && this.mayRead && this.room(0) >= share;
   }
 
   /** What one turn leases at most, so that as much is left for another. */
   private get share(): number {
-    return Math.ceil(this.parts.settings.concurrency / LANES);
+    return Math.ceil(this.reach / LANES);
+  }
+
+  /**
+   * Attempts in hand at a time, waiting or running; as many may be read besides. With more than `concurrency`, each lane
+   * carries all of that: calls half as large cost a quarter of the rate at 64.
+   */
+  private get reach(): number {
+    const { concurrency } = this.parts.settings;
+    return this.quick ? LANES * concurrency : concurrency;
   }
 
   /** Whether the next turn takes something back. It has to know of all that is in hand: no other is under way beside it. */
@@ -392,8 +428,7 @@ export class Loop {
       else if (recovers) recover = this.recoverDue(nonce, free);
       else lease = hand.prefetched.splice(0, Math.min(free, this.share));
     }
-    const mayRead = this.mayStart && this.hot && this.blockedFor === 0 && !pass;
-    const readCount = mayRead ? this.room(lease.length) : 0;
+    const readCount = this.mayRead ? this.room(lease.length) : 0;
     if (settle.length + lease.length + readCount === 0 && !recover) return undefined;
     return { settle, lease, nonce, recover, pass, readCount };
   }
@@ -405,11 +440,17 @@ export class Loop {
     return this.phase === "reading" && !this.paused && this.alone === undefined && settling;
   }
 
-  /** Attempts that may be begun now. */
+  /** Whether there is more to read, as far as is known, and nothing comes before it. */
+  private get mayRead(): boolean {
+    return this.mayStart && this.hot && this.blockedFor === 0 && this.pass === undefined;
+  }
+
+  /** Attempts that may be leased now. */
   private freeSlots(): number {
     if (!this.mayStart) return 0;
-    const { concurrency } = this.parts.settings;
-    return Math.min(Math.min(concurrency - this.hand.running.size, this.budget) - this.leasing, MAX_CALL);
+    const { running, waiting } = this.hand;
+    const free = this.reach - running.size - waiting.length;
+    return Math.min(Math.min(free, this.budget) - this.leasing, MAX_CALL);
   }
 
   private takeEnded(): Ending[] {
@@ -439,11 +480,11 @@ export class Loop {
   /** How many entries to read: prefetched ones wait for a slot with their lease clock running, so not many. */
   private room(leasing: number): number {
     const { hand, parts } = this;
-    const { concurrency, batchSize, leaseMs } = parts.settings;
+    const { batchSize, leaseMs } = parts.settings;
     const waiting = hand.prefetched.length + this.blockedFor + this.reading;
     const started = this.leasing + leasing;
-    const free = concurrency - hand.running.size - started;
-    const ahead = this.lastBatchMs < leaseMs / 10 ? concurrency : Math.max(0, free);
+    const free = this.reach - hand.running.size - hand.waiting.length - started;
+    const ahead = this.lastBatchMs < leaseMs / 10 ? this.reach : Math.max(0, free);
     const room = Math.min(ahead - waiting, this.budget - started - waiting, batchSize);
     return Math.max(0, room);
   }
@@ -485,7 +526,7 @@ export class Loop {
     this.leasing -= turn.lease.length;
     this.reading -= turn.readCount;
     if (this.phase === "closed") return undefined;
-    try {
+    return this.noting(() => {
       let at = 0;
       const failures: unknown[] = [];
       if (turn.settle.length > 0) failures.push(this.noteSettled(turn.settle, replies[at++]));
@@ -495,6 +536,13 @@ export class Loop {
       const failure = failures.find((error) => error !== undefined);
       if (failure === undefined) this.failures = 0;
       return failure;
+    });
+  }
+
+  /** What `note` returns, or what it throws. */
+  private noting(note: () => unknown): unknown {
+    try {
+      return note();
     } catch (error) {
       // A reply that no script of ours gives. What it was about is taken back by recovery.
       this.recoverSoon();
@@ -537,15 +585,50 @@ export class Loop {
     }
     this.knowDue(read.nextDueInMs);
     const { verdicts, now } = read;
+    this.takeVerdicts(entries, (_, at) => verdicts[at] ?? "LOST", nonce, now);
+    return undefined;
+  }
+
+  /**
+   * Takes in what a blocking read has brought, and the lease that went with it. It is not fresh if the process stood
+   * still meanwhile: others may have what was leased, and what they have not is ours to recover.
+   */
+  private noteLeasedWithRead(
+    entries: readonly Entry[],
+    nonce: string,
+    reply: unknown,
+    isFresh: boolean,
+  ): unknown {
+    const read = reply instanceof SluiceError ? reply : leaseAfterReply(reply);
+    if (read instanceof SluiceError || read.status !== "OK") {
+      if (!hasMaybeExecuted(read)) this.take(entries);
+      return this.refused("lease", read);
+    }
+    this.knowDue(read.nextDueInMs);
+    const { verdicts, now } = read;
+    const [judged, left] = split(entries, ({ id }) => verdicts.has(id));
+    if (isFresh) this.takeVerdicts(judged, ({ id }) => verdicts.get(id) ?? "LOST", nonce, now);
+    else if (judged.length > 0) this.recoverSoon();
+    this.take(left);
+    return undefined;
+  }
+
+  private takeVerdicts(
+    entries: readonly Entry[],
+    verdictOn: (entry: Entry, at: number) => LeaseVerdict,
+    nonce: string,
+    now: number,
+  ): void {
+    const attempts: Attempt[] = [];
     entries.forEach((entry, at) => {
-      const verdict = verdicts[at];
+      const verdict = verdictOn(entry, at);
       if (verdict === "LEASED") {
-        this.start(new Attempt(entry, firstToken(entry.id, this.member.consumer, nonce, now), 1, false));
+        attempts.push(new Attempt(entry, firstToken(entry.id, this.member.consumer, nonce, now), 1, false));
       } else {
-        this.parts.reporter.notLeased(entry, verdict ?? "LOST");
+        this.parts.reporter.notLeased(entry, verdict);
       }
     });
-    return undefined;
+    this.takeLeased(attempts);
   }
 
   private noteRecovered(reply: unknown, pass: RecoveryPass | undefined): unknown {
@@ -554,7 +637,7 @@ export class Loop {
     this.knowDue(read.nextDueInMs);
     if (read.more && !pass) this.dueAt = 0;
     this.parts.reporter.recoveredCounts(read.counts);
-    for (const { token, alone, fields } of read.leased) this.start(recoveredAttempt(token, alone, fields));
+    this.takeLeased(read.leased.map(({ token, alone, fields }) => recoveredAttempt(token, alone, fields)));
     if (read.aloneWaits && !this.pass) this.pass = new RecoveryPass(false);
     // A pass that was asked for while this call was under way has yet to begin.
     if (pass?.note(read)) this.endPass(pass);
@@ -570,11 +653,26 @@ export class Loop {
 
   private noteRead(reply: unknown): unknown {
     if (reply instanceof SluiceError) return reply;
-    const entries = entriesIn(reply);
-    this.hand.prefetched.push(...entries);
+    const entries = this.delivered(reply);
+    this.take(entries);
     this.hot = entries.length > 0;
-    if (this.paused) void this.giveUnstarted();
     return undefined;
+  }
+
+  /** The entries in a reply of XREADGROUP. */
+  private delivered(reply: unknown): readonly Entry[] {
+    const entries = entriesIn(reply);
+    this.lastRead = entries.at(-1)?.id ?? this.lastRead;
+    return entries;
+  }
+
+  private take(entries: readonly Entry[]): void {
+    const { prefetched } = this.hand;
+    prefetched.push(...entries);
+    if (this.paused) void this.giveUnstarted();
+    // Two lanes read for handlers that were quick, and are no longer.
+    const surplus = prefetched.splice(this.parts.settings.concurrency);
+    if (surplus.length > 0) void this.giveUnstarted(surplus.map(unleased));
   }
 
   /** What runs and has been leased for longer than `ms`. */
@@ -583,17 +681,41 @@ export class Loop {
     return [...this.hand.running.values()].filter(({ leasedAt, lost }) => !lost && leasedAt < before);
   }
 
-  private start(attempt: Attempt): void {
-    this.budget -= 1;
+  /** Takes in what was leased, in the order given. */
+  private takeLeased(attempts: readonly Attempt[]): void {
+    this.budget -= attempts.length;
+    this.hand.waiting.push(...attempts);
+    this.begin();
+    if (this.paused) void this.giveUnstarted();
+  }
+
+  /** Begins what waits, as far as there are slots. */
+  private begin(): void {
+    const { waiting, running } = this.hand;
+    let begun = 0;
+    for (const attempt of waiting) {
+      if (!this.mayBegin || (attempt.alone && running.size > 0)) break;
+      this.run(attempt);
+      begun += 1;
+    }
+    waiting.splice(0, begun);
+  }
+
+  private get mayBegin(): boolean {
+    const free = this.hand.running.size < this.parts.settings.concurrency;
+    return free && this.phase === "reading" && !this.paused && this.alone === undefined;
+  }
+
+  private run(attempt: Attempt): void {
     this.hand.running.set(attempt.entry.id, attempt);
     if (attempt.alone) this.alone = attempt;
-    if (this.over) return;
     void this.parts.run(attempt).then((ending) => {
       if (attempt.lost && this.over) return;
       // A newer attempt of the same entry may run in this very process by now.
       if (this.hand.running.get(attempt.entry.id) === attempt) this.hand.running.delete(attempt.entry.id);
       if (this.alone === attempt) this.alone = undefined;
       if (!attempt.lost) this.hand.ended.push(ending);
+      if (this.hand.waiting.length > 0) this.begin();
       this.kick();
     });
   }
@@ -622,24 +744,42 @@ export class Loop {
     if (count > 0) void this.blockFor(blocking, count);
   }
 
+  /** Entries of a blocking read that are leased with it: what a free slot waits for. */
+  private leasedWithRead(count: number): number {
+    const { blockMs, leaseMs } = this.parts.settings;
+    // A lease that is given while the read waits has to be fresh when the read is back.
+    if (blockMs > leaseMs / 2) return 0;
+    // By the time that it brings something, others may have used up what `runOnce` may lease.
+    if (Number.isFinite(this.budget)) return 0;
+    return Math.min(count, this.freeSlots(), LEASED_WITH_READ);
+  }
+
   private async blockFor(blocking: Connection, count: number): Promise<void> {
-    const { settings, deadlineMs } = this.parts;
+    const { settings, deadlineMs, keys } = this.parts;
     this.blockedFor = count;
-    // The deadline is the watchdog: a read that has not come back by then hangs on a dead connection.
-    const request = this.readRequest(count, settings.blockMs);
-    const [reply] = await blocking.send([request], { deadlineMs: settings.blockMs + deadlineMs });
-    this.blockedFor = 0;
-    if (this.phase === "closed") return;
-    if (reply instanceof SluiceError) {
-      // A consumer that stops closes the connection under its read.
-      if (this.phase !== "reading") return;
-      await this.failed(reply);
-    } else {
-      const entries = entriesIn(reply);
-      this.hand.prefetched.push(...entries);
-      this.hot = entries.length === count;
-      if (this.paused) void this.giveUnstarted();
+    const requests = [this.readRequest(count, settings.blockMs)];
+    const nonce = this.nonce();
+    const leases = this.leasedWithRead(count);
+    if (leases > 0) {
+      const call = leaseAfterCall(keys, this.member, nonce, this.lastRead, leases);
+      requests.push({ kind: "script", ...call });
     }
+    const sentAt = performance.now();
+    // The deadline is the watchdog: a read that has not come back by then hangs on a dead connection.
+    const [read, lease] = await blocking.send(requests, { deadlineMs: settings.blockMs + deadlineMs });
+    this.blockedFor = 0;
+    // A consumer that stops closes the connection under its read.
+    if (this.phase === "closed" || (read instanceof SluiceError && this.phase !== "reading")) return;
+    const isFresh = performance.now() - sentAt < settings.leaseMs / 2;
+    const failure = this.noting(() => {
+      if (read instanceof SluiceError) return read;
+      const entries = this.delivered(read);
+      this.hot = entries.length === count;
+      if (leases > 0) return this.noteLeasedWithRead(entries, nonce, lease, isFresh);
+      this.take(entries);
+      return undefined;
+    });
+    if (failure !== undefined) await this.failed(failure);
     const idle = this.lanes === 0;
     this.kick();
     // What has come is on its way to be leased by now: nothing stands in front of it.
@@ -709,10 +849,20 @@ export class Loop {
   }
 }
 
-function unstarted({ id, key }: Entry): ReleaseItem {
+function unleased({ id, key }: Entry): ReleaseItem {
   return { id, key, token: undefined };
+}
+
+function leased({ entry, token }: Attempt): ReleaseItem {
+  return { id: entry.id, key: entry.key, token };
 }
 
 function isNoGroup(error: unknown): boolean {
   return error instanceof ServerError && error.prefix === "NOGROUP";
+}
+
+function split<T>(values: readonly T[], isFirst: (value: T) => boolean): [T[], T[]] {
+  const [first, second]: [T[], T[]] = [[], []];
+  for (const value of values) (isFirst(value) ? first : second).push(value);
+  return [first, second];
 }
