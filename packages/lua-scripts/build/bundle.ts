@@ -1,13 +1,14 @@
 /**
  * Makes one self-contained script of a Lua file and the includes it requires.
  *
- * Every include is evaluated once per bundle, at the top, in a function of its own, so that its locals stay
- * its own:
+ * Every include is evaluated once per bundle, at the top, in a block of its own, so that its locals stay its own; what
+ * it gives are locals of the bundle (`flatten.ts`):
  *
- *     local ring = (function()
+ *     local ring_add
+ *     do
  *       …
- *       return ring
- *     end)()
+ *       function ring_add(…) … end
+ *     end
  *
  * What is not there costs nothing to run: registries are written out as their values (`inline.ts`), and what nothing
  * uses is left out (`reach.ts`).
@@ -15,6 +16,7 @@
  * Comments and blank lines go; what stood on one line stays on one line, with its indentation, so that the
  * line number in a Redis error leads to the right line of the snapshot and, from there, of the source.
  */
+import { flatten } from "./flatten.js";
 import { inlineLiterals, type Literals, literalsOf } from "./inline.js";
 import type { Token } from "./lexer.js";
 import { isUsed, type LuaModule, parseModule, type Require, returnsValue, strayUse } from "./module.js";
@@ -50,16 +52,18 @@ export function bundle(script: LuaFile, findInclude: (name: string) => LuaFile |
   const all = collectIncludes(written, findInclude);
   for (const module of [...all.values(), written]) checkUses(module, all);
   const { body, libraries } = inlined(written, all);
-  const includes = reachableFrom(body, libraries);
+  const { script: flat, includes } = flatten(body, reachableFrom(body, libraries));
 
   // Shown by MONITOR and SLOWLOG when a server gets the script by EVAL, and at the top of the snapshot.
   const lines = [`-- sluice ${script.name}: generated from ${script.path}, do not edit`];
-  for (const [name, { file, tokens }] of includes) {
-    lines.push(`local ${name} = (function()`, layOut(file.text, tokens, "  "), "end)()");
+  for (const [name, { module, locals }] of includes) {
+    const code = layOut(module.file.text, module.tokens, "  ");
+    if (locals === undefined) lines.push(`local ${name} = (function()`, code, "end)()");
+    else lines.push(locals.length > 0 ? `local ${locals.join(", ")}` : "", "do", code, "end");
   }
   // Without the semicolon, Lua would take a parenthesis on the next line for a call of the include's value.
-  if (includes.size > 0 && body.tokens[0]?.text === "(") lines.push(";");
-  lines.push(layOut(script.text, body.tokens, ""));
+  if (includes.size > 0 && flat.tokens[0]?.text === "(") lines.push(";");
+  lines.push(layOut(script.text, flat.tokens, ""));
   return { source: `${lines.filter((line) => line !== "").join("\n")}\n`, includes: [...includes.keys()] };
 }
 

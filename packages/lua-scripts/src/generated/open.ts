@@ -4,26 +4,26 @@ import type { Script } from "../script.js";
 /** open: make a consumer group ready, and take its consumer's name. */
 export const openScript: Script = {
   name: "open",
-  sha1: "6c642dd5a727e0ef21aa88ca1c8e4e519284cef0",
+  sha1: "76a2a871f8e3aaba72c7bad31287e1456cba2f43",
   keys: ["stream", "meta", "published.0", "published.1", "leases", "processed.0", "processed.1", "processed.2", "processed.3", "processed.4", "retries", "dead", "state"],
   groupKeys: [],
   source: `-- sluice open: generated from src/scripts/open.lua, do not edit
-local ids = (function()
-  local ids = {}
-  ids.UINT64_MAX = "18446744073709551615"
+local ids_UINT64_MAX, ids_split, ids_less, ids_before
+do
+  ids_UINT64_MAX = "18446744073709551615"
   local function less_number(a, b)
     if #a ~= #b then
       return #a < #b
     end
     return a < b
   end
-  function ids.split(id)
+  function ids_split(id)
     local ms, seq = string.match(id, "^(%d+)-(%d+)$")
     return ms, seq
   end
-  function ids.less(a, b)
-    local a_ms, a_seq = ids.split(a)
-    local b_ms, b_seq = ids.split(b)
+  function ids_less(a, b)
+    local a_ms, a_seq = ids_split(a)
+    local b_ms, b_seq = ids_split(b)
     if a_ms ~= b_ms then
       return less_number(a_ms, b_ms)
     end
@@ -37,31 +37,30 @@ local ids = (function()
       .. string.rep("9", zeros)
     return (string.gsub(lowered, "^0+(%d)", "%1"))
   end
-  function ids.before(id)
-    local ms, seq = ids.split(id)
+  function ids_before(id)
+    local ms, seq = ids_split(id)
     if seq ~= "0" then
       return ms .. "-" .. decrement(seq)
     end
-    return ms == "0" and id or decrement(ms) .. "-" .. ids.UINT64_MAX
+    return ms == "0" and id or decrement(ms) .. "-" .. ids_UINT64_MAX
   end
-  return ids
-end)()
-local args = (function()
-  local args = {}
-  function args.bad(field, value, wanted)
+end
+local args_bad, args_int, args_name, args_id, args_nonce, args_flag, args_guarded
+do
+  function args_bad(field, value, wanted)
     local shown = string.gsub(string.sub(tostring(value), 1, 80), "[%z\\1-\\31\\127-\\255]", "?")
     error("SLUICE_BADARG " .. field .. " '" .. shown .. "': " .. wanted, 0)
   end
-  function args.int(value, field, min, max)
+  function args_int(value, field, min, max)
     local number = value and #value <= 16 and string.find(value, "^%d+$") and tonumber(value)
     if not number or number < min or number > max or (#value > 1 and string.byte(value) == 48) then
-      args.bad(field, value, "wanted an integer from " .. min .. " to " .. string.format("%.0f", max))
+      args_bad(field, value, "wanted an integer from " .. min .. " to " .. string.format("%.0f", max))
     end
     return number
   end
-  function args.name(value, field)
+  function args_name(value, field)
     if not value or #value > 128 or not string.find(value, "^[A-Za-z0-9][A-Za-z0-9._-]*$") then
-      args.bad(field, value, "wanted 1 to 128 of A-Z a-z 0-9 . _ - that start with a letter or digit")
+      args_bad(field, value, "wanted 1 to 128 of A-Z a-z 0-9 . _ - that start with a letter or digit")
     end
     return value
   end
@@ -70,31 +69,31 @@ local args = (function()
     if digits > 1 and string.byte(text) == 48 then
       return false
     end
-    return digits < 20 or (digits == 20 and text <= ids.UINT64_MAX)
+    return digits < 20 or (digits == 20 and text <= ids_UINT64_MAX)
   end
-  function args.id(value, field)
+  function args_id(value, field)
     local ms, seq
     if value then
-      ms, seq = ids.split(value)
+      ms, seq = ids_split(value)
     end
     if not ms or not uint64(ms) or not uint64(seq) then
-      args.bad(field, value, "wanted an entry ID such as 1764000000000-0")
+      args_bad(field, value, "wanted an entry ID such as 1764000000000-0")
     end
     return value
   end
-  function args.nonce(value, field)
+  function args_nonce(value, field)
     if not value or #value > 64 or not string.find(value, "^[A-Za-z0-9_-]+$") then
-      args.bad(field, value, "wanted 1 to 64 of A-Z a-z 0-9 _ -")
+      args_bad(field, value, "wanted 1 to 64 of A-Z a-z 0-9 _ -")
     end
     return value
   end
-  function args.flag(value, field)
+  function args_flag(value, field)
     if value ~= "0" and value ~= "1" then
-      args.bad(field, value, "wanted 0 or 1")
+      args_bad(field, value, "wanted 0 or 1")
     end
     return value == "1"
   end
-  function args.guarded(keys, run)
+  function args_guarded(keys, run)
     if #KEYS ~= keys then
       return redis.error_reply("SLUICE_BADARG KEYS '" .. #KEYS .. "': wanted " .. keys)
     end
@@ -107,34 +106,31 @@ local args = (function()
     end
     return redis.error_reply(string.match(reply, "%-(%u+ .*)$") or reply)
   end
-  return args
-end)()
-local clock = (function()
-  local clock = {}
-  function clock.now()
+end
+local clock_now
+do
+  function clock_now()
     local time = redis.call("TIME")
     return time[1] * 1000 + math.floor(time[2] / 1000)
   end
-  return clock
-end)()
-local protocol = (function()
-  local protocol = {}
-  protocol.CURRENT = tostring(1)
-  function protocol.refusal(recorded)
-    if recorded and recorded ~= protocol.CURRENT then
+end
+local protocol_CURRENT, protocol_refusal
+do
+  protocol_CURRENT = tostring(1)
+  function protocol_refusal(recorded)
+    if recorded and recorded ~= protocol_CURRENT then
       return { "PROTOCOL", recorded }
     end
   end
-  return protocol
-end)()
-local ring = (function()
-  local ring = {}
+end
+local ring_at, ring_turn
+do
   local COUNT = 5
   local REMEMBERED = COUNT - 1
   local function bucket_width(ttl_ms)
     return math.ceil(ttl_ms / (REMEMBERED - 1))
   end
-  function ring.at(buckets, recorded, ttl_ms, now)
+  function ring_at(buckets, recorded, ttl_ms, now)
     local self = { buckets = buckets, now = now, turns = 0, recorded = recorded.index ~= nil }
     self.index = recorded.index or 0
     self.next_width = bucket_width(ttl_ms)
@@ -160,7 +156,7 @@ local ring = (function()
     local at = self.opened_at + self.width + (REMEMBERED - 1 - back) * self.next_width + slack
     redis.call("PEXPIREAT", bucket(self, back), at)
   end
-  function ring.turn(self, state)
+  function ring_turn(self, state)
     if self.recorded and self.turns == 0 and not self.moved_back then
       return
     end
@@ -176,21 +172,20 @@ local ring = (function()
     redis.call("HSET", state, "ringIndex", self.index, "ringOpenedAt", self.opened_at, "ringWidth", self.width)
     self.recorded, self.turns, self.moved_back = true, 0, false
   end
-  return ring
-end)()
-local group = (function()
-  local group = {}
-  function group.incarnation_field(consumer)
+end
+local group_incarnation_field, group_load, group_read
+do
+  function group_incarnation_field(consumer)
     return "incarnation:" .. consumer
   end
-  function group.load(meta, state, consumer)
-    local refusal = protocol.refusal(redis.call("HGET", meta, "protocol"))
+  function group_load(meta, state, consumer)
+    local refusal = protocol_refusal(redis.call("HGET", meta, "protocol"))
     if refusal then
       return refusal
     end
-    return nil, group.read(state, consumer)
+    return nil, group_read(state, consumer)
   end
-  function group.read(state, consumer)
+  function group_read(state, consumer)
     local found = redis.call(
       "HMGET",
       state,
@@ -202,7 +197,7 @@ local group = (function()
       "ringOpenedAt",
       "ringWidth",
       "seenAt",
-      group.incarnation_field(consumer)
+      group_incarnation_field(consumer)
     )
     local loaded = {
       ttl_ms = tonumber(found[1]),
@@ -215,15 +210,14 @@ local group = (function()
     function loaded.ring(buckets, now)
       local recorded =
         { index = tonumber(found[5]), opened_at = tonumber(found[6]), width = tonumber(found[7]) }
-      return ring.at(buckets, recorded, loaded.ttl_ms, now)
+      return ring_at(buckets, recorded, loaded.ttl_ms, now)
     end
     return loaded
   end
-  return group
-end)()
-local stream = (function()
-  local stream = {}
-  function stream.ask(what, key)
+end
+local stream_ask, stream_about, stream_last_id
+do
+  function stream_ask(what, key)
     local reply = redis.pcall("XINFO", what, key)
     if not reply.err then
       return reply
@@ -232,8 +226,8 @@ local stream = (function()
       error(reply, 0)
     end
   end
-  function stream.about(key)
-    local reply = stream.ask("STREAM", key)
+  function stream_about(key)
+    local reply = stream_ask("STREAM", key)
     if not reply then
       return nil
     end
@@ -250,18 +244,16 @@ local stream = (function()
       newest_id = newest and newest[1],
     }
   end
-  function stream.last_id(key)
-    local about = stream.about(key)
+  function stream_last_id(key)
+    local about = stream_about(key)
     return about and about.last_id or "0-0"
   end
-  return stream
-end)()
-local lowwater = (function()
-  local stream_info = stream
-  local lowwater = {}
-  function lowwater.groups(stream)
+end
+local lowwater_groups, lowwater_group, lowwater_of, lowwater_field
+do
+  function lowwater_groups(stream)
     local found = {}
-    local groups = stream_info.ask("GROUPS", stream) or {}
+    local groups = stream_ask("GROUPS", stream) or {}
     for at = 1, #groups do
       local about = {}
       for field = 1, #groups[at], 2 do
@@ -276,26 +268,25 @@ local lowwater = (function()
     end
     return found
   end
-  function lowwater.group(stream, name)
-    local groups = lowwater.groups(stream)
+  function lowwater_group(stream, name)
+    local groups = lowwater_groups(stream)
     for at = 1, #groups do
       if groups[at].name == name then
         return groups[at]
       end
     end
   end
-  function lowwater.of(stream, group)
+  function lowwater_of(stream, group)
     local oldest = redis.call("XPENDING", stream, group.name, "-", "+", 1)[1]
-    return oldest and ids.before(oldest[1]) or group.last_delivered
+    return oldest and ids_before(oldest[1]) or group.last_delivered
   end
-  function lowwater.field(name)
+  function lowwater_field(name)
     return "group:" .. name
   end
-  return lowwater
-end)()
-local types = (function()
-  local types = {}
-  function types.refusal(...)
+end
+local types_refusal, types_refusal_of_all
+do
+  function types_refusal(...)
     local wanted = { ... }
     for at = 1, #wanted, 2 do
       local found = redis.call("TYPE", wanted[at]).ok
@@ -304,18 +295,15 @@ local types = (function()
       end
     end
   end
-  function types.refusal_of_all(keys, wanted)
+  function types_refusal_of_all(keys, wanted)
     for at = 1, #keys do
-      local refusal = types.refusal(keys[at], wanted)
+      local refusal = types_refusal(keys[at], wanted)
       if refusal then
         return refusal
       end
     end
   end
-  return types
-end)()
-local group_state = group
-local stream_info = stream
+end
 local stream, meta, published_0, published_1, leases = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local processed = { KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10] }
 local retries, dead, state = KEYS[11], KEYS[12], KEYS[13]
@@ -372,8 +360,8 @@ local function differences(recorded, asked)
   return found
 end
 local function heal(group, low_water)
-  local last_id = stream_info.last_id(stream)
-  if ids.less(last_id, low_water) then
+  local last_id = stream_last_id(stream)
+  if ids_less(last_id, low_water) then
     low_water = "0-0"
   end
   redis.call("UNLINK", leases, retries)
@@ -382,28 +370,28 @@ local function heal(group, low_water)
   return low_water
 end
 local function run()
-  local group, consumer = args.name(ARGV[1], "group"), args.name(ARGV[2], "consumer")
-  local incarnation = args.nonce(ARGV[3], "incarnation")
-  local mode, start_from, change = ARGV[4], ARGV[5], args.flag(ARGV[6], "change")
+  local group, consumer = args_name(ARGV[1], "group"), args_name(ARGV[2], "consumer")
+  local incarnation = args_nonce(ARGV[3], "incarnation")
+  local mode, start_from, change = ARGV[4], ARGV[5], args_flag(ARGV[6], "change")
   if mode ~= "TAKE" and mode ~= "REJOIN" then
-    args.bad("mode", mode, "wanted TAKE or REJOIN")
+    args_bad("mode", mode, "wanted TAKE or REJOIN")
   end
   if start_from ~= "$" then
-    args.id(start_from, "startFrom")
+    args_id(start_from, "startFrom")
   end
   local asked = {
-    args.int(ARGV[7], "idempotencyTtlMs", 1, 315360000000),
-    args.int(ARGV[8], "leaseMs", 1, 315360000000),
-    args.int(ARGV[9], "maxAttempts", 1, 1000),
+    args_int(ARGV[7], "idempotencyTtlMs", 1, 315360000000),
+    args_int(ARGV[8], "leaseMs", 1, 315360000000),
+    args_int(ARGV[9], "maxAttempts", 1, 1000),
   }
   if #ARGV ~= 9 then
-    args.bad("ARGV", #ARGV, "wanted 9 values")
+    args_bad("ARGV", #ARGV, "wanted 9 values")
   end
   local forbidden = forbidden_command(group)
   if forbidden then
     return { "NOPERM", forbidden }
   end
-  local refusal = types.refusal(
+  local refusal = types_refusal(
     stream,
     "stream",
     meta,
@@ -420,7 +408,7 @@ local function run()
     "stream",
     state,
     "hash"
-  ) or types.refusal_of_all(processed, "set") or protocol.refusal(redis.call("HGET", meta, "protocol"))
+  ) or types_refusal_of_all(processed, "set") or protocol_refusal(redis.call("HGET", meta, "protocol"))
   if refusal then
     return refusal
   end
@@ -428,34 +416,34 @@ local function run()
   if #other > 0 and not change then
     return { "SETTINGS", unpack(other) }
   end
-  local incarnation_field = group_state.incarnation_field(consumer)
+  local incarnation_field = group_incarnation_field(consumer)
   local holder = redis.call("HGET", state, incarnation_field)
   if mode == "REJOIN" and holder and holder ~= incarnation then
     return { "SUPERSEDED" }
   end
-  local low_water = redis.call("HGET", meta, lowwater.field(group))
-  local existing = lowwater.group(stream, group)
+  local low_water = redis.call("HGET", meta, lowwater_field(group))
+  local existing = lowwater_group(stream, group)
   local how = "JOINED"
   if existing then
     redis.call("HDEL", state, "")
-    low_water = low_water or lowwater.of(stream, existing)
+    low_water = low_water or lowwater_of(stream, existing)
   elseif low_water or mode == "REJOIN" and start_from ~= "$" then
     how, low_water = "HEALED", heal(group, low_water or start_from)
   else
     how = "CREATED"
-    low_water = start_from == "$" and stream_info.last_id(stream) or start_from
+    low_water = start_from == "$" and stream_last_id(stream) or start_from
     redis.call("XGROUP", "CREATE", stream, group, low_water, "MKSTREAM")
   end
-  redis.call("HSET", meta, "protocol", protocol.CURRENT, lowwater.field(group), low_water)
+  redis.call("HSET", meta, "protocol", protocol_CURRENT, lowwater_field(group), low_water)
   redis.call("HSET", state, incarnation_field, incarnation)
   for n, setting in ipairs(SETTINGS) do
     redis.call("HSET", state, setting, asked[n])
   end
-  local _, loaded = group_state.load(meta, state, consumer)
-  local now = clock.now()
-  ring.turn(loaded.ring(processed, now), state)
+  local _, loaded = group_load(meta, state, consumer)
+  local now = clock_now()
+  ring_turn(loaded.ring(processed, now), state)
   return { "OK", how, low_water, now }
 end
-return args.guarded(13, run)
+return args_guarded(13, run)
 `,
 };

@@ -4,36 +4,36 @@ import type { Script } from "../script.js";
 /** retire: remove consumers that have nothing pending. */
 export const retireScript: Script = {
   name: "retire",
-  sha1: "e7c4138948ce85db3a73ff31ed6e3cfe7d9b6054",
+  sha1: "657edca15db4515111b798ad1310aceaeab35cf5",
   keys: ["stream", "meta", "state"],
   groupKeys: [],
   source: `-- sluice retire: generated from src/scripts/retire.lua, do not edit
-local args = (function()
-  local args = {}
-  function args.bad(field, value, wanted)
+local args_bad, args_int, args_name, args_nonce, args_guarded
+do
+  function args_bad(field, value, wanted)
     local shown = string.gsub(string.sub(tostring(value), 1, 80), "[%z\\1-\\31\\127-\\255]", "?")
     error("SLUICE_BADARG " .. field .. " '" .. shown .. "': " .. wanted, 0)
   end
-  function args.int(value, field, min, max)
+  function args_int(value, field, min, max)
     local number = value and #value <= 16 and string.find(value, "^%d+$") and tonumber(value)
     if not number or number < min or number > max or (#value > 1 and string.byte(value) == 48) then
-      args.bad(field, value, "wanted an integer from " .. min .. " to " .. string.format("%.0f", max))
+      args_bad(field, value, "wanted an integer from " .. min .. " to " .. string.format("%.0f", max))
     end
     return number
   end
-  function args.name(value, field)
+  function args_name(value, field)
     if not value or #value > 128 or not string.find(value, "^[A-Za-z0-9][A-Za-z0-9._-]*$") then
-      args.bad(field, value, "wanted 1 to 128 of A-Z a-z 0-9 . _ - that start with a letter or digit")
+      args_bad(field, value, "wanted 1 to 128 of A-Z a-z 0-9 . _ - that start with a letter or digit")
     end
     return value
   end
-  function args.nonce(value, field)
+  function args_nonce(value, field)
     if not value or #value > 64 or not string.find(value, "^[A-Za-z0-9_-]+$") then
-      args.bad(field, value, "wanted 1 to 64 of A-Z a-z 0-9 _ -")
+      args_bad(field, value, "wanted 1 to 64 of A-Z a-z 0-9 _ -")
     end
     return value
   end
-  function args.guarded(keys, run)
+  function args_guarded(keys, run)
     if #KEYS ~= keys then
       return redis.error_reply("SLUICE_BADARG KEYS '" .. #KEYS .. "': wanted " .. keys)
     end
@@ -46,40 +46,36 @@ local args = (function()
     end
     return redis.error_reply(string.match(reply, "%-(%u+ .*)$") or reply)
   end
-  return args
-end)()
-local protocol = (function()
-  local protocol = {}
-  protocol.CURRENT = tostring(1)
-  function protocol.refusal(recorded)
-    if recorded and recorded ~= protocol.CURRENT then
+end
+local protocol_CURRENT, protocol_refusal
+do
+  protocol_CURRENT = tostring(1)
+  function protocol_refusal(recorded)
+    if recorded and recorded ~= protocol_CURRENT then
       return { "PROTOCOL", recorded }
     end
   end
-  return protocol
-end)()
-local group = (function()
-  local group = {}
-  function group.incarnation_field(consumer)
+end
+local group_incarnation_field
+do
+  function group_incarnation_field(consumer)
     return "incarnation:" .. consumer
   end
-  return group
-end)()
-local pending = (function()
-  local pending = {}
-  pending.WAITING = "/waiting"
-  function pending.group_exists(stream, group)
+end
+local pending_WAITING, pending_group_exists
+do
+  pending_WAITING = "/waiting"
+  function pending_group_exists(stream, group)
     local reply = redis.pcall("XPENDING", stream, group, "-", "+", 1)
     if reply.err and not string.find(reply.err, "^%-?NOGROUP") then
       error(reply, 0)
     end
     return reply.err == nil
   end
-  return pending
-end)()
-local types = (function()
-  local types = {}
-  function types.refusal(...)
+end
+local types_refusal
+do
+  function types_refusal(...)
     local wanted = { ... }
     for at = 1, #wanted, 2 do
       local found = redis.call("TYPE", wanted[at]).ok
@@ -88,37 +84,35 @@ local types = (function()
       end
     end
   end
-  return types
-end)()
-local group_state = group
+end
 local stream, meta, state = KEYS[1], KEYS[2], KEYS[3]
 local function goes_by(name, incarnation)
-  return not incarnation or redis.call("HGET", state, group_state.incarnation_field(name)) == incarnation
+  return not incarnation or redis.call("HGET", state, group_incarnation_field(name)) == incarnation
 end
 local function forget(name)
-  redis.call("HDEL", state, group_state.incarnation_field(name))
+  redis.call("HDEL", state, group_incarnation_field(name))
 end
 local function run()
-  local group = args.name(ARGV[1], "group")
-  local idle_ms = args.int(ARGV[2], "idleMs", 0, 315360000000)
-  local only = ARGV[3] ~= "" and args.name(ARGV[3], "consumer")
-  local incarnation = ARGV[4] ~= "" and args.nonce(ARGV[4], "incarnation")
+  local group = args_name(ARGV[1], "group")
+  local idle_ms = args_int(ARGV[2], "idleMs", 0, 315360000000)
+  local only = ARGV[3] ~= "" and args_name(ARGV[3], "consumer")
+  local incarnation = ARGV[4] ~= "" and args_nonce(ARGV[4], "incarnation")
   if #ARGV ~= 4 then
-    args.bad("ARGV", #ARGV, "wanted 4 values")
+    args_bad("ARGV", #ARGV, "wanted 4 values")
   end
-  local refusal = types.refusal(stream, "stream", meta, "hash", state, "hash")
-    or protocol.refusal(redis.call("HGET", meta, "protocol"))
+  local refusal = types_refusal(stream, "stream", meta, "hash", state, "hash")
+    or protocol_refusal(redis.call("HGET", meta, "protocol"))
   if refusal then
     return refusal
   end
-  if not pending.group_exists(stream, group) then
+  if not pending_group_exists(stream, group) then
     return { "NOGROUP" }
   end
   local reply, here = { "OK" }, {}
   for _, about in ipairs(redis.call("XINFO", "CONSUMERS", stream, group)) do
     local name, held, idle = about[2], about[4], about[6]
     here[name] = true
-    local asked = name ~= pending.WAITING and (not only or name == only)
+    local asked = name ~= pending_WAITING and (not only or name == only)
     if asked and held == 0 and idle >= idle_ms and goes_by(name, incarnation) then
       redis.call("XGROUP", "DELCONSUMER", stream, group, name)
       forget(name)
@@ -130,6 +124,6 @@ local function run()
   end
   return reply
 end
-return args.guarded(3, run)
+return args_guarded(3, run)
 `,
 };

@@ -42,12 +42,11 @@ return f(constants.MOST, status.LOST)`;
     const text =
       'local types = require("types")\nlocal word = require("status")\nreturn types.BAD == word.LOST';
     expect(bundled(text, includes({ status, types }))).toEqual([
-      "local types = (function()",
-      "  local types = {}",
-      '  types.BAD = "LOST"',
-      "  return types",
-      "end)()",
-      'return types.BAD == "LOST"',
+      "local types_BAD",
+      "do",
+      '  types_BAD = "LOST"',
+      "end",
+      'return types_BAD == "LOST"',
     ]);
   });
 

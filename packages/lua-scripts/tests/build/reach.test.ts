@@ -54,40 +54,37 @@ function bundled(body: string, texts: Readonly<Record<string, string>> = {}): st
 
 describe("of an include a bundle has what the script can get to", () => {
   test("and not its other functions, what only they use, nor includes of which nothing is left", () => {
-    expect(bundled('local ring = require("ring")\nring.add({})')).toBe(`local leaf = (function()
-  local leaf = {}
-  function leaf.one()
+    expect(bundled('local ring = require("ring")\nring.add({})')).toBe(`local leaf_one
+do
+  function leaf_one()
     return 1
   end
-  return leaf
-end)()
-local ring = (function()
-  local ring = {}
+end
+local ring_add, ring_turn
+do
   local COUNT, LIVE = 5, 4
   local function bucket(self)
     return self[COUNT]
   end
-  function ring.add(self)
+  function ring_add(self)
     bucket(self)
-    ring.turn(self)
+    ring_turn(self)
   end
-  function ring.turn(self)
-    return self and ring.turn() or leaf.one()
+  function ring_turn(self)
+    return self and ring_turn() or leaf_one()
   end
-  return ring
-end)()
-ring.add({})`);
+end
+ring_add({})`);
   });
 
   test("whatever leads there: a constant of it, and that constant's own", () => {
-    expect(bundled('local ring = require("ring")\nreturn ring.LEAST')).toBe(`local ring = (function()
-  local ring = {}
+    expect(bundled('local ring = require("ring")\nreturn ring.LEAST')).toBe(`local ring_LEAST
+do
   local COUNT, LIVE = 5, 4
   local SPARE = COUNT - LIVE
-  ring.LEAST = SPARE
-  return ring
-end)()
-return ring.LEAST`);
+  ring_LEAST = SPARE
+end
+return ring_LEAST`);
   });
 
   test("under another name too, which goes with what used it", () => {
@@ -95,21 +92,21 @@ return ring.LEAST`);
       ring: ring.replace("local leaf =", "local leaf_of =").replace("leaf.one", "leaf_of.one"),
     };
     const body = 'local rings = require("ring")\nreturn rings';
-    expect(bundled(`${body}.turn()`, texts)).toContain("  local leaf_of = leaf\n");
-    expect(bundled(`${body}.turn()`, texts)).toContain("local rings = ring\nreturn rings.turn()");
+    expect(bundled(`${body}.turn()`, texts)).toContain("return self and ring_turn() or leaf_one()\n");
+    expect(bundled(`${body}.turn()`, texts)).toContain("end\nreturn ring_turn()");
     expect(bundled(`${body}.MOST`, texts)).not.toContain("leaf");
   });
 
   test("and all of it where the table itself is used, or something that is not declared in it", () => {
     const whole = bundled('local ring = require("ring")\nf(ring)');
     expect(whole).toContain("function ring.spare(self)");
-    expect(whole).toContain("local other = (function()");
+    expect(whole).toContain("local other_spare\n");
     for (const use of ["return ring", "ring[name]()", "ring:add()", "ring.later()", "local it = ring"]) {
       expect(bundled(`local ring = require("ring")\n${use}`), use).toBe(whole.replace("f(ring)", use));
     }
     expect(
       bundled('local ring = require("ring")\nreturn ring.MOST, { ring = 1, b = 2, ring = 3 }, x.ring'),
-    ).toContain("local ring = {}\n  ring.MOST = 10\n  return ring");
+    ).toContain("local ring_MOST\ndo\n  ring_MOST = 10\nend\n");
     const keeps = { leaf: leaf.replace("return 1", "return leaf") };
     expect(bundled('local leaf = require("leaf")\nleaf.one()', keeps)).toContain("function leaf.two()");
   });
@@ -118,14 +115,14 @@ return ring.LEAST`);
     const texts = {
       leaf: "local leaf = {}\nlocal a, b = 1, 2\nfunction leaf.f() b = { a } end\nreturn leaf",
     };
-    const kept = "  local a, b = 1, 2\n  function leaf.f() b = { a } end\n";
+    const kept = "  local a, b = 1, 2\n  function leaf_f() b = { a } end\n";
     expect(bundled('local leaf = require("leaf")\nleaf.f()', texts)).toContain(kept);
   });
 
   test("and each declaration of a name, where there are several", () => {
     const texts = { leaf: "local leaf = {}\nleaf.n = 1\nleaf.m = 1\nleaf.n = leaf.n + 1\nreturn leaf" };
     expect(bundled('local leaf = require("leaf")\nreturn leaf.n', texts)).toContain(
-      "  leaf.n = 1\n  leaf.n = leaf.n + 1\n  return leaf\n",
+      "local leaf_n\ndo\n  leaf_n = 1\n  leaf_n = leaf_n + 1\nend\n",
     );
   });
 });
@@ -141,7 +138,9 @@ describe("what may do more than declare is always there", () => {
     'local found = ("text"):rep(2)',
   ])("a call: %s", (line) => {
     const texts = { leaf: leaf.replace("return leaf", `${line}\nreturn leaf`) };
-    expect(bundled('local leaf = require("leaf")\nreturn leaf.two()', texts)).toContain(`  ${line}\n`);
+    expect(bundled('local leaf = require("leaf")\nreturn leaf.two()', texts)).toContain(
+      `  ${line.replaceAll("leaf.", "leaf_")}\n`,
+    );
   });
 
   test.each([

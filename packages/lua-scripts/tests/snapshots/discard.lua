@@ -1,16 +1,15 @@
 -- sluice discard: generated from src/scripts/discard.lua, do not edit
-local ids = (function()
-  local ids = {}
-  ids.UINT64_MAX = "18446744073709551615"
-  function ids.split(id)
+local ids_UINT64_MAX, ids_split
+do
+  ids_UINT64_MAX = "18446744073709551615"
+  function ids_split(id)
     local ms, seq = string.match(id, "^(%d+)-(%d+)$")
     return ms, seq
   end
-  return ids
-end)()
-local args = (function()
-  local args = {}
-  function args.bad(field, value, wanted)
+end
+local args_bad, args_id, args_items, args_guarded
+do
+  function args_bad(field, value, wanted)
     local shown = string.gsub(string.sub(tostring(value), 1, 80), "[%z\1-\31\127-\255]", "?")
     error("SLUICE_BADARG " .. field .. " '" .. shown .. "': " .. wanted, 0)
   end
@@ -19,22 +18,22 @@ local args = (function()
     if digits > 1 and string.byte(text) == 48 then
       return false
     end
-    return digits < 20 or (digits == 20 and text <= ids.UINT64_MAX)
+    return digits < 20 or (digits == 20 and text <= ids_UINT64_MAX)
   end
-  function args.id(value, field)
+  function args_id(value, field)
     local ms, seq
     if value then
-      ms, seq = ids.split(value)
+      ms, seq = ids_split(value)
     end
     if not ms or not uint64(ms) or not uint64(seq) then
-      args.bad(field, value, "wanted an entry ID such as 1764000000000-0")
+      args_bad(field, value, "wanted an entry ID such as 1764000000000-0")
     end
     return value
   end
-  function args.items(first, width)
+  function args_items(first, width)
     local count = (#ARGV - first + 1) / width
     if count < 1 or count > 1000 or count ~= math.floor(count) then
-      args.bad(
+      args_bad(
         "ARGV",
         #ARGV,
         "wanted " .. (first - 1) .. " values and 1 to " .. 1000 .. " times " .. width
@@ -42,7 +41,7 @@ local args = (function()
     end
     return count
   end
-  function args.guarded(keys, run)
+  function args_guarded(keys, run)
     if #KEYS ~= keys then
       return redis.error_reply("SLUICE_BADARG KEYS '" .. #KEYS .. "': wanted " .. keys)
     end
@@ -55,21 +54,19 @@ local args = (function()
     end
     return redis.error_reply(string.match(reply, "%-(%u+ .*)$") or reply)
   end
-  return args
-end)()
-local protocol = (function()
-  local protocol = {}
-  protocol.CURRENT = tostring(1)
-  function protocol.refusal(recorded)
-    if recorded and recorded ~= protocol.CURRENT then
+end
+local protocol_CURRENT, protocol_refusal
+do
+  protocol_CURRENT = tostring(1)
+  function protocol_refusal(recorded)
+    if recorded and recorded ~= protocol_CURRENT then
       return { "PROTOCOL", recorded }
     end
   end
-  return protocol
-end)()
-local types = (function()
-  local types = {}
-  function types.refusal(...)
+end
+local types_refusal
+do
+  function types_refusal(...)
     local wanted = { ... }
     for at = 1, #wanted, 2 do
       local found = redis.call("TYPE", wanted[at]).ok
@@ -78,16 +75,15 @@ local types = (function()
       end
     end
   end
-  return types
-end)()
+end
 local meta, dead = KEYS[1], KEYS[2]
 local function run()
   local letters = {}
-  for at = 1, args.items(1, 1) do
-    letters[at] = args.id(ARGV[at], "letter")
+  for at = 1, args_items(1, 1) do
+    letters[at] = args_id(ARGV[at], "letter")
   end
-  local refusal = types.refusal(meta, "hash", dead, "stream")
-    or protocol.refusal(redis.call("HGET", meta, "protocol"))
+  local refusal = types_refusal(meta, "hash", dead, "stream")
+    or protocol_refusal(redis.call("HGET", meta, "protocol"))
   if refusal then
     return refusal
   end
@@ -97,4 +93,4 @@ local function run()
   end
   return reply
 end
-return args.guarded(2, run)
+return args_guarded(2, run)

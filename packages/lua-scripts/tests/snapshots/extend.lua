@@ -1,22 +1,21 @@
 -- sluice extend: generated from src/scripts/extend.lua, do not edit
-local ids = (function()
-  local ids = {}
-  ids.UINT64_MAX = "18446744073709551615"
-  function ids.split(id)
+local ids_UINT64_MAX, ids_split
+do
+  ids_UINT64_MAX = "18446744073709551615"
+  function ids_split(id)
     local ms, seq = string.match(id, "^(%d+)-(%d+)$")
     return ms, seq
   end
-  return ids
-end)()
-local args = (function()
-  local args = {}
-  function args.bad(field, value, wanted)
+end
+local args_bad, args_name, args_id, args_key, args_entry_key, args_nonce, args_items, args_guarded
+do
+  function args_bad(field, value, wanted)
     local shown = string.gsub(string.sub(tostring(value), 1, 80), "[%z\1-\31\127-\255]", "?")
     error("SLUICE_BADARG " .. field .. " '" .. shown .. "': " .. wanted, 0)
   end
-  function args.name(value, field)
+  function args_name(value, field)
     if not value or #value > 128 or not string.find(value, "^[A-Za-z0-9][A-Za-z0-9._-]*$") then
-      args.bad(field, value, "wanted 1 to 128 of A-Z a-z 0-9 . _ - that start with a letter or digit")
+      args_bad(field, value, "wanted 1 to 128 of A-Z a-z 0-9 . _ - that start with a letter or digit")
     end
     return value
   end
@@ -25,37 +24,37 @@ local args = (function()
     if digits > 1 and string.byte(text) == 48 then
       return false
     end
-    return digits < 20 or (digits == 20 and text <= ids.UINT64_MAX)
+    return digits < 20 or (digits == 20 and text <= ids_UINT64_MAX)
   end
-  function args.id(value, field)
+  function args_id(value, field)
     local ms, seq
     if value then
-      ms, seq = ids.split(value)
+      ms, seq = ids_split(value)
     end
     if not ms or not uint64(ms) or not uint64(seq) then
-      args.bad(field, value, "wanted an entry ID such as 1764000000000-0")
+      args_bad(field, value, "wanted an entry ID such as 1764000000000-0")
     end
     return value
   end
-  function args.key(value, field)
+  function args_key(value, field)
     if not value or #value > 256 or not string.find(value, "^[^%c]+$") then
-      args.bad(field, value, "wanted 1 to " .. 256 .. " bytes without control characters")
+      args_bad(field, value, "wanted 1 to " .. 256 .. " bytes without control characters")
     end
     return value
   end
-  function args.entry_key(value, field)
-    return value == "" and value or args.key(value, field)
+  function args_entry_key(value, field)
+    return value == "" and value or args_key(value, field)
   end
-  function args.nonce(value, field)
+  function args_nonce(value, field)
     if not value or #value > 64 or not string.find(value, "^[A-Za-z0-9_-]+$") then
-      args.bad(field, value, "wanted 1 to 64 of A-Z a-z 0-9 _ -")
+      args_bad(field, value, "wanted 1 to 64 of A-Z a-z 0-9 _ -")
     end
     return value
   end
-  function args.items(first, width)
+  function args_items(first, width)
     local count = (#ARGV - first + 1) / width
     if count < 1 or count > 1000 or count ~= math.floor(count) then
-      args.bad(
+      args_bad(
         "ARGV",
         #ARGV,
         "wanted " .. (first - 1) .. " values and 1 to " .. 1000 .. " times " .. width
@@ -63,7 +62,7 @@ local args = (function()
     end
     return count
   end
-  function args.guarded(keys, run)
+  function args_guarded(keys, run)
     if #KEYS ~= keys then
       return redis.error_reply("SLUICE_BADARG KEYS '" .. #KEYS .. "': wanted " .. keys)
     end
@@ -76,11 +75,10 @@ local args = (function()
     end
     return redis.error_reply(string.match(reply, "%-(%u+ .*)$") or reply)
   end
-  return args
-end)()
-local chunks = (function()
-  local chunks = {}
-  function chunks.ask(command, key, values)
+end
+local chunks_ask
+do
+  function chunks_ask(command, key, values)
     if #values <= 1000 then
       return #values == 0 and {} or redis.call(command, key, unpack(values))
     end
@@ -94,26 +92,24 @@ local chunks = (function()
     end
     return replies
   end
-  return chunks
-end)()
-local protocol = (function()
-  local protocol = {}
-  protocol.CURRENT = tostring(1)
-  function protocol.refusal(recorded)
-    if recorded and recorded ~= protocol.CURRENT then
+end
+local protocol_CURRENT, protocol_refusal
+do
+  protocol_CURRENT = tostring(1)
+  function protocol_refusal(recorded)
+    if recorded and recorded ~= protocol_CURRENT then
       return { "PROTOCOL", recorded }
     end
   end
-  return protocol
-end)()
-local ring = (function()
-  local ring = {}
+end
+local ring_at
+do
   local COUNT = 5
   local REMEMBERED = COUNT - 1
   local function bucket_width(ttl_ms)
     return math.ceil(ttl_ms / (REMEMBERED - 1))
   end
-  function ring.at(buckets, recorded, ttl_ms, now)
+  function ring_at(buckets, recorded, ttl_ms, now)
     local self = { buckets = buckets, now = now, turns = 0, recorded = recorded.index ~= nil }
     self.index = recorded.index or 0
     self.next_width = bucket_width(ttl_ms)
@@ -131,21 +127,20 @@ local ring = (function()
     end
     return self
   end
-  return ring
-end)()
-local group = (function()
-  local group = {}
-  function group.incarnation_field(consumer)
+end
+local group_incarnation_field, group_load, group_read, group_join
+do
+  function group_incarnation_field(consumer)
     return "incarnation:" .. consumer
   end
-  function group.load(meta, state, consumer)
-    local refusal = protocol.refusal(redis.call("HGET", meta, "protocol"))
+  function group_load(meta, state, consumer)
+    local refusal = protocol_refusal(redis.call("HGET", meta, "protocol"))
     if refusal then
       return refusal
     end
-    return nil, group.read(state, consumer)
+    return nil, group_read(state, consumer)
   end
-  function group.read(state, consumer)
+  function group_read(state, consumer)
     local found = redis.call(
       "HMGET",
       state,
@@ -157,7 +152,7 @@ local group = (function()
       "ringOpenedAt",
       "ringWidth",
       "seenAt",
-      group.incarnation_field(consumer)
+      group_incarnation_field(consumer)
     )
     local loaded = {
       ttl_ms = tonumber(found[1]),
@@ -170,12 +165,12 @@ local group = (function()
     function loaded.ring(buckets, now)
       local recorded =
         { index = tonumber(found[5]), opened_at = tonumber(found[6]), width = tonumber(found[7]) }
-      return ring.at(buckets, recorded, loaded.ttl_ms, now)
+      return ring_at(buckets, recorded, loaded.ttl_ms, now)
     end
     return loaded
   end
-  function group.join(meta, state, consumer, incarnation)
-    local refusal, loaded = group.load(meta, state, consumer)
+  function group_join(meta, state, consumer, incarnation)
+    local refusal, loaded = group_load(meta, state, consumer)
     if refusal then
       return refusal
     end
@@ -187,46 +182,42 @@ local group = (function()
     end
     return nil, loaded
   end
-  return group
-end)()
-local marks = (function()
-  local marks = {}
-  function marks.of_key(key, id)
+end
+local marks_of_key
+do
+  function marks_of_key(key, id)
     if key == "" then
       return "#" .. id
     end
     return string.byte(key) == 35 and "#" .. key or key
   end
-  return marks
-end)()
-local pending = (function()
-  local pending = {}
-  function pending.group_exists(stream, group)
+end
+local pending_group_exists, pending_touch
+do
+  function pending_group_exists(stream, group)
     local reply = redis.pcall("XPENDING", stream, group, "-", "+", 1)
     if reply.err and not string.find(reply.err, "^%-?NOGROUP") then
       error(reply, 0)
     end
     return reply.err == nil
   end
-  function pending.touch(stream, group, consumer, ids)
+  function pending_touch(stream, group, consumer, ids)
     if #ids > 0 then
       ids[#ids + 1] = "JUSTID"
       redis.call("XCLAIM", stream, group, consumer, 0, unpack(ids))
       ids[#ids] = nil
     end
   end
-  return pending
-end)()
-local tokens = (function()
-  local tokens = {}
-  function tokens.entry(token)
+end
+local tokens_entry
+do
+  function tokens_entry(token)
     return string.match(token, "^[^|]*")
   end
-  return tokens
-end)()
-local types = (function()
-  local types = {}
-  function types.refusal(...)
+end
+local types_refusal
+do
+  function types_refusal(...)
     local wanted = { ... }
     for at = 1, #wanted, 2 do
       local found = redis.call("TYPE", wanted[at]).ok
@@ -235,38 +226,36 @@ local types = (function()
       end
     end
   end
-  return types
-end)()
-local group_state = group
+end
 local stream, meta, leases, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local HEAD, WIDTH = 3, 2
 local function run()
-  local group, consumer = args.name(ARGV[1], "group"), args.name(ARGV[2], "consumer")
-  local incarnation = args.nonce(ARGV[3], "incarnation")
+  local group, consumer = args_name(ARGV[1], "group"), args_name(ARGV[2], "consumer")
+  local incarnation = args_nonce(ARGV[3], "incarnation")
   local held_as, asked = {}, {}
-  for n = 1, args.items(HEAD + 1, WIDTH) do
+  for n = 1, args_items(HEAD + 1, WIDTH) do
     local key, token = ARGV[HEAD + n * WIDTH - 1], ARGV[HEAD + n * WIDTH]
-    local id = args.id(tokens.entry(token), "token")
-    held_as[n], asked[n] = marks.of_key(args.entry_key(key, "idempotency_key"), id), token
+    local id = args_id(tokens_entry(token), "token")
+    held_as[n], asked[n] = marks_of_key(args_entry_key(key, "idempotency_key"), id), token
   end
-  local refusal = types.refusal(stream, "stream", meta, "hash", leases, "hash", state, "hash")
-    or group_state.join(meta, state, consumer, incarnation)
+  local refusal = types_refusal(stream, "stream", meta, "hash", leases, "hash", state, "hash")
+    or group_join(meta, state, consumer, incarnation)
   if refusal then
     return refusal
   end
-  if not pending.group_exists(stream, group) then
+  if not pending_group_exists(stream, group) then
     return { "NOGROUP" }
   end
-  local current = chunks.ask("HMGET", leases, held_as)
+  local current = chunks_ask("HMGET", leases, held_as)
   local reply, kept = { "OK" }, {}
   for n, token in ipairs(asked) do
     local holds = current[n] == token
     reply[n + 1] = holds and "EXTENDED" or "LOST"
     if holds then
-      kept[#kept + 1] = tokens.entry(token)
+      kept[#kept + 1] = tokens_entry(token)
     end
   end
-  pending.touch(stream, group, consumer, kept)
+  pending_touch(stream, group, consumer, kept)
   return reply
 end
-return args.guarded(4, run)
+return args_guarded(4, run)

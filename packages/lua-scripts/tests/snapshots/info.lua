@@ -1,39 +1,38 @@
 -- sluice info: generated from src/scripts/info.lua, do not edit
-local ids = (function()
-  local ids = {}
+local ids_split, ids_less
+do
   local function less_number(a, b)
     if #a ~= #b then
       return #a < #b
     end
     return a < b
   end
-  function ids.split(id)
+  function ids_split(id)
     local ms, seq = string.match(id, "^(%d+)-(%d+)$")
     return ms, seq
   end
-  function ids.less(a, b)
-    local a_ms, a_seq = ids.split(a)
-    local b_ms, b_seq = ids.split(b)
+  function ids_less(a, b)
+    local a_ms, a_seq = ids_split(a)
+    local b_ms, b_seq = ids_split(b)
     if a_ms ~= b_ms then
       return less_number(a_ms, b_ms)
     end
     return less_number(a_seq, b_seq)
   end
-  return ids
-end)()
-local args = (function()
-  local args = {}
-  function args.bad(field, value, wanted)
+end
+local args_bad, args_name, args_guarded
+do
+  function args_bad(field, value, wanted)
     local shown = string.gsub(string.sub(tostring(value), 1, 80), "[%z\1-\31\127-\255]", "?")
     error("SLUICE_BADARG " .. field .. " '" .. shown .. "': " .. wanted, 0)
   end
-  function args.name(value, field)
+  function args_name(value, field)
     if not value or #value > 128 or not string.find(value, "^[A-Za-z0-9][A-Za-z0-9._-]*$") then
-      args.bad(field, value, "wanted 1 to 128 of A-Z a-z 0-9 . _ - that start with a letter or digit")
+      args_bad(field, value, "wanted 1 to 128 of A-Z a-z 0-9 . _ - that start with a letter or digit")
     end
     return value
   end
-  function args.guarded(keys, run)
+  function args_guarded(keys, run)
     if #KEYS ~= keys then
       return redis.error_reply("SLUICE_BADARG KEYS '" .. #KEYS .. "': wanted " .. keys)
     end
@@ -46,24 +45,22 @@ local args = (function()
     end
     return redis.error_reply(string.match(reply, "%-(%u+ .*)$") or reply)
   end
-  return args
-end)()
-local clock = (function()
-  local clock = {}
-  function clock.now()
+end
+local clock_now
+do
+  function clock_now()
     local time = redis.call("TIME")
     return time[1] * 1000 + math.floor(time[2] / 1000)
   end
-  return clock
-end)()
-local ring = (function()
-  local ring = {}
+end
+local ring_at, ring_live
+do
   local COUNT = 5
   local REMEMBERED = COUNT - 1
   local function bucket_width(ttl_ms)
     return math.ceil(ttl_ms / (REMEMBERED - 1))
   end
-  function ring.at(buckets, recorded, ttl_ms, now)
+  function ring_at(buckets, recorded, ttl_ms, now)
     local self = { buckets = buckets, now = now, turns = 0, recorded = recorded.index ~= nil }
     self.index = recorded.index or 0
     self.next_width = bucket_width(ttl_ms)
@@ -91,7 +88,7 @@ local ring = (function()
     end
     return names
   end
-  function ring.live(self)
+  function ring_live(self)
     local gone, names = forgotten(self), {}
     for back = 0, REMEMBERED - 1 do
       local name = bucket(self, back)
@@ -101,14 +98,13 @@ local ring = (function()
     end
     return names
   end
-  return ring
-end)()
-local group = (function()
-  local group = {}
-  function group.incarnation_field(consumer)
+end
+local group_incarnation_field, group_read
+do
+  function group_incarnation_field(consumer)
     return "incarnation:" .. consumer
   end
-  function group.read(state, consumer)
+  function group_read(state, consumer)
     local found = redis.call(
       "HMGET",
       state,
@@ -120,7 +116,7 @@ local group = (function()
       "ringOpenedAt",
       "ringWidth",
       "seenAt",
-      group.incarnation_field(consumer)
+      group_incarnation_field(consumer)
     )
     local loaded = {
       ttl_ms = tonumber(found[1]),
@@ -133,14 +129,13 @@ local group = (function()
     function loaded.ring(buckets, now)
       local recorded =
         { index = tonumber(found[5]), opened_at = tonumber(found[6]), width = tonumber(found[7]) }
-      return ring.at(buckets, recorded, loaded.ttl_ms, now)
+      return ring_at(buckets, recorded, loaded.ttl_ms, now)
     end
     return loaded
   end
-  return group
-end)()
-local lag = (function()
-  local lag = {}
+end
+local lag_of
+do
   local COUNT_BYTES, COUNT_MAX = 4194304, 1000
   local function counted(stream, about, delivered)
     local average = redis.call("MEMORY", "USAGE", stream) / about.length
@@ -150,11 +145,11 @@ local lag = (function()
       return found
     end
   end
-  function lag.of(stream, about, delivered, reported, trimmed)
-    if not about or about.length == 0 or not ids.less(delivered, about.newest_id) then
+  function lag_of(stream, about, delivered, reported, trimmed)
+    if not about or about.length == 0 or not ids_less(delivered, about.newest_id) then
       return 0, true
     end
-    if ids.less(delivered, about.first_id) then
+    if ids_less(delivered, about.first_id) then
       return about.length, true
     end
     local removed_by_us = about.added and about.added - about.length == tonumber(trimmed or 0)
@@ -167,11 +162,10 @@ local lag = (function()
     end
     return math.min(reported or about.length, about.length), false
   end
-  return lag
-end)()
-local stream = (function()
-  local stream = {}
-  function stream.ask(what, key)
+end
+local stream_ask, stream_about
+do
+  function stream_ask(what, key)
     local reply = redis.pcall("XINFO", what, key)
     if not reply.err then
       return reply
@@ -180,8 +174,8 @@ local stream = (function()
       error(reply, 0)
     end
   end
-  function stream.about(key)
-    local reply = stream.ask("STREAM", key)
+  function stream_about(key)
+    local reply = stream_ask("STREAM", key)
     if not reply then
       return nil
     end
@@ -198,14 +192,12 @@ local stream = (function()
       newest_id = newest and newest[1],
     }
   end
-  return stream
-end)()
-local lowwater = (function()
-  local stream_info = stream
-  local lowwater = {}
-  function lowwater.groups(stream)
+end
+local lowwater_groups, lowwater_field, lowwater_group_of
+do
+  function lowwater_groups(stream)
     local found = {}
-    local groups = stream_info.ask("GROUPS", stream) or {}
+    local groups = stream_ask("GROUPS", stream) or {}
     for at = 1, #groups do
       local about = {}
       for field = 1, #groups[at], 2 do
@@ -220,22 +212,20 @@ local lowwater = (function()
     end
     return found
   end
-  function lowwater.field(name)
+  function lowwater_field(name)
     return "group:" .. name
   end
-  function lowwater.group_of(field)
+  function lowwater_group_of(field)
     return string.match(field, "^group:(.*)$")
   end
-  return lowwater
-end)()
-local pending = (function()
-  local pending = {}
-  pending.WAITING = "/waiting"
-  return pending
-end)()
-local types = (function()
-  local types = {}
-  function types.refusal(...)
+end
+local pending_WAITING
+do
+  pending_WAITING = "/waiting"
+end
+local types_refusal, types_refusal_of_all
+do
+  function types_refusal(...)
     local wanted = { ... }
     for at = 1, #wanted, 2 do
       local found = redis.call("TYPE", wanted[at]).ok
@@ -244,18 +234,15 @@ local types = (function()
       end
     end
   end
-  function types.refusal_of_all(keys, wanted)
+  function types_refusal_of_all(keys, wanted)
     for at = 1, #keys do
-      local refusal = types.refusal(keys[at], wanted)
+      local refusal = types_refusal(keys[at], wanted)
       if refusal then
         return refusal
       end
     end
   end
-  return types
-end)()
-local group_state = group
-local stream_info = stream
+end
 local stream, meta = KEYS[1], KEYS[2]
 local FIXED, PER_GROUP = 2, 8
 local function keys_of(n)
@@ -273,7 +260,7 @@ local function all_groups(live, recorded)
     names[at], seen[live[at].name] = live[at].name, live[at]
   end
   for at = 1, #recorded, 2 do
-    local name = lowwater.group_of(recorded[at])
+    local name = lowwater_group_of(recorded[at])
     if name and not seen[name] then
       names[#names + 1] = name
     end
@@ -283,7 +270,7 @@ end
 local function consumers_of(name)
   local found = {}
   for _, about in ipairs(redis.call("XINFO", "CONSUMERS", stream, name)) do
-    if about[2] ~= pending.WAITING then
+    if about[2] ~= pending_WAITING then
       found[#found + 1] = about[2]
       found[#found + 1] = about[4]
       found[#found + 1] = about[6]
@@ -294,7 +281,7 @@ end
 local function remembered(keys, loaded, now)
   local count = 0
   if loaded.ttl_ms then
-    for _, bucket in ipairs(ring.live(loaded.ring(keys.processed, now))) do
+    for _, bucket in ipairs(ring_live(loaded.ring(keys.processed, now))) do
       count = count + redis.call("SCARD", bucket)
     end
   end
@@ -304,11 +291,11 @@ local function describe(reply, name, live, keys, about, recorded, now)
   local function say(value)
     reply[#reply + 1] = value
   end
-  local loaded = group_state.read(keys.state, "")
-  local low_water = recorded[lowwater.field(name)]
+  local loaded = group_read(keys.state, "")
+  local low_water = recorded[lowwater_field(name)]
   local oldest = live and redis.call("XPENDING", stream, name, "-", "+", 1)[1]
   local delivered = live and live.last_delivered or low_water or "0-0"
-  local behind, exact = lag.of(stream, about, delivered, live and live.lag, recorded.trimmed)
+  local behind, exact = lag_of(stream, about, delivered, live and live.lag, recorded.trimmed)
   local first_due = redis.call("ZRANGE", keys.retries, 0, 0, "WITHSCORES")[2]
   local consumers = live and consumers_of(name) or {}
   say(name)
@@ -317,7 +304,7 @@ local function describe(reply, name, live, keys, about, recorded, now)
   say(behind)
   say(exact and 1 or 0)
   say(delivered)
-  say(oldest and math.max(0, now - tonumber((ids.split(oldest[1])))) or 0)
+  say(oldest and math.max(0, now - tonumber((ids_split(oldest[1])))) or 0)
   say(redis.call("ZCARD", keys.retries))
   say(first_due and tonumber(first_due) or -1)
   say(redis.call("XLEN", keys.dead))
@@ -333,30 +320,30 @@ local function describe(reply, name, live, keys, about, recorded, now)
 end
 local function run()
   if #ARGV > 1000 then
-    args.bad("groups", #ARGV, "wanted at most " .. 1000)
+    args_bad("groups", #ARGV, "wanted at most " .. 1000)
   end
   local asked = {}
   for n = 1, #ARGV do
-    asked[n] = args.name(ARGV[n], "group")
+    asked[n] = args_name(ARGV[n], "group")
   end
-  local refusal = types.refusal(stream, "stream", meta, "hash")
+  local refusal = types_refusal(stream, "stream", meta, "hash")
   for n = 1, #asked do
     local keys = keys_of(n)
     refusal = refusal
-      or types.refusal(keys.retries, "zset", keys.dead, "stream", keys.state, "hash")
-      or types.refusal_of_all(keys.processed, "set")
+      or types_refusal(keys.retries, "zset", keys.dead, "stream", keys.state, "hash")
+      or types_refusal_of_all(keys.processed, "set")
   end
   if refusal then
     return refusal
   end
-  local now = clock.now()
-  local about = stream_info.about(stream)
+  local now = clock_now()
+  local about = stream_about(stream)
   local fields = redis.call("HGETALL", meta)
   local recorded = {}
   for at = 1, #fields, 2 do
     recorded[fields[at]] = fields[at + 1]
   end
-  local names, live = all_groups(lowwater.groups(stream), fields)
+  local names, live = all_groups(lowwater_groups(stream), fields)
   local reply = {
     "OK",
     now,
@@ -377,4 +364,4 @@ local function run()
   end
   return reply
 end
-return args.guarded(FIXED + #ARGV * PER_GROUP, run)
+return args_guarded(FIXED + #ARGV * PER_GROUP, run)

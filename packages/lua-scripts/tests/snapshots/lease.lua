@@ -1,43 +1,42 @@
 -- sluice lease: generated from src/scripts/lease.lua, do not edit
-local ids = (function()
-  local ids = {}
-  ids.UINT64_MAX = "18446744073709551615"
+local ids_UINT64_MAX, ids_split, ids_less
+do
+  ids_UINT64_MAX = "18446744073709551615"
   local function less_number(a, b)
     if #a ~= #b then
       return #a < #b
     end
     return a < b
   end
-  function ids.split(id)
+  function ids_split(id)
     local ms, seq = string.match(id, "^(%d+)-(%d+)$")
     return ms, seq
   end
-  function ids.less(a, b)
-    local a_ms, a_seq = ids.split(a)
-    local b_ms, b_seq = ids.split(b)
+  function ids_less(a, b)
+    local a_ms, a_seq = ids_split(a)
+    local b_ms, b_seq = ids_split(b)
     if a_ms ~= b_ms then
       return less_number(a_ms, b_ms)
     end
     return less_number(a_seq, b_seq)
   end
-  return ids
-end)()
-local args = (function()
-  local args = {}
-  function args.bad(field, value, wanted)
+end
+local args_bad, args_int, args_name, args_id, args_key, args_entry_key, args_nonce, args_items, args_guarded
+do
+  function args_bad(field, value, wanted)
     local shown = string.gsub(string.sub(tostring(value), 1, 80), "[%z\1-\31\127-\255]", "?")
     error("SLUICE_BADARG " .. field .. " '" .. shown .. "': " .. wanted, 0)
   end
-  function args.int(value, field, min, max)
+  function args_int(value, field, min, max)
     local number = value and #value <= 16 and string.find(value, "^%d+$") and tonumber(value)
     if not number or number < min or number > max or (#value > 1 and string.byte(value) == 48) then
-      args.bad(field, value, "wanted an integer from " .. min .. " to " .. string.format("%.0f", max))
+      args_bad(field, value, "wanted an integer from " .. min .. " to " .. string.format("%.0f", max))
     end
     return number
   end
-  function args.name(value, field)
+  function args_name(value, field)
     if not value or #value > 128 or not string.find(value, "^[A-Za-z0-9][A-Za-z0-9._-]*$") then
-      args.bad(field, value, "wanted 1 to 128 of A-Z a-z 0-9 . _ - that start with a letter or digit")
+      args_bad(field, value, "wanted 1 to 128 of A-Z a-z 0-9 . _ - that start with a letter or digit")
     end
     return value
   end
@@ -46,37 +45,37 @@ local args = (function()
     if digits > 1 and string.byte(text) == 48 then
       return false
     end
-    return digits < 20 or (digits == 20 and text <= ids.UINT64_MAX)
+    return digits < 20 or (digits == 20 and text <= ids_UINT64_MAX)
   end
-  function args.id(value, field)
+  function args_id(value, field)
     local ms, seq
     if value then
-      ms, seq = ids.split(value)
+      ms, seq = ids_split(value)
     end
     if not ms or not uint64(ms) or not uint64(seq) then
-      args.bad(field, value, "wanted an entry ID such as 1764000000000-0")
+      args_bad(field, value, "wanted an entry ID such as 1764000000000-0")
     end
     return value
   end
-  function args.key(value, field)
+  function args_key(value, field)
     if not value or #value > 256 or not string.find(value, "^[^%c]+$") then
-      args.bad(field, value, "wanted 1 to " .. 256 .. " bytes without control characters")
+      args_bad(field, value, "wanted 1 to " .. 256 .. " bytes without control characters")
     end
     return value
   end
-  function args.entry_key(value, field)
-    return value == "" and value or args.key(value, field)
+  function args_entry_key(value, field)
+    return value == "" and value or args_key(value, field)
   end
-  function args.nonce(value, field)
+  function args_nonce(value, field)
     if not value or #value > 64 or not string.find(value, "^[A-Za-z0-9_-]+$") then
-      args.bad(field, value, "wanted 1 to 64 of A-Z a-z 0-9 _ -")
+      args_bad(field, value, "wanted 1 to 64 of A-Z a-z 0-9 _ -")
     end
     return value
   end
-  function args.items(first, width)
+  function args_items(first, width)
     local count = (#ARGV - first + 1) / width
     if count < 1 or count > 1000 or count ~= math.floor(count) then
-      args.bad(
+      args_bad(
         "ARGV",
         #ARGV,
         "wanted " .. (first - 1) .. " values and 1 to " .. 1000 .. " times " .. width
@@ -84,7 +83,7 @@ local args = (function()
     end
     return count
   end
-  function args.guarded(keys, run)
+  function args_guarded(keys, run)
     if #KEYS ~= keys then
       return redis.error_reply("SLUICE_BADARG KEYS '" .. #KEYS .. "': wanted " .. keys)
     end
@@ -97,25 +96,23 @@ local args = (function()
     end
     return redis.error_reply(string.match(reply, "%-(%u+ .*)$") or reply)
   end
-  return args
-end)()
-local clock = (function()
-  local clock = {}
-  function clock.now()
+end
+local clock_now
+do
+  function clock_now()
     local time = redis.call("TIME")
     return time[1] * 1000 + math.floor(time[2] / 1000)
   end
-  return clock
-end)()
-local chunks = (function()
-  local chunks = {}
-  function chunks.call(values, width, command, key)
+end
+local chunks_call, chunks_ask
+do
+  function chunks_call(values, width, command, key)
     local size = 1000 - 1000 % width
     for first = 1, #values, size do
       redis.call(command, key, unpack(values, first, math.min(first + size - 1, #values)))
     end
   end
-  function chunks.ask(command, key, values)
+  function chunks_ask(command, key, values)
     if #values <= 1000 then
       return #values == 0 and {} or redis.call(command, key, unpack(values))
     end
@@ -129,34 +126,33 @@ local chunks = (function()
     end
     return replies
   end
-  return chunks
-end)()
-local pending = (function()
-  local pending = {}
-  pending.WAITING = "/waiting"
-  function pending.group_exists(stream, group)
+end
+local pending_WAITING, pending_group_exists, pending_entry, pending_touch, pending_park, pending_acknowledge, pending_next_due_in
+do
+  pending_WAITING = "/waiting"
+  function pending_group_exists(stream, group)
     local reply = redis.pcall("XPENDING", stream, group, "-", "+", 1)
     if reply.err and not string.find(reply.err, "^%-?NOGROUP") then
       error(reply, 0)
     end
     return reply.err == nil
   end
-  function pending.entry(stream, group, id)
+  function pending_entry(stream, group, id)
     return redis.call("XPENDING", stream, group, id, id, 1)[1]
   end
-  function pending.touch(stream, group, consumer, ids)
+  function pending_touch(stream, group, consumer, ids)
     if #ids > 0 then
       ids[#ids + 1] = "JUSTID"
       redis.call("XCLAIM", stream, group, consumer, 0, unpack(ids))
       ids[#ids] = nil
     end
   end
-  function pending.park(stream, group, retries, id, attempt, first_ms, due_at)
+  function pending_park(stream, group, retries, id, attempt, first_ms, due_at)
     redis.call(
       "XCLAIM",
       stream,
       group,
-      pending.WAITING,
+      pending_WAITING,
       0,
       id,
       "TIME",
@@ -167,49 +163,46 @@ local pending = (function()
     )
     redis.call("ZADD", retries, due_at, id)
   end
-  function pending.acknowledge(stream, group, ids)
+  function pending_acknowledge(stream, group, ids)
     if #ids > 0 then
       redis.call("XACK", stream, group, unpack(ids))
     end
   end
-  function pending.next_due_in(retries, now)
+  function pending_next_due_in(retries, now)
     local first = redis.call("ZRANGE", retries, 0, 0, "WITHSCORES")
     return first[2] and math.max(0, math.ceil(first[2] - now)) or -1
   end
-  return pending
-end)()
-local tokens = (function()
-  local tokens = {}
-  function tokens.tail(consumer, attempt, nonce, first_ms)
+end
+local tokens_tail, tokens_entry, tokens_history
+do
+  function tokens_tail(consumer, attempt, nonce, first_ms)
     return "|" .. consumer .. "|" .. attempt .. "|" .. nonce .. "." .. first_ms
   end
-  function tokens.entry(token)
+  function tokens_entry(token)
     return string.match(token, "^[^|]*")
   end
-  function tokens.history(token)
+  function tokens_history(token)
     local attempt, first_ms = string.match(token, "^[^|]*|[^|]*|(%d+)|[^|.]*%.(%d+)$")
     return tonumber(attempt), tonumber(first_ms)
   end
-  return tokens
-end)()
-local deferral = (function()
-  local deferral = {}
-  function deferral.holder(stream, group, token, id)
-    local holder = token and tokens.entry(token)
-    if holder and holder ~= id and pending.entry(stream, group, holder) then
+end
+local deferral_holder, deferral_due_at
+do
+  function deferral_holder(stream, group, token, id)
+    local holder = token and tokens_entry(token)
+    if holder and holder ~= id and pending_entry(stream, group, holder) then
       return token
     end
   end
-  function deferral.due_at(holder, now)
-    local _, first_ms = tokens.history(holder)
+  function deferral_due_at(holder, now)
+    local _, first_ms = tokens_history(holder)
     local age = now - (first_ms or now)
     return now + math.min(math.max(age, 25), 5000)
   end
-  return deferral
-end)()
-local entries = (function()
-  local entries = {}
-  function entries.read(stream, id)
+end
+local entries_read, entries_key
+do
+  function entries_read(stream, id)
     local found = redis.call("XRANGE", stream, id, id)[1]
     return found and found[2]
   end
@@ -237,7 +230,7 @@ local entries = (function()
     end
     return not string.find(text, "\239\191\189", 1, true)
   end
-  function entries.key(fields)
+  function entries_key(fields)
     local ours = fields[1] == "key"
       and fields[3] == "event"
       and (#fields == 4 or (#fields == 6 and fields[5] == "group"))
@@ -250,26 +243,24 @@ local entries = (function()
     end
     return key
   end
-  return entries
-end)()
-local protocol = (function()
-  local protocol = {}
-  protocol.CURRENT = tostring(1)
-  function protocol.refusal(recorded)
-    if recorded and recorded ~= protocol.CURRENT then
+end
+local protocol_CURRENT, protocol_refusal
+do
+  protocol_CURRENT = tostring(1)
+  function protocol_refusal(recorded)
+    if recorded and recorded ~= protocol_CURRENT then
       return { "PROTOCOL", recorded }
     end
   end
-  return protocol
-end)()
-local ring = (function()
-  local ring = {}
+end
+local ring_at, ring_live, ring_remembers
+do
   local COUNT = 5
   local REMEMBERED = COUNT - 1
   local function bucket_width(ttl_ms)
     return math.ceil(ttl_ms / (REMEMBERED - 1))
   end
-  function ring.at(buckets, recorded, ttl_ms, now)
+  function ring_at(buckets, recorded, ttl_ms, now)
     local self = { buckets = buckets, now = now, turns = 0, recorded = recorded.index ~= nil }
     self.index = recorded.index or 0
     self.next_width = bucket_width(ttl_ms)
@@ -297,7 +288,7 @@ local ring = (function()
     end
     return names
   end
-  function ring.live(self)
+  function ring_live(self)
     local gone, names = forgotten(self), {}
     for back = 0, REMEMBERED - 1 do
       local name = bucket(self, back)
@@ -310,7 +301,7 @@ local ring = (function()
   local function existing(self)
     if not self.existing then
       self.existing = {}
-      for _, name in ipairs(ring.live(self)) do
+      for _, name in ipairs(ring_live(self)) do
         if redis.call("EXISTS", name) == 1 then
           self.existing[#self.existing + 1] = name
         end
@@ -318,10 +309,10 @@ local ring = (function()
     end
     return self.existing
   end
-  function ring.remembers(self, members)
+  function ring_remembers(self, members)
     local found = {}
     for _, name in ipairs(existing(self)) do
-      local replies = chunks.ask("SMISMEMBER", name, members)
+      local replies = chunks_ask("SMISMEMBER", name, members)
       for at = 1, #members do
         if replies[at] == 1 then
           found[members[at]] = true
@@ -330,21 +321,20 @@ local ring = (function()
     end
     return found
   end
-  return ring
-end)()
-local group = (function()
-  local group = {}
-  function group.incarnation_field(consumer)
+end
+local group_incarnation_field, group_load, group_read, group_join
+do
+  function group_incarnation_field(consumer)
     return "incarnation:" .. consumer
   end
-  function group.load(meta, state, consumer)
-    local refusal = protocol.refusal(redis.call("HGET", meta, "protocol"))
+  function group_load(meta, state, consumer)
+    local refusal = protocol_refusal(redis.call("HGET", meta, "protocol"))
     if refusal then
       return refusal
     end
-    return nil, group.read(state, consumer)
+    return nil, group_read(state, consumer)
   end
-  function group.read(state, consumer)
+  function group_read(state, consumer)
     local found = redis.call(
       "HMGET",
       state,
@@ -356,7 +346,7 @@ local group = (function()
       "ringOpenedAt",
       "ringWidth",
       "seenAt",
-      group.incarnation_field(consumer)
+      group_incarnation_field(consumer)
     )
     local loaded = {
       ttl_ms = tonumber(found[1]),
@@ -369,12 +359,12 @@ local group = (function()
     function loaded.ring(buckets, now)
       local recorded =
         { index = tonumber(found[5]), opened_at = tonumber(found[6]), width = tonumber(found[7]) }
-      return ring.at(buckets, recorded, loaded.ttl_ms, now)
+      return ring_at(buckets, recorded, loaded.ttl_ms, now)
     end
     return loaded
   end
-  function group.join(meta, state, consumer, incarnation)
-    local refusal, loaded = group.load(meta, state, consumer)
+  function group_join(meta, state, consumer, incarnation)
+    local refusal, loaded = group_load(meta, state, consumer)
     if refusal then
       return refusal
     end
@@ -386,24 +376,22 @@ local group = (function()
     end
     return nil, loaded
   end
-  return group
-end)()
-local marks = (function()
-  local marks = {}
-  function marks.of_entry(id)
+end
+local marks_of_entry, marks_of_key
+do
+  function marks_of_entry(id)
     return "#" .. id
   end
-  function marks.of_key(key, id)
+  function marks_of_key(key, id)
     if key == "" then
       return "#" .. id
     end
     return string.byte(key) == 35 and "#" .. key or key
   end
-  return marks
-end)()
-local types = (function()
-  local types = {}
-  function types.refusal(...)
+end
+local types_refusal, types_refusal_of_all
+do
+  function types_refusal(...)
     local wanted = { ... }
     for at = 1, #wanted, 2 do
       local found = redis.call("TYPE", wanted[at]).ok
@@ -412,24 +400,22 @@ local types = (function()
       end
     end
   end
-  function types.refusal_of_all(keys, wanted)
+  function types_refusal_of_all(keys, wanted)
     for at = 1, #keys do
-      local refusal = types.refusal(keys[at], wanted)
+      local refusal = types_refusal(keys[at], wanted)
       if refusal then
         return refusal
       end
     end
   end
-  return types
-end)()
-local group_state = group
+end
 local stream, meta, leases = KEYS[1], KEYS[2], KEYS[3]
 local processed = { KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8] }
 local retries, state = KEYS[9], KEYS[10]
 local HEAD, WIDTH = 4, 2
 local function first_deliveries(group, consumer, asked)
   local idle, in_order = {}, true
-  if not ids.less(asked[#asked], asked[1]) then
+  if not ids_less(asked[#asked], asked[1]) then
     local range = redis.call("XPENDING", stream, group, asked[1], asked[#asked], #asked, consumer)
     for n = 1, #asked do
       local about = range[n]
@@ -442,8 +428,8 @@ local function first_deliveries(group, consumer, asked)
   end
   local seen = {}
   for n = 1, #asked do
-    local id = args.id(asked[n], "entry_id")
-    local about = not seen[id] and pending.entry(stream, group, id)
+    local id = args_id(asked[n], "entry_id")
+    local about = not seen[id] and pending_entry(stream, group, id)
     idle[n] = about and about[2] == consumer and about[4] == 1 and about[3]
     seen[id] = true
   end
@@ -451,51 +437,51 @@ local function first_deliveries(group, consumer, asked)
 end
 local function remembered(processed_ring, read_to, asked, held_as)
   if read_to == "0-0" then
-    return ring.remembers(processed_ring, held_as)
+    return ring_remembers(processed_ring, held_as)
   end
   local members = { unpack(held_as) }
   for n = 1, #asked do
-    if not ids.less(read_to, asked[n]) then
-      members[#members + 1] = marks.of_entry(asked[n])
+    if not ids_less(read_to, asked[n]) then
+      members[#members + 1] = marks_of_entry(asked[n])
     end
   end
-  return ring.remembers(processed_ring, members)
+  return ring_remembers(processed_ring, members)
 end
 local function listed()
   local asked, held_as = {}, {}
-  for n = 1, args.items(HEAD + 1, WIDTH) do
+  for n = 1, args_items(HEAD + 1, WIDTH) do
     local id, key = ARGV[HEAD + n * WIDTH - 1], ARGV[HEAD + n * WIDTH]
     asked[n] = id
-    held_as[n] = marks.of_key(args.entry_key(key, "idempotency_key"), id)
+    held_as[n] = marks_of_key(args_entry_key(key, "idempotency_key"), id)
   end
-  args.id(asked[1], "entry_id")
-  args.id(asked[#asked], "entry_id")
+  args_id(asked[1], "entry_id")
+  args_id(asked[#asked], "entry_id")
   return asked, held_as
 end
 local function delivered_after(group, consumer, after, max)
   local asked, held_as, idle = {}, {}, {}
   for _, about in ipairs(redis.call("XPENDING", stream, group, "(" .. after, "+", max, consumer)) do
     local id = about[1]
-    local fields = entries.read(stream, id)
+    local fields = entries_read(stream, id)
     if fields then
       asked[#asked + 1] = id
-      held_as[#asked] = marks.of_key(entries.key(fields), id)
+      held_as[#asked] = marks_of_key(entries_key(fields), id)
       idle[#asked] = about[4] == 1 and about[3]
     end
   end
   return asked, held_as, idle
 end
 local function run()
-  local group, consumer = args.name(ARGV[1], "group"), args.name(ARGV[2], "consumer")
-  local incarnation, nonce = args.nonce(ARGV[3], "incarnation"), args.nonce(ARGV[4], "nonce")
+  local group, consumer = args_name(ARGV[1], "group"), args_name(ARGV[2], "consumer")
+  local incarnation, nonce = args_nonce(ARGV[3], "incarnation"), args_nonce(ARGV[4], "nonce")
   local after, max, asked, held_as
   if ARGV[HEAD + 1] == "AFTER" then
     after, max =
-      args.id(ARGV[HEAD + 2], "entry_id"), args.int(ARGV[HEAD + 3], "max", 1, 1000)
+      args_id(ARGV[HEAD + 2], "entry_id"), args_int(ARGV[HEAD + 3], "max", 1, 1000)
   else
     asked, held_as = listed()
   end
-  local refusal = types.refusal(
+  local refusal = types_refusal(
     stream,
     "stream",
     meta,
@@ -506,28 +492,28 @@ local function run()
     "zset",
     state,
     "hash"
-  ) or types.refusal_of_all(processed, "set")
+  ) or types_refusal_of_all(processed, "set")
   if refusal then
     return refusal
   end
   local loaded
-  refusal, loaded = group_state.join(meta, state, consumer, incarnation)
+  refusal, loaded = group_join(meta, state, consumer, incarnation)
   if refusal then
     return refusal
   end
-  if not pending.group_exists(stream, group) then
+  if not pending_group_exists(stream, group) then
     return { "NOGROUP" }
   end
-  local now = clock.now()
+  local now = clock_now()
   local idle
   if after then
     asked, held_as, idle = delivered_after(group, consumer, after, max)
   else
     idle = first_deliveries(group, consumer, asked)
   end
-  local held = chunks.ask("HMGET", leases, held_as)
+  local held = chunks_ask("HMGET", leases, held_as)
   local settled = remembered(loaded.ring(processed, now), loaded.read_to, asked, held_as)
-  local tail = tokens.tail(consumer, 1, nonce, now)
+  local tail = tokens_tail(consumer, 1, nonce, now)
   local reply = { "OK", -1, now }
   local rested_ms = loaded.lease_ms / 100
   local duplicates, restarted, deferred, new_tokens, taken = {}, {}, {}, {}, {}
@@ -535,16 +521,16 @@ local function run()
     local id, key = asked[n], held_as[n]
     local token = taken[key] or held[n]
     local exception
-    if not idle[n] or token and tokens.entry(token) == id then
+    if not idle[n] or token and tokens_entry(token) == id then
       exception = "LOST"
-    elseif settled[key] or settled[marks.of_entry(id)] then
+    elseif settled[key] or settled[marks_of_entry(id)] then
       exception = "DUPLICATE"
       duplicates[#duplicates + 1] = id
     else
-      local holder = taken[key] or token and deferral.holder(stream, group, token, id)
+      local holder = taken[key] or token and deferral_holder(stream, group, token, id)
       if holder then
         exception = "DEFERRED"
-        deferred[#deferred + 1] = { id = id, due_at = deferral.due_at(holder, now) }
+        deferred[#deferred + 1] = { id = id, due_at = deferral_due_at(holder, now) }
       else
         taken[key] = id .. tail
         if idle[n] > rested_ms or #restarted == 0 then
@@ -559,13 +545,13 @@ local function run()
       reply[#reply + 1] = exception or "LEASED"
     end
   end
-  pending.touch(stream, group, consumer, restarted)
-  pending.acknowledge(stream, group, duplicates)
+  pending_touch(stream, group, consumer, restarted)
+  pending_acknowledge(stream, group, duplicates)
   for _, entry in ipairs(deferred) do
-    pending.park(stream, group, retries, entry.id, 1, now, entry.due_at)
+    pending_park(stream, group, retries, entry.id, 1, now, entry.due_at)
   end
-  chunks.call(new_tokens, 2, "HSET", leases)
-  reply[2] = pending.next_due_in(retries, now)
+  chunks_call(new_tokens, 2, "HSET", leases)
+  reply[2] = pending_next_due_in(retries, now)
   return reply
 end
-return args.guarded(10, run)
+return args_guarded(10, run)

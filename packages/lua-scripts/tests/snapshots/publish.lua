@@ -1,20 +1,20 @@
 -- sluice publish: generated from src/scripts/publish.lua, do not edit
-local ids = (function()
-  local ids = {}
-  ids.UINT64_MAX = "18446744073709551615"
+local ids_UINT64_MAX, ids_split, ids_less, ids_before
+do
+  ids_UINT64_MAX = "18446744073709551615"
   local function less_number(a, b)
     if #a ~= #b then
       return #a < #b
     end
     return a < b
   end
-  function ids.split(id)
+  function ids_split(id)
     local ms, seq = string.match(id, "^(%d+)-(%d+)$")
     return ms, seq
   end
-  function ids.less(a, b)
-    local a_ms, a_seq = ids.split(a)
-    local b_ms, b_seq = ids.split(b)
+  function ids_less(a, b)
+    local a_ms, a_seq = ids_split(a)
+    local b_ms, b_seq = ids_split(b)
     if a_ms ~= b_ms then
       return less_number(a_ms, b_ms)
     end
@@ -28,44 +28,43 @@ local ids = (function()
       .. string.rep("9", zeros)
     return (string.gsub(lowered, "^0+(%d)", "%1"))
   end
-  function ids.before(id)
-    local ms, seq = ids.split(id)
+  function ids_before(id)
+    local ms, seq = ids_split(id)
     if seq ~= "0" then
       return ms .. "-" .. decrement(seq)
     end
-    return ms == "0" and id or decrement(ms) .. "-" .. ids.UINT64_MAX
+    return ms == "0" and id or decrement(ms) .. "-" .. ids_UINT64_MAX
   end
-  return ids
-end)()
-local args = (function()
-  local args = {}
-  function args.bad(field, value, wanted)
+end
+local args_bad, args_int, args_key, args_flag, args_items, args_guarded
+do
+  function args_bad(field, value, wanted)
     local shown = string.gsub(string.sub(tostring(value), 1, 80), "[%z\1-\31\127-\255]", "?")
     error("SLUICE_BADARG " .. field .. " '" .. shown .. "': " .. wanted, 0)
   end
-  function args.int(value, field, min, max)
+  function args_int(value, field, min, max)
     local number = value and #value <= 16 and string.find(value, "^%d+$") and tonumber(value)
     if not number or number < min or number > max or (#value > 1 and string.byte(value) == 48) then
-      args.bad(field, value, "wanted an integer from " .. min .. " to " .. string.format("%.0f", max))
+      args_bad(field, value, "wanted an integer from " .. min .. " to " .. string.format("%.0f", max))
     end
     return number
   end
-  function args.key(value, field)
+  function args_key(value, field)
     if not value or #value > 256 or not string.find(value, "^[^%c]+$") then
-      args.bad(field, value, "wanted 1 to " .. 256 .. " bytes without control characters")
+      args_bad(field, value, "wanted 1 to " .. 256 .. " bytes without control characters")
     end
     return value
   end
-  function args.flag(value, field)
+  function args_flag(value, field)
     if value ~= "0" and value ~= "1" then
-      args.bad(field, value, "wanted 0 or 1")
+      args_bad(field, value, "wanted 0 or 1")
     end
     return value == "1"
   end
-  function args.items(first, width)
+  function args_items(first, width)
     local count = (#ARGV - first + 1) / width
     if count < 1 or count > 1000 or count ~= math.floor(count) then
-      args.bad(
+      args_bad(
         "ARGV",
         #ARGV,
         "wanted " .. (first - 1) .. " values and 1 to " .. 1000 .. " times " .. width
@@ -73,7 +72,7 @@ local args = (function()
     end
     return count
   end
-  function args.guarded(keys, run)
+  function args_guarded(keys, run)
     if #KEYS ~= keys then
       return redis.error_reply("SLUICE_BADARG KEYS '" .. #KEYS .. "': wanted " .. keys)
     end
@@ -86,19 +85,17 @@ local args = (function()
     end
     return redis.error_reply(string.match(reply, "%-(%u+ .*)$") or reply)
   end
-  return args
-end)()
-local clock = (function()
-  local clock = {}
-  function clock.now()
+end
+local clock_now
+do
+  function clock_now()
     local time = redis.call("TIME")
     return time[1] * 1000 + math.floor(time[2] / 1000)
   end
-  return clock
-end)()
-local stream = (function()
-  local stream = {}
-  function stream.ask(what, key)
+end
+local stream_ask, stream_about, stream_last_id, stream_has_room
+do
+  function stream_ask(what, key)
     local reply = redis.pcall("XINFO", what, key)
     if not reply.err then
       return reply
@@ -107,8 +104,8 @@ local stream = (function()
       error(reply, 0)
     end
   end
-  function stream.about(key)
-    local reply = stream.ask("STREAM", key)
+  function stream_about(key)
+    local reply = stream_ask("STREAM", key)
     if not reply then
       return nil
     end
@@ -125,22 +122,20 @@ local stream = (function()
       newest_id = newest and newest[1],
     }
   end
-  function stream.last_id(key)
-    local about = stream.about(key)
+  function stream_last_id(key)
+    local about = stream_about(key)
     return about and about.last_id or "0-0"
   end
-  function stream.has_room(last_id)
-    local ms, seq = ids.split(last_id)
-    return ms ~= ids.UINT64_MAX or #seq < #ids.UINT64_MAX
+  function stream_has_room(last_id)
+    local ms, seq = ids_split(last_id)
+    return ms ~= ids_UINT64_MAX or #seq < #ids_UINT64_MAX
   end
-  return stream
-end)()
-local lowwater = (function()
-  local stream_info = stream
-  local lowwater = {}
-  function lowwater.groups(stream)
+end
+local lowwater_groups, lowwater_of, lowwater_group_of, lowwater_least
+do
+  function lowwater_groups(stream)
     local found = {}
-    local groups = stream_info.ask("GROUPS", stream) or {}
+    local groups = stream_ask("GROUPS", stream) or {}
     for at = 1, #groups do
       local about = {}
       for field = 1, #groups[at], 2 do
@@ -155,49 +150,47 @@ local lowwater = (function()
     end
     return found
   end
-  function lowwater.of(stream, group)
+  function lowwater_of(stream, group)
     local oldest = redis.call("XPENDING", stream, group.name, "-", "+", 1)[1]
-    return oldest and ids.before(oldest[1]) or group.last_delivered
+    return oldest and ids_before(oldest[1]) or group.last_delivered
   end
-  function lowwater.group_of(field)
+  function lowwater_group_of(field)
     return string.match(field, "^group:(.*)$")
   end
-  function lowwater.least(stream, meta)
+  function lowwater_least(stream, meta)
     local least, whose
     local function note(id, name)
-      if not least or ids.less(id, least) then
+      if not least or ids_less(id, least) then
         least, whose = id, name
       end
     end
     local live = {}
-    for _, group in ipairs(lowwater.groups(stream)) do
+    for _, group in ipairs(lowwater_groups(stream)) do
       live[group.name] = true
-      note(lowwater.of(stream, group), group.name)
+      note(lowwater_of(stream, group), group.name)
     end
     local recorded = redis.call("HGETALL", meta)
     for at = 1, #recorded, 2 do
-      local name = lowwater.group_of(recorded[at])
+      local name = lowwater_group_of(recorded[at])
       if name and not live[name] then
         note(recorded[at + 1], name)
       end
     end
     return least, whose
   end
-  return lowwater
-end)()
-local protocol = (function()
-  local protocol = {}
-  protocol.CURRENT = tostring(1)
-  function protocol.refusal(recorded)
-    if recorded and recorded ~= protocol.CURRENT then
+end
+local protocol_CURRENT, protocol_refusal
+do
+  protocol_CURRENT = tostring(1)
+  function protocol_refusal(recorded)
+    if recorded and recorded ~= protocol_CURRENT then
       return { "PROTOCOL", recorded }
     end
   end
-  return protocol
-end)()
-local types = (function()
-  local types = {}
-  function types.refusal(...)
+end
+local types_refusal
+do
+  function types_refusal(...)
     local wanted = { ... }
     for at = 1, #wanted, 2 do
       local found = redis.call("TYPE", wanted[at]).ok
@@ -206,17 +199,16 @@ local types = (function()
       end
     end
   end
-  return types
-end)()
-local chunks = (function()
-  local chunks = {}
-  function chunks.call(values, width, command, key)
+end
+local chunks_call, chunks_ask
+do
+  function chunks_call(values, width, command, key)
     local size = 1000 - 1000 % width
     for first = 1, #values, size do
       redis.call(command, key, unpack(values, first, math.min(first + size - 1, #values)))
     end
   end
-  function chunks.ask(command, key, values)
+  function chunks_ask(command, key, values)
     if #values <= 1000 then
       return #values == 0 and {} or redis.call(command, key, unpack(values))
     end
@@ -230,13 +222,11 @@ local chunks = (function()
     end
     return replies
   end
-  return chunks
-end)()
-local window = (function()
-  local stream_info = stream
-  local window = {}
-  window.FIELDS = { "windowIndex", "windowOpenedAt", "windowWidth" }
-  function window.at(generations, recorded, window_ms, now)
+end
+local window_FIELDS, window_at, window_published, window_add
+do
+  window_FIELDS = { "windowIndex", "windowOpenedAt", "windowWidth" }
+  function window_at(generations, recorded, window_ms, now)
     local index, opened_at, width = tonumber(recorded[1]), tonumber(recorded[2]), tonumber(recorded[3])
     local self = { generations = generations, window_ms = window_ms, turns = 0, recorded = index ~= nil }
     self.index = index or 0
@@ -257,21 +247,21 @@ local window = (function()
   end
   local function forget_unknown(found, stream)
     if next(found) then
-      local last_id = stream_info.last_id(stream)
+      local last_id = stream_last_id(stream)
       for key, first in pairs(found) do
-        if ids.less(last_id, first.id) then
+        if ids_less(last_id, first.id) then
           found[key] = nil
         end
       end
     end
     return found
   end
-  function window.published(self, stream, keys)
+  function window_published(self, stream, keys)
     local found = {}
     for back = 0, 1 do
       local live = (back == 0 and self.turns == 0) or (back == 1 and self.turns <= 1)
       if live and #keys > 0 then
-        local replies = chunks.ask("HMGET", generation(self, back), keys)
+        local replies = chunks_ask("HMGET", generation(self, back), keys)
         for at = 1, #keys do
           if replies[at] and not found[keys[at]] then
             local id, fingerprint = string.match(replies[at], "^([^|]*)|(.*)$")
@@ -310,52 +300,50 @@ local window = (function()
     )
     self.changed, self.turns = false, 0
   end
-  function window.add(self, meta, pairs_)
+  function window_add(self, meta, pairs_)
     if #pairs_ > 0 then
       turn(self, meta)
-      chunks.call(pairs_, 2, "HSET", generation(self, 0))
+      chunks_call(pairs_, 2, "HSET", generation(self, 0))
       expire(self, 0)
     end
   end
-  return window
-end)()
-local stream_info = stream
+end
 local stream, meta, published_0, published_1 = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local HEAD, WIDTH = 3, 3
 local function lesser_limit(a, b)
   return (a == 0 and b) or (b == 0 and a) or math.min(a, b)
 end
 local function slowest_group()
-  local _, name = lowwater.least(stream, meta)
+  local _, name = lowwater_least(stream, meta)
   return name or ""
 end
 local function run()
-  local window_ms = args.int(ARGV[1], "windowMs", 0, 315360000000)
-  local max_length = args.int(ARGV[2], "maxLength", 0, 2 ^ 53)
-  local atomic = args.flag(ARGV[3], "atomic")
-  local count = args.items(HEAD + 1, WIDTH)
+  local window_ms = args_int(ARGV[1], "windowMs", 0, 315360000000)
+  local max_length = args_int(ARGV[2], "maxLength", 0, 2 ^ 53)
+  local atomic = args_flag(ARGV[3], "atomic")
+  local count = args_items(HEAD + 1, WIDTH)
   local keys = {}
   for n = 1, count do
-    keys[n] = args.key(ARGV[HEAD + (n - 1) * WIDTH + 1], "idempotency_key")
+    keys[n] = args_key(ARGV[HEAD + (n - 1) * WIDTH + 1], "idempotency_key")
   end
-  local refusal = types.refusal(stream, "stream", meta, "hash", published_0, "hash", published_1, "hash")
+  local refusal = types_refusal(stream, "stream", meta, "hash", published_0, "hash", published_1, "hash")
   if refusal then
     return refusal
   end
-  local recorded = redis.call("HMGET", meta, "protocol", "maxLength", unpack(window.FIELDS))
-  refusal = protocol.refusal(recorded[1])
+  local recorded = redis.call("HMGET", meta, "protocol", "maxLength", unpack(window_FIELDS))
+  refusal = protocol_refusal(recorded[1])
   if refusal then
     return refusal
   end
   max_length = lesser_limit(max_length, tonumber(recorded[2] or 0))
   local publish_window = window_ms > 0
-    and window.at(
+    and window_at(
       { published_0, published_1 },
       { recorded[3], recorded[4], recorded[5] },
       window_ms,
-      clock.now()
+      clock_now()
     )
-  local known = publish_window and window.published(publish_window, stream, keys) or {}
+  local known = publish_window and window_published(publish_window, stream, keys) or {}
   local room = max_length > 0 and max_length - redis.call("XLEN", stream) or count
   local verdicts, refused, full = {}, false, false
   local first_in_batch = {}
@@ -383,7 +371,7 @@ local function run()
       if type(id) == "table" then
         return string.find(id.err, "exhausted", 1, true) and { "EXHAUSTED" } or id
       end
-      if fresh == 0 and not stream_info.has_room(id) then
+      if fresh == 0 and not stream_has_room(id) then
         redis.call("XDEL", stream, id)
         return { "EXHAUSTED" }
       end
@@ -395,10 +383,10 @@ local function run()
   end
   if fresh > 0 then
     if not recorded[1] then
-      redis.call("HSET", meta, "protocol", protocol.CURRENT)
+      redis.call("HSET", meta, "protocol", protocol_CURRENT)
     end
     if publish_window then
-      window.add(publish_window, meta, remembered)
+      window_add(publish_window, meta, remembered)
     end
   end
   local reply = {
@@ -414,4 +402,4 @@ local function run()
   end
   return reply
 end
-return args.guarded(4, run)
+return args_guarded(4, run)

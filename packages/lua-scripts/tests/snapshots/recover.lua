@@ -1,20 +1,20 @@
 -- sluice recover: generated from src/scripts/recover.lua, do not edit
-local ids = (function()
-  local ids = {}
-  ids.UINT64_MAX = "18446744073709551615"
+local ids_UINT64_MAX, ids_split, ids_less, ids_before, ids_after
+do
+  ids_UINT64_MAX = "18446744073709551615"
   local function less_number(a, b)
     if #a ~= #b then
       return #a < #b
     end
     return a < b
   end
-  function ids.split(id)
+  function ids_split(id)
     local ms, seq = string.match(id, "^(%d+)-(%d+)$")
     return ms, seq
   end
-  function ids.less(a, b)
-    local a_ms, a_seq = ids.split(a)
-    local b_ms, b_seq = ids.split(b)
+  function ids_less(a, b)
+    local a_ms, a_seq = ids_split(a)
+    local b_ms, b_seq = ids_split(b)
     if a_ms ~= b_ms then
       return less_number(a_ms, b_ms)
     end
@@ -28,12 +28,12 @@ local ids = (function()
       .. string.rep("9", zeros)
     return (string.gsub(lowered, "^0+(%d)", "%1"))
   end
-  function ids.before(id)
-    local ms, seq = ids.split(id)
+  function ids_before(id)
+    local ms, seq = ids_split(id)
     if seq ~= "0" then
       return ms .. "-" .. decrement(seq)
     end
-    return ms == "0" and id or decrement(ms) .. "-" .. ids.UINT64_MAX
+    return ms == "0" and id or decrement(ms) .. "-" .. ids_UINT64_MAX
   end
   local function increment(digits)
     local nines = #string.match(digits, "9*$")
@@ -43,31 +43,30 @@ local ids = (function()
     end
     return string.sub(digits, 1, place - 1) .. (string.byte(digits, place) - 47) .. string.rep("0", nines)
   end
-  function ids.after(id)
-    local ms, seq = ids.split(id)
-    if seq ~= ids.UINT64_MAX then
+  function ids_after(id)
+    local ms, seq = ids_split(id)
+    if seq ~= ids_UINT64_MAX then
       return ms .. "-" .. increment(seq)
     end
-    return ms == ids.UINT64_MAX and id or increment(ms) .. "-0"
+    return ms == ids_UINT64_MAX and id or increment(ms) .. "-0"
   end
-  return ids
-end)()
-local args = (function()
-  local args = {}
-  function args.bad(field, value, wanted)
+end
+local args_bad, args_int, args_name, args_id, args_nonce, args_guarded
+do
+  function args_bad(field, value, wanted)
     local shown = string.gsub(string.sub(tostring(value), 1, 80), "[%z\1-\31\127-\255]", "?")
     error("SLUICE_BADARG " .. field .. " '" .. shown .. "': " .. wanted, 0)
   end
-  function args.int(value, field, min, max)
+  function args_int(value, field, min, max)
     local number = value and #value <= 16 and string.find(value, "^%d+$") and tonumber(value)
     if not number or number < min or number > max or (#value > 1 and string.byte(value) == 48) then
-      args.bad(field, value, "wanted an integer from " .. min .. " to " .. string.format("%.0f", max))
+      args_bad(field, value, "wanted an integer from " .. min .. " to " .. string.format("%.0f", max))
     end
     return number
   end
-  function args.name(value, field)
+  function args_name(value, field)
     if not value or #value > 128 or not string.find(value, "^[A-Za-z0-9][A-Za-z0-9._-]*$") then
-      args.bad(field, value, "wanted 1 to 128 of A-Z a-z 0-9 . _ - that start with a letter or digit")
+      args_bad(field, value, "wanted 1 to 128 of A-Z a-z 0-9 . _ - that start with a letter or digit")
     end
     return value
   end
@@ -76,25 +75,25 @@ local args = (function()
     if digits > 1 and string.byte(text) == 48 then
       return false
     end
-    return digits < 20 or (digits == 20 and text <= ids.UINT64_MAX)
+    return digits < 20 or (digits == 20 and text <= ids_UINT64_MAX)
   end
-  function args.id(value, field)
+  function args_id(value, field)
     local ms, seq
     if value then
-      ms, seq = ids.split(value)
+      ms, seq = ids_split(value)
     end
     if not ms or not uint64(ms) or not uint64(seq) then
-      args.bad(field, value, "wanted an entry ID such as 1764000000000-0")
+      args_bad(field, value, "wanted an entry ID such as 1764000000000-0")
     end
     return value
   end
-  function args.nonce(value, field)
+  function args_nonce(value, field)
     if not value or #value > 64 or not string.find(value, "^[A-Za-z0-9_-]+$") then
-      args.bad(field, value, "wanted 1 to 64 of A-Z a-z 0-9 _ -")
+      args_bad(field, value, "wanted 1 to 64 of A-Z a-z 0-9 _ -")
     end
     return value
   end
-  function args.guarded(keys, run)
+  function args_guarded(keys, run)
     if #KEYS ~= keys then
       return redis.error_reply("SLUICE_BADARG KEYS '" .. #KEYS .. "': wanted " .. keys)
     end
@@ -107,19 +106,17 @@ local args = (function()
     end
     return redis.error_reply(string.match(reply, "%-(%u+ .*)$") or reply)
   end
-  return args
-end)()
-local clock = (function()
-  local clock = {}
-  function clock.now()
+end
+local clock_now
+do
+  function clock_now()
     local time = redis.call("TIME")
     return time[1] * 1000 + math.floor(time[2] / 1000)
   end
-  return clock
-end)()
-local entries = (function()
-  local entries = {}
-  function entries.read(stream, id)
+end
+local entries_read, entries_key
+do
+  function entries_read(stream, id)
     local found = redis.call("XRANGE", stream, id, id)[1]
     return found and found[2]
   end
@@ -147,7 +144,7 @@ local entries = (function()
     end
     return not string.find(text, "\239\191\189", 1, true)
   end
-  function entries.key(fields)
+  function entries_key(fields)
     local ours = fields[1] == "key"
       and fields[3] == "event"
       and (#fields == 4 or (#fields == 6 and fields[5] == "group"))
@@ -160,10 +157,9 @@ local entries = (function()
     end
     return key
   end
-  return entries
-end)()
-local dead = (function()
-  local dead = {}
+end
+local dead_write
+do
   local function packed(fields)
     local parts = {}
     for at = 1, #fields do
@@ -171,7 +167,7 @@ local dead = (function()
     end
     return { "fields", table.concat(parts, ",") }
   end
-  function dead.write(stream, now, letter, group, fields)
+  function dead_write(stream, now, letter, group, fields)
     local whole = fields or {}
     local layout = "fields"
     if #whole > 1000 then
@@ -200,12 +196,11 @@ local dead = (function()
       unpack(whole)
     )
   end
-  return dead
-end)()
-local pending = (function()
-  local pending = {}
-  pending.WAITING = "/waiting"
-  function pending.group_exists(stream, group)
+end
+local pending_WAITING, pending_group_exists, pending_be_heard, pending_entry, pending_touch, pending_take, pending_park, pending_next_due_in
+do
+  pending_WAITING = "/waiting"
+  function pending_group_exists(stream, group)
     local reply = redis.pcall("XPENDING", stream, group, "-", "+", 1)
     if reply.err and not string.find(reply.err, "^%-?NOGROUP") then
       error(reply, 0)
@@ -213,28 +208,28 @@ local pending = (function()
     return reply.err == nil
   end
   local BEHIND_ALL = "18446744073709551615-18446744073709551614"
-  function pending.be_heard(stream, group, consumer)
+  function pending_be_heard(stream, group, consumer)
     redis.call("XREADGROUP", "GROUP", group, consumer, "COUNT", 1, "STREAMS", stream, BEHIND_ALL)
   end
-  function pending.entry(stream, group, id)
+  function pending_entry(stream, group, id)
     return redis.call("XPENDING", stream, group, id, id, 1)[1]
   end
-  function pending.touch(stream, group, consumer, ids)
+  function pending_touch(stream, group, consumer, ids)
     if #ids > 0 then
       ids[#ids + 1] = "JUSTID"
       redis.call("XCLAIM", stream, group, consumer, 0, unpack(ids))
       ids[#ids] = nil
     end
   end
-  function pending.take(stream, group, consumer, id, attempt)
+  function pending_take(stream, group, consumer, id, attempt)
     redis.call("XCLAIM", stream, group, consumer, 0, id, "RETRYCOUNT", attempt, "JUSTID")
   end
-  function pending.park(stream, group, retries, id, attempt, first_ms, due_at)
+  function pending_park(stream, group, retries, id, attempt, first_ms, due_at)
     redis.call(
       "XCLAIM",
       stream,
       group,
-      pending.WAITING,
+      pending_WAITING,
       0,
       id,
       "TIME",
@@ -245,63 +240,59 @@ local pending = (function()
     )
     redis.call("ZADD", retries, due_at, id)
   end
-  function pending.next_due_in(retries, now)
+  function pending_next_due_in(retries, now)
     local first = redis.call("ZRANGE", retries, 0, 0, "WITHSCORES")
     return first[2] and math.max(0, math.ceil(first[2] - now)) or -1
   end
-  return pending
-end)()
-local tokens = (function()
-  local tokens = {}
-  function tokens.make(id, consumer, attempt, nonce, first_ms)
-    return id .. tokens.tail(consumer, attempt, nonce, first_ms)
+end
+local tokens_make, tokens_tail, tokens_entry, tokens_history
+do
+  function tokens_make(id, consumer, attempt, nonce, first_ms)
+    return id .. tokens_tail(consumer, attempt, nonce, first_ms)
   end
-  function tokens.tail(consumer, attempt, nonce, first_ms)
+  function tokens_tail(consumer, attempt, nonce, first_ms)
     return "|" .. consumer .. "|" .. attempt .. "|" .. nonce .. "." .. first_ms
   end
-  function tokens.entry(token)
+  function tokens_entry(token)
     return string.match(token, "^[^|]*")
   end
-  function tokens.history(token)
+  function tokens_history(token)
     local attempt, first_ms = string.match(token, "^[^|]*|[^|]*|(%d+)|[^|.]*%.(%d+)$")
     return tonumber(attempt), tonumber(first_ms)
   end
-  return tokens
-end)()
-local deferral = (function()
-  local deferral = {}
-  function deferral.holder(stream, group, token, id)
-    local holder = token and tokens.entry(token)
-    if holder and holder ~= id and pending.entry(stream, group, holder) then
+end
+local deferral_holder, deferral_due_at
+do
+  function deferral_holder(stream, group, token, id)
+    local holder = token and tokens_entry(token)
+    if holder and holder ~= id and pending_entry(stream, group, holder) then
       return token
     end
   end
-  function deferral.due_at(holder, now)
-    local _, first_ms = tokens.history(holder)
+  function deferral_due_at(holder, now)
+    local _, first_ms = tokens_history(holder)
     local age = now - (first_ms or now)
     return now + math.min(math.max(age, 25), 5000)
   end
-  return deferral
-end)()
-local protocol = (function()
-  local protocol = {}
-  protocol.CURRENT = tostring(1)
-  function protocol.refusal(recorded)
-    if recorded and recorded ~= protocol.CURRENT then
+end
+local protocol_CURRENT, protocol_refusal
+do
+  protocol_CURRENT = tostring(1)
+  function protocol_refusal(recorded)
+    if recorded and recorded ~= protocol_CURRENT then
       return { "PROTOCOL", recorded }
     end
   end
-  return protocol
-end)()
-local chunks = (function()
-  local chunks = {}
-  function chunks.call(values, width, command, key)
+end
+local chunks_call, chunks_ask
+do
+  function chunks_call(values, width, command, key)
     local size = 1000 - 1000 % width
     for first = 1, #values, size do
       redis.call(command, key, unpack(values, first, math.min(first + size - 1, #values)))
     end
   end
-  function chunks.ask(command, key, values)
+  function chunks_ask(command, key, values)
     if #values <= 1000 then
       return #values == 0 and {} or redis.call(command, key, unpack(values))
     end
@@ -315,16 +306,15 @@ local chunks = (function()
     end
     return replies
   end
-  return chunks
-end)()
-local ring = (function()
-  local ring = {}
+end
+local ring_at, ring_live, ring_remembers, ring_turn, ring_add
+do
   local COUNT = 5
   local REMEMBERED = COUNT - 1
   local function bucket_width(ttl_ms)
     return math.ceil(ttl_ms / (REMEMBERED - 1))
   end
-  function ring.at(buckets, recorded, ttl_ms, now)
+  function ring_at(buckets, recorded, ttl_ms, now)
     local self = { buckets = buckets, now = now, turns = 0, recorded = recorded.index ~= nil }
     self.index = recorded.index or 0
     self.next_width = bucket_width(ttl_ms)
@@ -352,7 +342,7 @@ local ring = (function()
     end
     return names
   end
-  function ring.live(self)
+  function ring_live(self)
     local gone, names = forgotten(self), {}
     for back = 0, REMEMBERED - 1 do
       local name = bucket(self, back)
@@ -365,7 +355,7 @@ local ring = (function()
   local function existing(self)
     if not self.existing then
       self.existing = {}
-      for _, name in ipairs(ring.live(self)) do
+      for _, name in ipairs(ring_live(self)) do
         if redis.call("EXISTS", name) == 1 then
           self.existing[#self.existing + 1] = name
         end
@@ -373,10 +363,10 @@ local ring = (function()
     end
     return self.existing
   end
-  function ring.remembers(self, members)
+  function ring_remembers(self, members)
     local found = {}
     for _, name in ipairs(existing(self)) do
-      local replies = chunks.ask("SMISMEMBER", name, members)
+      local replies = chunks_ask("SMISMEMBER", name, members)
       for at = 1, #members do
         if replies[at] == 1 then
           found[members[at]] = true
@@ -390,7 +380,7 @@ local ring = (function()
     local at = self.opened_at + self.width + (REMEMBERED - 1 - back) * self.next_width + slack
     redis.call("PEXPIREAT", bucket(self, back), at)
   end
-  function ring.turn(self, state)
+  function ring_turn(self, state)
     if self.recorded and self.turns == 0 and not self.moved_back then
       return
     end
@@ -406,29 +396,28 @@ local ring = (function()
     redis.call("HSET", state, "ringIndex", self.index, "ringOpenedAt", self.opened_at, "ringWidth", self.width)
     self.recorded, self.turns, self.moved_back = true, 0, false
   end
-  function ring.add(self, state, members)
+  function ring_add(self, state, members)
     if #members > 0 then
-      ring.turn(self, state)
-      chunks.call(members, 1, "SADD", bucket(self, 0))
+      ring_turn(self, state)
+      chunks_call(members, 1, "SADD", bucket(self, 0))
       self.existing = nil
       expire(self, 0)
     end
   end
-  return ring
-end)()
-local group = (function()
-  local group = {}
-  function group.incarnation_field(consumer)
+end
+local group_incarnation_field, group_load, group_read, group_join
+do
+  function group_incarnation_field(consumer)
     return "incarnation:" .. consumer
   end
-  function group.load(meta, state, consumer)
-    local refusal = protocol.refusal(redis.call("HGET", meta, "protocol"))
+  function group_load(meta, state, consumer)
+    local refusal = protocol_refusal(redis.call("HGET", meta, "protocol"))
     if refusal then
       return refusal
     end
-    return nil, group.read(state, consumer)
+    return nil, group_read(state, consumer)
   end
-  function group.read(state, consumer)
+  function group_read(state, consumer)
     local found = redis.call(
       "HMGET",
       state,
@@ -440,7 +429,7 @@ local group = (function()
       "ringOpenedAt",
       "ringWidth",
       "seenAt",
-      group.incarnation_field(consumer)
+      group_incarnation_field(consumer)
     )
     local loaded = {
       ttl_ms = tonumber(found[1]),
@@ -453,12 +442,12 @@ local group = (function()
     function loaded.ring(buckets, now)
       local recorded =
         { index = tonumber(found[5]), opened_at = tonumber(found[6]), width = tonumber(found[7]) }
-      return ring.at(buckets, recorded, loaded.ttl_ms, now)
+      return ring_at(buckets, recorded, loaded.ttl_ms, now)
     end
     return loaded
   end
-  function group.join(meta, state, consumer, incarnation)
-    local refusal, loaded = group.load(meta, state, consumer)
+  function group_join(meta, state, consumer, incarnation)
+    local refusal, loaded = group_load(meta, state, consumer)
     if refusal then
       return refusal
     end
@@ -470,11 +459,10 @@ local group = (function()
     end
     return nil, loaded
   end
-  return group
-end)()
-local stream = (function()
-  local stream = {}
-  function stream.ask(what, key)
+end
+local stream_ask, stream_about, stream_last_id, stream_has_room
+do
+  function stream_ask(what, key)
     local reply = redis.pcall("XINFO", what, key)
     if not reply.err then
       return reply
@@ -483,8 +471,8 @@ local stream = (function()
       error(reply, 0)
     end
   end
-  function stream.about(key)
-    local reply = stream.ask("STREAM", key)
+  function stream_about(key)
+    local reply = stream_ask("STREAM", key)
     if not reply then
       return nil
     end
@@ -501,22 +489,20 @@ local stream = (function()
       newest_id = newest and newest[1],
     }
   end
-  function stream.last_id(key)
-    local about = stream.about(key)
+  function stream_last_id(key)
+    local about = stream_about(key)
     return about and about.last_id or "0-0"
   end
-  function stream.has_room(last_id)
-    local ms, seq = ids.split(last_id)
-    return ms ~= ids.UINT64_MAX or #seq < #ids.UINT64_MAX
+  function stream_has_room(last_id)
+    local ms, seq = ids_split(last_id)
+    return ms ~= ids_UINT64_MAX or #seq < #ids_UINT64_MAX
   end
-  return stream
-end)()
-local lowwater = (function()
-  local stream_info = stream
-  local lowwater = {}
-  function lowwater.groups(stream)
+end
+local lowwater_groups, lowwater_group, lowwater_of, lowwater_field
+do
+  function lowwater_groups(stream)
     local found = {}
-    local groups = stream_info.ask("GROUPS", stream) or {}
+    local groups = stream_ask("GROUPS", stream) or {}
     for at = 1, #groups do
       local about = {}
       for field = 1, #groups[at], 2 do
@@ -531,49 +517,47 @@ local lowwater = (function()
     end
     return found
   end
-  function lowwater.group(stream, name)
-    local groups = lowwater.groups(stream)
+  function lowwater_group(stream, name)
+    local groups = lowwater_groups(stream)
     for at = 1, #groups do
       if groups[at].name == name then
         return groups[at]
       end
     end
   end
-  function lowwater.of(stream, group)
+  function lowwater_of(stream, group)
     local oldest = redis.call("XPENDING", stream, group.name, "-", "+", 1)[1]
-    return oldest and ids.before(oldest[1]) or group.last_delivered
+    return oldest and ids_before(oldest[1]) or group.last_delivered
   end
-  function lowwater.field(name)
+  function lowwater_field(name)
     return "group:" .. name
   end
-  return lowwater
-end)()
-local marks = (function()
-  local marks = {}
-  function marks.of_entry(id)
+end
+local marks_of_entry, marks_of_key
+do
+  function marks_of_entry(id)
     return "#" .. id
   end
-  function marks.of_key(key, id)
+  function marks_of_key(key, id)
     if key == "" then
       return "#" .. id
     end
     return string.byte(key) == 35 and "#" .. key or key
   end
-  return marks
-end)()
-local sweep = (function()
-  local sweep = {}
+end
+local sweep_orphans, sweep_clock
+do
   local function sweep_leases(stream, group, leases, cursor)
     local page = redis.call("HSCAN", leases, cursor, "COUNT", 100)
     for at = 1, #page[2], 2 do
-      if not pending.entry(stream, group, tokens.entry(page[2][at + 1])) then
+      if not pending_entry(stream, group, tokens_entry(page[2][at + 1])) then
         redis.call("HDEL", leases, page[2][at])
       end
     end
     return page[1]
   end
   local function sweep_waiting(stream, group, retries, after, now)
-    local page = redis.call("XPENDING", stream, group, "(" .. after, "+", 100, pending.WAITING)
+    local page = redis.call("XPENDING", stream, group, "(" .. after, "+", 100, pending_WAITING)
     for at = 1, #page do
       if not redis.call("ZSCORE", retries, page[at][1]) then
         redis.call("ZADD", retries, now, page[at][1])
@@ -581,7 +565,7 @@ local sweep = (function()
     end
     return #page == 100 and page[#page][1] or "0-0"
   end
-  function sweep.orphans(stream, group, leases, retries, state, now)
+  function sweep_orphans(stream, group, leases, retries, state, now)
     local cursors = redis.call("HMGET", state, "leasesCursor", "waitingCursor")
     redis.call(
       "HSET",
@@ -600,16 +584,16 @@ local sweep = (function()
       for at = 1, #page do
         ids[at] = page[at][1]
       end
-      pending.touch(stream, group, consumer, ids)
+      pending_touch(stream, group, consumer, ids)
       after = #page == 1000 and ids[#ids]
     end
   end
-  function sweep.clock(stream, group, retries, state, loaded, now)
+  function sweep_clock(stream, group, retries, state, loaded, now)
     local jump = (loaded.seen_at or now) - now
     if jump > loaded.lease_ms then
       local consumers = redis.call("XINFO", "CONSUMERS", stream, group)
       for at = 1, #consumers do
-        if consumers[at][2] ~= pending.WAITING then
+        if consumers[at][2] ~= pending_WAITING then
           touch_all(stream, group, consumers[at][2])
         end
       end
@@ -622,11 +606,10 @@ local sweep = (function()
       redis.call("HSET", state, "seenAt", now)
     end
   end
-  return sweep
-end)()
-local types = (function()
-  local types = {}
-  function types.refusal(...)
+end
+local types_refusal, types_refusal_of_all
+do
+  function types_refusal(...)
     local wanted = { ... }
     for at = 1, #wanted, 2 do
       local found = redis.call("TYPE", wanted[at]).ok
@@ -635,19 +618,15 @@ local types = (function()
       end
     end
   end
-  function types.refusal_of_all(keys, wanted)
+  function types_refusal_of_all(keys, wanted)
     for at = 1, #keys do
-      local refusal = types.refusal(keys[at], wanted)
+      local refusal = types_refusal(keys[at], wanted)
       if refusal then
         return refusal
       end
     end
   end
-  return types
-end)()
-local dead_letters = dead
-local group_state = group
-local stream_info = stream
+end
 local stream, meta, leases = KEYS[1], KEYS[2], KEYS[3]
 local processed = { KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8] }
 local retries, dead, state = KEYS[9], KEYS[10], KEYS[11]
@@ -661,7 +640,7 @@ local function begin(group, consumer, nonce, max, in_hand)
     group = group,
     consumer = consumer,
     nonce = nonce,
-    now = clock.now(),
+    now = clock_now(),
     room = max,
     looks = 1000,
     more = 0,
@@ -691,8 +670,8 @@ local function acknowledge(self, id, count)
   self.counts[count] = self.counts[count] + 1
 end
 local function lease(self, id, held_as, attempt, first_ms, alone, fields, count)
-  local token = tokens.make(id, self.consumer, attempt, self.nonce, first_ms)
-  pending.take(stream, self.group, self.consumer, id, attempt)
+  local token = tokens_make(id, self.consumer, attempt, self.nonce, first_ms)
+  pending_take(stream, self.group, self.consumer, id, attempt)
   redis.call("HSET", leases, held_as, token)
   if count == "retried" then
     redis.call("ZREM", retries, id)
@@ -711,47 +690,47 @@ end
 local function recover_entry(self, about, count)
   local id, attempt = about[1], math.max(about[4], 1)
   self.looks = self.looks - 1
-  local fields = entries.read(stream, id)
+  local fields = entries_read(stream, id)
   if not fields then
     return acknowledge(self, id, "trimmed")
   end
-  local held_as = marks.of_key(entries.key(fields), id)
-  local is_dead = not ids.less(self.loaded.read_to, id) and marks.of_entry(id)
-  local settled = ring.remembers(self.ring, { held_as, is_dead or nil })
+  local held_as = marks_of_key(entries_key(fields), id)
+  local is_dead = not ids_less(self.loaded.read_to, id) and marks_of_entry(id)
+  local settled = ring_remembers(self.ring, { held_as, is_dead or nil })
   if settled[held_as] or (is_dead and settled[is_dead]) then
     return acknowledge(self, id, "duplicates")
   end
   local token = redis.call("HGET", leases, held_as)
-  local crashed = token and tokens.entry(token) == id
+  local crashed = token and tokens_entry(token) == id
   local first_ms = self.now - about[3]
   if crashed then
     attempt = attempt + 1
-    local _, token_first_ms = tokens.history(token)
+    local _, token_first_ms = tokens_history(token)
     first_ms = token_first_ms or first_ms
   else
-    local holder = deferral.holder(stream, self.group, token, id)
+    local holder = deferral_holder(stream, self.group, token, id)
     if holder then
       self.counts.deferred = self.counts.deferred + 1
-      return pending.park(
+      return pending_park(
         stream,
         self.group,
         retries,
         id,
         attempt,
         first_ms,
-        deferral.due_at(holder, self.now)
+        deferral_due_at(holder, self.now)
       )
     end
   end
   if attempt > self.loaded.max_attempts then
-    if not stream_info.has_room(stream_info.last_id(dead)) then
+    if not stream_has_room(stream_last_id(dead)) then
       return nil
     end
     redis.call("XACK", stream, self.group, id)
     redis.call("ZREM", retries, id)
     redis.call("HDEL", leases, held_as)
-    ring.add(self.ring, state, { marks.of_entry(id) })
-    dead_letters.write(dead, self.now, {
+    ring_add(self.ring, state, { marks_of_entry(id) })
+    dead_write(dead, self.now, {
       id = id,
       reason = "MAX_ATTEMPTS",
       message = CRASHED,
@@ -774,8 +753,8 @@ local function recover_due(self)
     if exhausted(self) then
       return
     end
-    local about = pending.entry(stream, self.group, due[at])
-    if about and about[2] == pending.WAITING then
+    local about = pending_entry(stream, self.group, due[at])
+    if about and about[2] == pending_WAITING then
       recover_entry(self, about, "retried")
     else
       redis.call("ZREM", retries, due[at])
@@ -788,7 +767,7 @@ local function recover_due(self)
 end
 local function recover_own(self, after)
   self.own_after = after
-  while after ~= "" and ids.after(after) ~= after do
+  while after ~= "" and ids_after(after) ~= after do
     local page = redis.call("XPENDING", stream, self.group, "(" .. after, "+", 100, self.consumer)
     for at = 1, #page do
       if exhausted(self) then
@@ -807,7 +786,7 @@ local function recover_stale(self)
   local consumers = redis.call("XINFO", "CONSUMERS", stream, self.group)
   for at = 1, #consumers do
     local name, held = consumers[at][2], consumers[at][4]
-    if held > 0 and name ~= self.consumer and name ~= pending.WAITING then
+    if held > 0 and name ~= self.consumer and name ~= pending_WAITING then
       local limit = math.min(self.room, self.looks) + 1
       local idle = self.loaded.lease_ms + 1
       local stale = redis.call("XPENDING", stream, self.group, "IDLE", idle, "-", "+", limit, name)
@@ -824,56 +803,56 @@ local function recover_stale(self)
   end
 end
 local function run()
-  local group, consumer = args.name(ARGV[1], "group"), args.name(ARGV[2], "consumer")
-  local incarnation, nonce = args.nonce(ARGV[3], "incarnation"), args.nonce(ARGV[4], "nonce")
-  local max = args.int(ARGV[5], "max", 0, 1000)
+  local group, consumer = args_name(ARGV[1], "group"), args_name(ARGV[2], "consumer")
+  local incarnation, nonce = args_nonce(ARGV[3], "incarnation"), args_nonce(ARGV[4], "nonce")
+  local max = args_int(ARGV[5], "max", 0, 1000)
   local scope, own_after = ARGV[6], ARGV[7]
   if scope ~= "DUE" and scope ~= "ALL" then
-    args.bad("scope", scope, "wanted DUE or ALL")
+    args_bad("scope", scope, "wanted DUE or ALL")
   end
   if own_after ~= "" then
-    args.id(own_after, "ownAfter")
+    args_id(own_after, "ownAfter")
   end
   if #ARGV - HEAD > MAX_IN_HAND then
-    args.bad("inHand", #ARGV - HEAD, "wanted at most " .. MAX_IN_HAND .. " entry IDs")
+    args_bad("inHand", #ARGV - HEAD, "wanted at most " .. MAX_IN_HAND .. " entry IDs")
   end
   local in_hand = {}
   for at = HEAD + 1, #ARGV do
-    in_hand[args.id(ARGV[at], "inHand")] = true
+    in_hand[args_id(ARGV[at], "inHand")] = true
   end
-  local refusal = types.refusal(stream, "stream", meta, "hash", leases, "hash", retries, "zset")
-    or types.refusal(dead, "stream", state, "hash")
-    or types.refusal_of_all(processed, "set")
+  local refusal = types_refusal(stream, "stream", meta, "hash", leases, "hash", retries, "zset")
+    or types_refusal(dead, "stream", state, "hash")
+    or types_refusal_of_all(processed, "set")
   if refusal then
     return refusal
   end
   local loaded
-  refusal, loaded = group_state.join(meta, state, consumer, incarnation)
+  refusal, loaded = group_join(meta, state, consumer, incarnation)
   if refusal then
     return refusal
   end
-  if not pending.group_exists(stream, group) then
+  if not pending_group_exists(stream, group) then
     return { "NOGROUP" }
   end
   local self = begin(group, consumer, nonce, max, in_hand)
   self.loaded, self.ring = loaded, loaded.ring(processed, self.now)
   redis.call("HDEL", state, "")
   if scope == "ALL" then
-    pending.be_heard(stream, group, consumer)
-    sweep.clock(stream, group, retries, state, loaded, self.now)
-    sweep.orphans(stream, group, leases, retries, state, self.now)
+    pending_be_heard(stream, group, consumer)
+    sweep_clock(stream, group, retries, state, loaded, self.now)
+    sweep_orphans(stream, group, leases, retries, state, self.now)
   end
   recover_due(self)
   if scope == "ALL" then
     recover_own(self, own_after)
     recover_stale(self)
-    local existing = lowwater.group(stream, group)
-    redis.call("HSET", meta, lowwater.field(group), lowwater.of(stream, existing))
+    local existing = lowwater_group(stream, group)
+    redis.call("HSET", meta, lowwater_field(group), lowwater_of(stream, existing))
   end
   local counts = self.counts
   local reply = {
     "OK",
-    pending.next_due_in(retries, self.now),
+    pending_next_due_in(retries, self.now),
     self.now,
     self.more,
     self.alone_waits,
@@ -892,4 +871,4 @@ local function run()
   end
   return reply
 end
-return args.guarded(11, run)
+return args_guarded(11, run)

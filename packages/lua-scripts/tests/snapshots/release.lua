@@ -1,22 +1,21 @@
 -- sluice release: generated from src/scripts/release.lua, do not edit
-local ids = (function()
-  local ids = {}
-  ids.UINT64_MAX = "18446744073709551615"
-  function ids.split(id)
+local ids_UINT64_MAX, ids_split
+do
+  ids_UINT64_MAX = "18446744073709551615"
+  function ids_split(id)
     local ms, seq = string.match(id, "^(%d+)-(%d+)$")
     return ms, seq
   end
-  return ids
-end)()
-local args = (function()
-  local args = {}
-  function args.bad(field, value, wanted)
+end
+local args_bad, args_name, args_id, args_key, args_entry_key, args_nonce, args_items, args_guarded
+do
+  function args_bad(field, value, wanted)
     local shown = string.gsub(string.sub(tostring(value), 1, 80), "[%z\1-\31\127-\255]", "?")
     error("SLUICE_BADARG " .. field .. " '" .. shown .. "': " .. wanted, 0)
   end
-  function args.name(value, field)
+  function args_name(value, field)
     if not value or #value > 128 or not string.find(value, "^[A-Za-z0-9][A-Za-z0-9._-]*$") then
-      args.bad(field, value, "wanted 1 to 128 of A-Z a-z 0-9 . _ - that start with a letter or digit")
+      args_bad(field, value, "wanted 1 to 128 of A-Z a-z 0-9 . _ - that start with a letter or digit")
     end
     return value
   end
@@ -25,37 +24,37 @@ local args = (function()
     if digits > 1 and string.byte(text) == 48 then
       return false
     end
-    return digits < 20 or (digits == 20 and text <= ids.UINT64_MAX)
+    return digits < 20 or (digits == 20 and text <= ids_UINT64_MAX)
   end
-  function args.id(value, field)
+  function args_id(value, field)
     local ms, seq
     if value then
-      ms, seq = ids.split(value)
+      ms, seq = ids_split(value)
     end
     if not ms or not uint64(ms) or not uint64(seq) then
-      args.bad(field, value, "wanted an entry ID such as 1764000000000-0")
+      args_bad(field, value, "wanted an entry ID such as 1764000000000-0")
     end
     return value
   end
-  function args.key(value, field)
+  function args_key(value, field)
     if not value or #value > 256 or not string.find(value, "^[^%c]+$") then
-      args.bad(field, value, "wanted 1 to " .. 256 .. " bytes without control characters")
+      args_bad(field, value, "wanted 1 to " .. 256 .. " bytes without control characters")
     end
     return value
   end
-  function args.entry_key(value, field)
-    return value == "" and value or args.key(value, field)
+  function args_entry_key(value, field)
+    return value == "" and value or args_key(value, field)
   end
-  function args.nonce(value, field)
+  function args_nonce(value, field)
     if not value or #value > 64 or not string.find(value, "^[A-Za-z0-9_-]+$") then
-      args.bad(field, value, "wanted 1 to 64 of A-Z a-z 0-9 _ -")
+      args_bad(field, value, "wanted 1 to 64 of A-Z a-z 0-9 _ -")
     end
     return value
   end
-  function args.items(first, width)
+  function args_items(first, width)
     local count = (#ARGV - first + 1) / width
     if count < 1 or count > 1000 or count ~= math.floor(count) then
-      args.bad(
+      args_bad(
         "ARGV",
         #ARGV,
         "wanted " .. (first - 1) .. " values and 1 to " .. 1000 .. " times " .. width
@@ -63,7 +62,7 @@ local args = (function()
     end
     return count
   end
-  function args.guarded(keys, run)
+  function args_guarded(keys, run)
     if #KEYS ~= keys then
       return redis.error_reply("SLUICE_BADARG KEYS '" .. #KEYS .. "': wanted " .. keys)
     end
@@ -76,11 +75,10 @@ local args = (function()
     end
     return redis.error_reply(string.match(reply, "%-(%u+ .*)$") or reply)
   end
-  return args
-end)()
-local chunks = (function()
-  local chunks = {}
-  function chunks.ask(command, key, values)
+end
+local chunks_ask
+do
+  function chunks_ask(command, key, values)
     if #values <= 1000 then
       return #values == 0 and {} or redis.call(command, key, unpack(values))
     end
@@ -94,19 +92,17 @@ local chunks = (function()
     end
     return replies
   end
-  return chunks
-end)()
-local clock = (function()
-  local clock = {}
-  function clock.now()
+end
+local clock_now
+do
+  function clock_now()
     local time = redis.call("TIME")
     return time[1] * 1000 + math.floor(time[2] / 1000)
   end
-  return clock
-end)()
-local entries = (function()
-  local entries = {}
-  function entries.read(stream, id)
+end
+local entries_read, entries_key
+do
+  function entries_read(stream, id)
     local found = redis.call("XRANGE", stream, id, id)[1]
     return found and found[2]
   end
@@ -134,7 +130,7 @@ local entries = (function()
     end
     return not string.find(text, "\239\191\189", 1, true)
   end
-  function entries.key(fields)
+  function entries_key(fields)
     local ours = fields[1] == "key"
       and fields[3] == "event"
       and (#fields == 4 or (#fields == 6 and fields[5] == "group"))
@@ -147,26 +143,24 @@ local entries = (function()
     end
     return key
   end
-  return entries
-end)()
-local protocol = (function()
-  local protocol = {}
-  protocol.CURRENT = tostring(1)
-  function protocol.refusal(recorded)
-    if recorded and recorded ~= protocol.CURRENT then
+end
+local protocol_CURRENT, protocol_refusal
+do
+  protocol_CURRENT = tostring(1)
+  function protocol_refusal(recorded)
+    if recorded and recorded ~= protocol_CURRENT then
       return { "PROTOCOL", recorded }
     end
   end
-  return protocol
-end)()
-local ring = (function()
-  local ring = {}
+end
+local ring_at
+do
   local COUNT = 5
   local REMEMBERED = COUNT - 1
   local function bucket_width(ttl_ms)
     return math.ceil(ttl_ms / (REMEMBERED - 1))
   end
-  function ring.at(buckets, recorded, ttl_ms, now)
+  function ring_at(buckets, recorded, ttl_ms, now)
     local self = { buckets = buckets, now = now, turns = 0, recorded = recorded.index ~= nil }
     self.index = recorded.index or 0
     self.next_width = bucket_width(ttl_ms)
@@ -184,21 +178,20 @@ local ring = (function()
     end
     return self
   end
-  return ring
-end)()
-local group = (function()
-  local group = {}
-  function group.incarnation_field(consumer)
+end
+local group_incarnation_field, group_load, group_read, group_join
+do
+  function group_incarnation_field(consumer)
     return "incarnation:" .. consumer
   end
-  function group.load(meta, state, consumer)
-    local refusal = protocol.refusal(redis.call("HGET", meta, "protocol"))
+  function group_load(meta, state, consumer)
+    local refusal = protocol_refusal(redis.call("HGET", meta, "protocol"))
     if refusal then
       return refusal
     end
-    return nil, group.read(state, consumer)
+    return nil, group_read(state, consumer)
   end
-  function group.read(state, consumer)
+  function group_read(state, consumer)
     local found = redis.call(
       "HMGET",
       state,
@@ -210,7 +203,7 @@ local group = (function()
       "ringOpenedAt",
       "ringWidth",
       "seenAt",
-      group.incarnation_field(consumer)
+      group_incarnation_field(consumer)
     )
     local loaded = {
       ttl_ms = tonumber(found[1]),
@@ -223,12 +216,12 @@ local group = (function()
     function loaded.ring(buckets, now)
       local recorded =
         { index = tonumber(found[5]), opened_at = tonumber(found[6]), width = tonumber(found[7]) }
-      return ring.at(buckets, recorded, loaded.ttl_ms, now)
+      return ring_at(buckets, recorded, loaded.ttl_ms, now)
     end
     return loaded
   end
-  function group.join(meta, state, consumer, incarnation)
-    local refusal, loaded = group.load(meta, state, consumer)
+  function group_join(meta, state, consumer, incarnation)
+    local refusal, loaded = group_load(meta, state, consumer)
     if refusal then
       return refusal
     end
@@ -240,37 +233,35 @@ local group = (function()
     end
     return nil, loaded
   end
-  return group
-end)()
-local marks = (function()
-  local marks = {}
-  function marks.of_key(key, id)
+end
+local marks_of_key
+do
+  function marks_of_key(key, id)
     if key == "" then
       return "#" .. id
     end
     return string.byte(key) == 35 and "#" .. key or key
   end
-  return marks
-end)()
-local pending = (function()
-  local pending = {}
-  pending.WAITING = "/waiting"
-  function pending.group_exists(stream, group)
+end
+local pending_WAITING, pending_group_exists, pending_entry, pending_park
+do
+  pending_WAITING = "/waiting"
+  function pending_group_exists(stream, group)
     local reply = redis.pcall("XPENDING", stream, group, "-", "+", 1)
     if reply.err and not string.find(reply.err, "^%-?NOGROUP") then
       error(reply, 0)
     end
     return reply.err == nil
   end
-  function pending.entry(stream, group, id)
+  function pending_entry(stream, group, id)
     return redis.call("XPENDING", stream, group, id, id, 1)[1]
   end
-  function pending.park(stream, group, retries, id, attempt, first_ms, due_at)
+  function pending_park(stream, group, retries, id, attempt, first_ms, due_at)
     redis.call(
       "XCLAIM",
       stream,
       group,
-      pending.WAITING,
+      pending_WAITING,
       0,
       id,
       "TIME",
@@ -281,26 +272,24 @@ local pending = (function()
     )
     redis.call("ZADD", retries, due_at, id)
   end
-  return pending
-end)()
-local tokens = (function()
-  local tokens = {}
-  function tokens.entry(token)
+end
+local tokens_entry, tokens_history, tokens_is_by
+do
+  function tokens_entry(token)
     return string.match(token, "^[^|]*")
   end
-  function tokens.history(token)
+  function tokens_history(token)
     local attempt, first_ms = string.match(token, "^[^|]*|[^|]*|(%d+)|[^|.]*%.(%d+)$")
     return tonumber(attempt), tonumber(first_ms)
   end
-  function tokens.is_by(token, incarnation)
+  function tokens_is_by(token, incarnation)
     local nonce = string.match(token, "^[^|]*|[^|]*|%d+|([^|.]*)%.")
     return nonce ~= nil and string.sub(nonce, 1, #incarnation + 1) == incarnation .. "_"
   end
-  return tokens
-end)()
-local types = (function()
-  local types = {}
-  function types.refusal(...)
+end
+local types_refusal
+do
+  function types_refusal(...)
     local wanted = { ... }
     for at = 1, #wanted, 2 do
       local found = redis.call("TYPE", wanted[at]).ok
@@ -309,27 +298,25 @@ local types = (function()
       end
     end
   end
-  return types
-end)()
-local group_state = group
+end
 local stream, meta, leases, retries, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local HEAD, WIDTH = 3, 3
 local function may_release(entry, current, incarnation)
   if entry.token ~= "" then
     return current == entry.token
   end
-  return not current or tokens.entry(current) ~= entry.id or tokens.is_by(current, incarnation)
+  return not current or tokens_entry(current) ~= entry.id or tokens_is_by(current, incarnation)
 end
 local function run()
-  local group, consumer = args.name(ARGV[1], "group"), args.name(ARGV[2], "consumer")
-  local incarnation = args.nonce(ARGV[3], "incarnation")
+  local group, consumer = args_name(ARGV[1], "group"), args_name(ARGV[2], "consumer")
+  local incarnation = args_nonce(ARGV[3], "incarnation")
   local asked = {}
-  for n = 1, args.items(HEAD + 1, WIDTH) do
+  for n = 1, args_items(HEAD + 1, WIDTH) do
     local at = HEAD + (n - 1) * WIDTH
-    local id, key = args.id(ARGV[at + 1], "entry_id"), args.entry_key(ARGV[at + 2], "idempotency_key")
+    local id, key = args_id(ARGV[at + 1], "entry_id"), args_entry_key(ARGV[at + 2], "idempotency_key")
     asked[n] = { id = id, key = key, token = ARGV[at + 3] }
   end
-  local refusal = types.refusal(
+  local refusal = types_refusal(
     stream,
     "stream",
     meta,
@@ -340,28 +327,28 @@ local function run()
     "zset",
     state,
     "hash"
-  ) or group_state.join(meta, state, consumer, incarnation)
+  ) or group_join(meta, state, consumer, incarnation)
   if refusal then
     return refusal
   end
-  if not pending.group_exists(stream, group) then
+  if not pending_group_exists(stream, group) then
     return { "NOGROUP" }
   end
-  local now = clock.now()
+  local now = clock_now()
   local held_as = {}
   for n, entry in ipairs(asked) do
-    local fields = entry.key == "" and entry.token == "" and entries.read(stream, entry.id)
-    held_as[n] = marks.of_key(fields and entries.key(fields) or entry.key, entry.id)
+    local fields = entry.key == "" and entry.token == "" and entries_read(stream, entry.id)
+    held_as[n] = marks_of_key(fields and entries_key(fields) or entry.key, entry.id)
   end
-  local held = chunks.ask("HMGET", leases, held_as)
+  local held = chunks_ask("HMGET", leases, held_as)
   local reply, released = { "OK" }, {}
   for n, entry in ipairs(asked) do
-    local about, current = pending.entry(stream, group, entry.id), held[n] or nil
+    local about, current = pending_entry(stream, group, entry.id), held[n] or nil
     local holds = about and about[2] == consumer and may_release(entry, current, incarnation)
     reply[n + 1] = holds and "RELEASED" or "LOST"
     if holds then
-      local is_leased = current and tokens.entry(current) == entry.id
-      local _, first_ms = tokens.history(is_leased and current or "")
+      local is_leased = current and tokens_entry(current) == entry.id
+      local _, first_ms = tokens_history(is_leased and current or "")
       released[#released + 1] = {
         id = entry.id,
         attempt = about[4],
@@ -371,11 +358,11 @@ local function run()
     end
   end
   for _, entry in ipairs(released) do
-    pending.park(stream, group, retries, entry.id, entry.attempt, entry.first_ms, now)
+    pending_park(stream, group, retries, entry.id, entry.attempt, entry.first_ms, now)
     if entry.held_as then
       redis.call("HDEL", leases, entry.held_as)
     end
   end
   return reply
 end
-return args.guarded(5, run)
+return args_guarded(5, run)

@@ -1,8 +1,8 @@
 -- sluice replay: generated from src/scripts/replay.lua, do not edit
-local ids = (function()
-  local ids = {}
-  ids.UINT64_MAX = "18446744073709551615"
-  function ids.split(id)
+local ids_UINT64_MAX, ids_split, ids_before
+do
+  ids_UINT64_MAX = "18446744073709551615"
+  function ids_split(id)
     local ms, seq = string.match(id, "^(%d+)-(%d+)$")
     return ms, seq
   end
@@ -14,24 +14,23 @@ local ids = (function()
       .. string.rep("9", zeros)
     return (string.gsub(lowered, "^0+(%d)", "%1"))
   end
-  function ids.before(id)
-    local ms, seq = ids.split(id)
+  function ids_before(id)
+    local ms, seq = ids_split(id)
     if seq ~= "0" then
       return ms .. "-" .. decrement(seq)
     end
-    return ms == "0" and id or decrement(ms) .. "-" .. ids.UINT64_MAX
+    return ms == "0" and id or decrement(ms) .. "-" .. ids_UINT64_MAX
   end
-  return ids
-end)()
-local args = (function()
-  local args = {}
-  function args.bad(field, value, wanted)
+end
+local args_bad, args_name, args_id, args_items, args_guarded
+do
+  function args_bad(field, value, wanted)
     local shown = string.gsub(string.sub(tostring(value), 1, 80), "[%z\1-\31\127-\255]", "?")
     error("SLUICE_BADARG " .. field .. " '" .. shown .. "': " .. wanted, 0)
   end
-  function args.name(value, field)
+  function args_name(value, field)
     if not value or #value > 128 or not string.find(value, "^[A-Za-z0-9][A-Za-z0-9._-]*$") then
-      args.bad(field, value, "wanted 1 to 128 of A-Z a-z 0-9 . _ - that start with a letter or digit")
+      args_bad(field, value, "wanted 1 to 128 of A-Z a-z 0-9 . _ - that start with a letter or digit")
     end
     return value
   end
@@ -40,22 +39,22 @@ local args = (function()
     if digits > 1 and string.byte(text) == 48 then
       return false
     end
-    return digits < 20 or (digits == 20 and text <= ids.UINT64_MAX)
+    return digits < 20 or (digits == 20 and text <= ids_UINT64_MAX)
   end
-  function args.id(value, field)
+  function args_id(value, field)
     local ms, seq
     if value then
-      ms, seq = ids.split(value)
+      ms, seq = ids_split(value)
     end
     if not ms or not uint64(ms) or not uint64(seq) then
-      args.bad(field, value, "wanted an entry ID such as 1764000000000-0")
+      args_bad(field, value, "wanted an entry ID such as 1764000000000-0")
     end
     return value
   end
-  function args.items(first, width)
+  function args_items(first, width)
     local count = (#ARGV - first + 1) / width
     if count < 1 or count > 1000 or count ~= math.floor(count) then
-      args.bad(
+      args_bad(
         "ARGV",
         #ARGV,
         "wanted " .. (first - 1) .. " values and 1 to " .. 1000 .. " times " .. width
@@ -63,7 +62,7 @@ local args = (function()
     end
     return count
   end
-  function args.guarded(keys, run)
+  function args_guarded(keys, run)
     if #KEYS ~= keys then
       return redis.error_reply("SLUICE_BADARG KEYS '" .. #KEYS .. "': wanted " .. keys)
     end
@@ -76,19 +75,17 @@ local args = (function()
     end
     return redis.error_reply(string.match(reply, "%-(%u+ .*)$") or reply)
   end
-  return args
-end)()
-local clock = (function()
-  local clock = {}
-  function clock.now()
+end
+local clock_now
+do
+  function clock_now()
     local time = redis.call("TIME")
     return time[1] * 1000 + math.floor(time[2] / 1000)
   end
-  return clock
-end)()
-local entries = (function()
-  local entries = {}
-  function entries.read(stream, id)
+end
+local entries_read, entries_key
+do
+  function entries_read(stream, id)
     local found = redis.call("XRANGE", stream, id, id)[1]
     return found and found[2]
   end
@@ -116,7 +113,7 @@ local entries = (function()
     end
     return not string.find(text, "\239\191\189", 1, true)
   end
-  function entries.key(fields)
+  function entries_key(fields)
     local ours = fields[1] == "key"
       and fields[3] == "event"
       and (#fields == 4 or (#fields == 6 and fields[5] == "group"))
@@ -129,40 +126,37 @@ local entries = (function()
     end
     return key
   end
-  return entries
-end)()
-local dead = (function()
-  local dead = {}
+end
+local dead_read
+do
   local HEAD = 16
-  function dead.read(stream, id)
+  function dead_read(stream, id)
     local found = redis.call("XRANGE", stream, id, id)[1]
     local values = found and found[2]
     if not values or values[1] ~= "entryId" then
       return nil
     end
     local fields = values[HEAD] == "fields" and { unpack(values, HEAD + 1) } or {}
-    return { id = values[2], fields = entries.key(fields) ~= "" and fields or nil }
+    return { id = values[2], fields = entries_key(fields) ~= "" and fields or nil }
   end
-  return dead
-end)()
-local protocol = (function()
-  local protocol = {}
-  protocol.CURRENT = tostring(1)
-  function protocol.refusal(recorded)
-    if recorded and recorded ~= protocol.CURRENT then
+end
+local protocol_CURRENT, protocol_refusal
+do
+  protocol_CURRENT = tostring(1)
+  function protocol_refusal(recorded)
+    if recorded and recorded ~= protocol_CURRENT then
       return { "PROTOCOL", recorded }
     end
   end
-  return protocol
-end)()
-local ring = (function()
-  local ring = {}
+end
+local ring_at, ring_forget
+do
   local COUNT = 5
   local REMEMBERED = COUNT - 1
   local function bucket_width(ttl_ms)
     return math.ceil(ttl_ms / (REMEMBERED - 1))
   end
-  function ring.at(buckets, recorded, ttl_ms, now)
+  function ring_at(buckets, recorded, ttl_ms, now)
     local self = { buckets = buckets, now = now, turns = 0, recorded = recorded.index ~= nil }
     self.index = recorded.index or 0
     self.next_width = bucket_width(ttl_ms)
@@ -180,26 +174,25 @@ local ring = (function()
     end
     return self
   end
-  function ring.forget(self, member)
+  function ring_forget(self, member)
     for at = 1, COUNT do
       redis.call("SREM", self.buckets[at], member)
     end
   end
-  return ring
-end)()
-local group = (function()
-  local group = {}
-  function group.incarnation_field(consumer)
+end
+local group_incarnation_field, group_load, group_read
+do
+  function group_incarnation_field(consumer)
     return "incarnation:" .. consumer
   end
-  function group.load(meta, state, consumer)
-    local refusal = protocol.refusal(redis.call("HGET", meta, "protocol"))
+  function group_load(meta, state, consumer)
+    local refusal = protocol_refusal(redis.call("HGET", meta, "protocol"))
     if refusal then
       return refusal
     end
-    return nil, group.read(state, consumer)
+    return nil, group_read(state, consumer)
   end
-  function group.read(state, consumer)
+  function group_read(state, consumer)
     local found = redis.call(
       "HMGET",
       state,
@@ -211,7 +204,7 @@ local group = (function()
       "ringOpenedAt",
       "ringWidth",
       "seenAt",
-      group.incarnation_field(consumer)
+      group_incarnation_field(consumer)
     )
     local loaded = {
       ttl_ms = tonumber(found[1]),
@@ -224,15 +217,14 @@ local group = (function()
     function loaded.ring(buckets, now)
       local recorded =
         { index = tonumber(found[5]), opened_at = tonumber(found[6]), width = tonumber(found[7]) }
-      return ring.at(buckets, recorded, loaded.ttl_ms, now)
+      return ring_at(buckets, recorded, loaded.ttl_ms, now)
     end
     return loaded
   end
-  return group
-end)()
-local stream = (function()
-  local stream = {}
-  function stream.ask(what, key)
+end
+local stream_ask, stream_about, stream_last_id, stream_has_room
+do
+  function stream_ask(what, key)
     local reply = redis.pcall("XINFO", what, key)
     if not reply.err then
       return reply
@@ -241,8 +233,8 @@ local stream = (function()
       error(reply, 0)
     end
   end
-  function stream.about(key)
-    local reply = stream.ask("STREAM", key)
+  function stream_about(key)
+    local reply = stream_ask("STREAM", key)
     if not reply then
       return nil
     end
@@ -259,22 +251,20 @@ local stream = (function()
       newest_id = newest and newest[1],
     }
   end
-  function stream.last_id(key)
-    local about = stream.about(key)
+  function stream_last_id(key)
+    local about = stream_about(key)
     return about and about.last_id or "0-0"
   end
-  function stream.has_room(last_id)
-    local ms, seq = ids.split(last_id)
-    return ms ~= ids.UINT64_MAX or #seq < #ids.UINT64_MAX
+  function stream_has_room(last_id)
+    local ms, seq = ids_split(last_id)
+    return ms ~= ids_UINT64_MAX or #seq < #ids_UINT64_MAX
   end
-  return stream
-end)()
-local lowwater = (function()
-  local stream_info = stream
-  local lowwater = {}
-  function lowwater.groups(stream)
+end
+local lowwater_groups, lowwater_group, lowwater_of, lowwater_field
+do
+  function lowwater_groups(stream)
     local found = {}
-    local groups = stream_info.ask("GROUPS", stream) or {}
+    local groups = stream_ask("GROUPS", stream) or {}
     for at = 1, #groups do
       local about = {}
       for field = 1, #groups[at], 2 do
@@ -289,49 +279,46 @@ local lowwater = (function()
     end
     return found
   end
-  function lowwater.group(stream, name)
-    local groups = lowwater.groups(stream)
+  function lowwater_group(stream, name)
+    local groups = lowwater_groups(stream)
     for at = 1, #groups do
       if groups[at].name == name then
         return groups[at]
       end
     end
   end
-  function lowwater.of(stream, group)
+  function lowwater_of(stream, group)
     local oldest = redis.call("XPENDING", stream, group.name, "-", "+", 1)[1]
-    return oldest and ids.before(oldest[1]) or group.last_delivered
+    return oldest and ids_before(oldest[1]) or group.last_delivered
   end
-  function lowwater.field(name)
+  function lowwater_field(name)
     return "group:" .. name
   end
-  return lowwater
-end)()
-local marks = (function()
-  local marks = {}
-  function marks.of_entry(id)
+end
+local marks_of_entry
+do
+  function marks_of_entry(id)
     return "#" .. id
   end
-  return marks
-end)()
-local pending = (function()
-  local pending = {}
-  pending.WAITING = "/waiting"
-  function pending.group_exists(stream, group)
+end
+local pending_WAITING, pending_group_exists, pending_put_back
+do
+  pending_WAITING = "/waiting"
+  function pending_group_exists(stream, group)
     local reply = redis.pcall("XPENDING", stream, group, "-", "+", 1)
     if reply.err and not string.find(reply.err, "^%-?NOGROUP") then
       error(reply, 0)
     end
     return reply.err == nil
   end
-  function pending.put_back(stream, group, retries, id, now)
-    redis.call("XCLAIM", stream, group, pending.WAITING, 0, id, "TIME", now, "RETRYCOUNT", 1, "FORCE", "JUSTID")
+  function pending_put_back(stream, group, retries, id, now)
+    redis.call("XCLAIM", stream, group, pending_WAITING, 0, id, "TIME", now, "RETRYCOUNT", 1, "FORCE", "JUSTID")
     redis.call("ZADD", retries, now, id)
   end
-  return pending
-end)()
-local types = (function()
-  local types = {}
-  function types.refusal(...)
+end
+local types_refusal, types_refusal_of_all
+do
+  function types_refusal(...)
     local wanted = { ... }
     for at = 1, #wanted, 2 do
       local found = redis.call("TYPE", wanted[at]).ok
@@ -340,43 +327,39 @@ local types = (function()
       end
     end
   end
-  function types.refusal_of_all(keys, wanted)
+  function types_refusal_of_all(keys, wanted)
     for at = 1, #keys do
-      local refusal = types.refusal(keys[at], wanted)
+      local refusal = types_refusal(keys[at], wanted)
       if refusal then
         return refusal
       end
     end
   end
-  return types
-end)()
-local dead_letters = dead
-local group_state = group
-local stream_info = stream
+end
 local stream, meta = KEYS[1], KEYS[2]
 local processed = { KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7] }
 local retries, dead, state = KEYS[8], KEYS[9], KEYS[10]
 local HEAD = 1
 local function judge(letter_id)
-  local letter = dead_letters.read(dead, letter_id)
+  local letter = dead_read(dead, letter_id)
   if not letter then
     return {}
   end
-  local in_place = entries.read(stream, letter.id) ~= nil
+  local in_place = entries_read(stream, letter.id) ~= nil
   return { id = letter.id, in_place = in_place, anew = not in_place and letter.fields ~= nil }
 end
 local function add_anew(group, letter_id)
-  local fields = dead_letters.read(dead, letter_id).fields
+  local fields = dead_read(dead, letter_id).fields
   return redis.call("XADD", stream, "*", fields[1], fields[2], fields[3], fields[4], "group", group)
 end
 local function run()
-  local group = args.name(ARGV[1], "group")
-  local count = args.items(HEAD + 1, 1)
+  local group = args_name(ARGV[1], "group")
+  local count = args_items(HEAD + 1, 1)
   local letters = {}
   for n = 1, count do
-    letters[n] = args.id(ARGV[HEAD + n], "letter")
+    letters[n] = args_id(ARGV[HEAD + n], "letter")
   end
-  local refusal = types.refusal(
+  local refusal = types_refusal(
     stream,
     "stream",
     meta,
@@ -387,16 +370,16 @@ local function run()
     "stream",
     state,
     "hash"
-  ) or types.refusal_of_all(processed, "set")
+  ) or types_refusal_of_all(processed, "set")
   if refusal then
     return refusal
   end
   local loaded
-  refusal, loaded = group_state.load(meta, state, "")
+  refusal, loaded = group_load(meta, state, "")
   if refusal then
     return refusal
   end
-  if not loaded.ttl_ms or not pending.group_exists(stream, group) then
+  if not loaded.ttl_ms or not pending_group_exists(stream, group) then
     return { "NOGROUP" }
   end
   local plan, any_anew = {}, false
@@ -405,10 +388,10 @@ local function run()
     plan[letter_id] = plan[letter_id] or judge(letter_id)
     any_anew = any_anew or plan[letter_id].anew
   end
-  if any_anew and not stream_info.has_room(stream_info.last_id(stream)) then
+  if any_anew and not stream_has_room(stream_last_id(stream)) then
     return { "EXHAUSTED" }
   end
-  local now = clock.now()
+  local now = clock_now()
   local marked = loaded.ring(processed, now)
   local reply, any_in_place = { "OK" }, false
   for n = 1, count do
@@ -416,12 +399,12 @@ local function run()
     local letter, entry_id = plan[letter_id], ""
     if letter.in_place then
       entry_id, any_in_place = letter.id, true
-      pending.put_back(stream, group, retries, entry_id, now)
+      pending_put_back(stream, group, retries, entry_id, now)
     elseif letter.anew then
       entry_id = add_anew(group, letter_id)
     end
     if entry_id ~= "" then
-      ring.forget(marked, marks.of_entry(letter.id))
+      ring_forget(marked, marks_of_entry(letter.id))
       redis.call("XDEL", dead, letter_id)
       plan[letter_id] = {}
     end
@@ -429,9 +412,9 @@ local function run()
     reply[#reply + 1] = entry_id
   end
   if any_in_place then
-    local existing = lowwater.group(stream, group)
-    redis.call("HSET", meta, lowwater.field(group), lowwater.of(stream, existing))
+    local existing = lowwater_group(stream, group)
+    redis.call("HSET", meta, lowwater_field(group), lowwater_of(stream, existing))
   end
   return reply
 end
-return args.guarded(10, run)
+return args_guarded(10, run)

@@ -1,43 +1,42 @@
 -- sluice settle: generated from src/scripts/settle.lua, do not edit
-local ids = (function()
-  local ids = {}
-  ids.UINT64_MAX = "18446744073709551615"
+local ids_UINT64_MAX, ids_split, ids_less
+do
+  ids_UINT64_MAX = "18446744073709551615"
   local function less_number(a, b)
     if #a ~= #b then
       return #a < #b
     end
     return a < b
   end
-  function ids.split(id)
+  function ids_split(id)
     local ms, seq = string.match(id, "^(%d+)-(%d+)$")
     return ms, seq
   end
-  function ids.less(a, b)
-    local a_ms, a_seq = ids.split(a)
-    local b_ms, b_seq = ids.split(b)
+  function ids_less(a, b)
+    local a_ms, a_seq = ids_split(a)
+    local b_ms, b_seq = ids_split(b)
     if a_ms ~= b_ms then
       return less_number(a_ms, b_ms)
     end
     return less_number(a_seq, b_seq)
   end
-  return ids
-end)()
-local args = (function()
-  local args = {}
-  function args.bad(field, value, wanted)
+end
+local args_bad, args_int, args_name, args_id, args_key, args_entry_key, args_text, args_nonce, args_guarded
+do
+  function args_bad(field, value, wanted)
     local shown = string.gsub(string.sub(tostring(value), 1, 80), "[%z\1-\31\127-\255]", "?")
     error("SLUICE_BADARG " .. field .. " '" .. shown .. "': " .. wanted, 0)
   end
-  function args.int(value, field, min, max)
+  function args_int(value, field, min, max)
     local number = value and #value <= 16 and string.find(value, "^%d+$") and tonumber(value)
     if not number or number < min or number > max or (#value > 1 and string.byte(value) == 48) then
-      args.bad(field, value, "wanted an integer from " .. min .. " to " .. string.format("%.0f", max))
+      args_bad(field, value, "wanted an integer from " .. min .. " to " .. string.format("%.0f", max))
     end
     return number
   end
-  function args.name(value, field)
+  function args_name(value, field)
     if not value or #value > 128 or not string.find(value, "^[A-Za-z0-9][A-Za-z0-9._-]*$") then
-      args.bad(field, value, "wanted 1 to 128 of A-Z a-z 0-9 . _ - that start with a letter or digit")
+      args_bad(field, value, "wanted 1 to 128 of A-Z a-z 0-9 . _ - that start with a letter or digit")
     end
     return value
   end
@@ -46,40 +45,40 @@ local args = (function()
     if digits > 1 and string.byte(text) == 48 then
       return false
     end
-    return digits < 20 or (digits == 20 and text <= ids.UINT64_MAX)
+    return digits < 20 or (digits == 20 and text <= ids_UINT64_MAX)
   end
-  function args.id(value, field)
+  function args_id(value, field)
     local ms, seq
     if value then
-      ms, seq = ids.split(value)
+      ms, seq = ids_split(value)
     end
     if not ms or not uint64(ms) or not uint64(seq) then
-      args.bad(field, value, "wanted an entry ID such as 1764000000000-0")
+      args_bad(field, value, "wanted an entry ID such as 1764000000000-0")
     end
     return value
   end
-  function args.key(value, field)
+  function args_key(value, field)
     if not value or #value > 256 or not string.find(value, "^[^%c]+$") then
-      args.bad(field, value, "wanted 1 to " .. 256 .. " bytes without control characters")
+      args_bad(field, value, "wanted 1 to " .. 256 .. " bytes without control characters")
     end
     return value
   end
-  function args.entry_key(value, field)
-    return value == "" and value or args.key(value, field)
+  function args_entry_key(value, field)
+    return value == "" and value or args_key(value, field)
   end
-  function args.text(value, field)
+  function args_text(value, field)
     if not value or #value > 4096 then
-      args.bad(field, value, "wanted at most " .. 4096 .. " bytes")
+      args_bad(field, value, "wanted at most " .. 4096 .. " bytes")
     end
     return value
   end
-  function args.nonce(value, field)
+  function args_nonce(value, field)
     if not value or #value > 64 or not string.find(value, "^[A-Za-z0-9_-]+$") then
-      args.bad(field, value, "wanted 1 to 64 of A-Z a-z 0-9 _ -")
+      args_bad(field, value, "wanted 1 to 64 of A-Z a-z 0-9 _ -")
     end
     return value
   end
-  function args.guarded(keys, run)
+  function args_guarded(keys, run)
     if #KEYS ~= keys then
       return redis.error_reply("SLUICE_BADARG KEYS '" .. #KEYS .. "': wanted " .. keys)
     end
@@ -92,17 +91,16 @@ local args = (function()
     end
     return redis.error_reply(string.match(reply, "%-(%u+ .*)$") or reply)
   end
-  return args
-end)()
-local chunks = (function()
-  local chunks = {}
-  function chunks.call(values, width, command, key)
+end
+local chunks_call, chunks_ask
+do
+  function chunks_call(values, width, command, key)
     local size = 1000 - 1000 % width
     for first = 1, #values, size do
       redis.call(command, key, unpack(values, first, math.min(first + size - 1, #values)))
     end
   end
-  function chunks.ask(command, key, values)
+  function chunks_ask(command, key, values)
     if #values <= 1000 then
       return #values == 0 and {} or redis.call(command, key, unpack(values))
     end
@@ -116,26 +114,23 @@ local chunks = (function()
     end
     return replies
   end
-  return chunks
-end)()
-local clock = (function()
-  local clock = {}
-  function clock.now()
+end
+local clock_now
+do
+  function clock_now()
     local time = redis.call("TIME")
     return time[1] * 1000 + math.floor(time[2] / 1000)
   end
-  return clock
-end)()
-local entries = (function()
-  local entries = {}
-  function entries.read(stream, id)
+end
+local entries_read
+do
+  function entries_read(stream, id)
     local found = redis.call("XRANGE", stream, id, id)[1]
     return found and found[2]
   end
-  return entries
-end)()
-local dead = (function()
-  local dead = {}
+end
+local dead_write
+do
   local function packed(fields)
     local parts = {}
     for at = 1, #fields do
@@ -143,7 +138,7 @@ local dead = (function()
     end
     return { "fields", table.concat(parts, ",") }
   end
-  function dead.write(stream, now, letter, group, fields)
+  function dead_write(stream, now, letter, group, fields)
     local whole = fields or {}
     local layout = "fields"
     if #whole > 1000 then
@@ -172,26 +167,24 @@ local dead = (function()
       unpack(whole)
     )
   end
-  return dead
-end)()
-local protocol = (function()
-  local protocol = {}
-  protocol.CURRENT = tostring(1)
-  function protocol.refusal(recorded)
-    if recorded and recorded ~= protocol.CURRENT then
+end
+local protocol_CURRENT, protocol_refusal
+do
+  protocol_CURRENT = tostring(1)
+  function protocol_refusal(recorded)
+    if recorded and recorded ~= protocol_CURRENT then
       return { "PROTOCOL", recorded }
     end
   end
-  return protocol
-end)()
-local ring = (function()
-  local ring = {}
+end
+local ring_at, ring_turn, ring_add
+do
   local COUNT = 5
   local REMEMBERED = COUNT - 1
   local function bucket_width(ttl_ms)
     return math.ceil(ttl_ms / (REMEMBERED - 1))
   end
-  function ring.at(buckets, recorded, ttl_ms, now)
+  function ring_at(buckets, recorded, ttl_ms, now)
     local self = { buckets = buckets, now = now, turns = 0, recorded = recorded.index ~= nil }
     self.index = recorded.index or 0
     self.next_width = bucket_width(ttl_ms)
@@ -217,7 +210,7 @@ local ring = (function()
     local at = self.opened_at + self.width + (REMEMBERED - 1 - back) * self.next_width + slack
     redis.call("PEXPIREAT", bucket(self, back), at)
   end
-  function ring.turn(self, state)
+  function ring_turn(self, state)
     if self.recorded and self.turns == 0 and not self.moved_back then
       return
     end
@@ -233,29 +226,28 @@ local ring = (function()
     redis.call("HSET", state, "ringIndex", self.index, "ringOpenedAt", self.opened_at, "ringWidth", self.width)
     self.recorded, self.turns, self.moved_back = true, 0, false
   end
-  function ring.add(self, state, members)
+  function ring_add(self, state, members)
     if #members > 0 then
-      ring.turn(self, state)
-      chunks.call(members, 1, "SADD", bucket(self, 0))
+      ring_turn(self, state)
+      chunks_call(members, 1, "SADD", bucket(self, 0))
       self.existing = nil
       expire(self, 0)
     end
   end
-  return ring
-end)()
-local group = (function()
-  local group = {}
-  function group.incarnation_field(consumer)
+end
+local group_incarnation_field, group_load, group_read, group_join
+do
+  function group_incarnation_field(consumer)
     return "incarnation:" .. consumer
   end
-  function group.load(meta, state, consumer)
-    local refusal = protocol.refusal(redis.call("HGET", meta, "protocol"))
+  function group_load(meta, state, consumer)
+    local refusal = protocol_refusal(redis.call("HGET", meta, "protocol"))
     if refusal then
       return refusal
     end
-    return nil, group.read(state, consumer)
+    return nil, group_read(state, consumer)
   end
-  function group.read(state, consumer)
+  function group_read(state, consumer)
     local found = redis.call(
       "HMGET",
       state,
@@ -267,7 +259,7 @@ local group = (function()
       "ringOpenedAt",
       "ringWidth",
       "seenAt",
-      group.incarnation_field(consumer)
+      group_incarnation_field(consumer)
     )
     local loaded = {
       ttl_ms = tonumber(found[1]),
@@ -280,12 +272,12 @@ local group = (function()
     function loaded.ring(buckets, now)
       local recorded =
         { index = tonumber(found[5]), opened_at = tonumber(found[6]), width = tonumber(found[7]) }
-      return ring.at(buckets, recorded, loaded.ttl_ms, now)
+      return ring_at(buckets, recorded, loaded.ttl_ms, now)
     end
     return loaded
   end
-  function group.join(meta, state, consumer, incarnation)
-    local refusal, loaded = group.load(meta, state, consumer)
+  function group_join(meta, state, consumer, incarnation)
+    local refusal, loaded = group_load(meta, state, consumer)
     if refusal then
       return refusal
     end
@@ -297,37 +289,35 @@ local group = (function()
     end
     return nil, loaded
   end
-  return group
-end)()
-local marks = (function()
-  local marks = {}
-  function marks.of_entry(id)
+end
+local marks_of_entry, marks_of_key
+do
+  function marks_of_entry(id)
     return "#" .. id
   end
-  function marks.of_key(key, id)
+  function marks_of_key(key, id)
     if key == "" then
       return "#" .. id
     end
     return string.byte(key) == 35 and "#" .. key or key
   end
-  return marks
-end)()
-local pending = (function()
-  local pending = {}
-  pending.WAITING = "/waiting"
-  function pending.group_exists(stream, group)
+end
+local pending_WAITING, pending_group_exists, pending_park, pending_acknowledge, pending_next_due_in
+do
+  pending_WAITING = "/waiting"
+  function pending_group_exists(stream, group)
     local reply = redis.pcall("XPENDING", stream, group, "-", "+", 1)
     if reply.err and not string.find(reply.err, "^%-?NOGROUP") then
       error(reply, 0)
     end
     return reply.err == nil
   end
-  function pending.park(stream, group, retries, id, attempt, first_ms, due_at)
+  function pending_park(stream, group, retries, id, attempt, first_ms, due_at)
     redis.call(
       "XCLAIM",
       stream,
       group,
-      pending.WAITING,
+      pending_WAITING,
       0,
       id,
       "TIME",
@@ -338,20 +328,19 @@ local pending = (function()
     )
     redis.call("ZADD", retries, due_at, id)
   end
-  function pending.acknowledge(stream, group, ids)
+  function pending_acknowledge(stream, group, ids)
     if #ids > 0 then
       redis.call("XACK", stream, group, unpack(ids))
     end
   end
-  function pending.next_due_in(retries, now)
+  function pending_next_due_in(retries, now)
     local first = redis.call("ZRANGE", retries, 0, 0, "WITHSCORES")
     return first[2] and math.max(0, math.ceil(first[2] - now)) or -1
   end
-  return pending
-end)()
-local stream = (function()
-  local stream = {}
-  function stream.ask(what, key)
+end
+local stream_ask, stream_about, stream_last_id, stream_has_room
+do
+  function stream_ask(what, key)
     local reply = redis.pcall("XINFO", what, key)
     if not reply.err then
       return reply
@@ -360,8 +349,8 @@ local stream = (function()
       error(reply, 0)
     end
   end
-  function stream.about(key)
-    local reply = stream.ask("STREAM", key)
+  function stream_about(key)
+    local reply = stream_ask("STREAM", key)
     if not reply then
       return nil
     end
@@ -378,30 +367,28 @@ local stream = (function()
       newest_id = newest and newest[1],
     }
   end
-  function stream.last_id(key)
-    local about = stream.about(key)
+  function stream_last_id(key)
+    local about = stream_about(key)
     return about and about.last_id or "0-0"
   end
-  function stream.has_room(last_id)
-    local ms, seq = ids.split(last_id)
-    return ms ~= ids.UINT64_MAX or #seq < #ids.UINT64_MAX
+  function stream_has_room(last_id)
+    local ms, seq = ids_split(last_id)
+    return ms ~= ids_UINT64_MAX or #seq < #ids_UINT64_MAX
   end
-  return stream
-end)()
-local tokens = (function()
-  local tokens = {}
-  function tokens.entry(token)
+end
+local tokens_entry, tokens_history
+do
+  function tokens_entry(token)
     return string.match(token, "^[^|]*")
   end
-  function tokens.history(token)
+  function tokens_history(token)
     local attempt, first_ms = string.match(token, "^[^|]*|[^|]*|(%d+)|[^|.]*%.(%d+)$")
     return tonumber(attempt), tonumber(first_ms)
   end
-  return tokens
-end)()
-local types = (function()
-  local types = {}
-  function types.refusal(...)
+end
+local types_refusal, types_refusal_of_all
+do
+  function types_refusal(...)
     local wanted = { ... }
     for at = 1, #wanted, 2 do
       local found = redis.call("TYPE", wanted[at]).ok
@@ -410,21 +397,19 @@ local types = (function()
       end
     end
   end
-  function types.refusal_of_all(keys, wanted)
+  function types_refusal_of_all(keys, wanted)
     for at = 1, #keys do
-      local refusal = types.refusal(keys[at], wanted)
+      local refusal = types_refusal(keys[at], wanted)
       if refusal then
         return refusal
       end
     end
   end
-  return types
-end)()
-local window = (function()
-  local stream_info = stream
-  local window = {}
-  window.FIELDS = { "windowIndex", "windowOpenedAt", "windowWidth" }
-  function window.at(generations, recorded, window_ms, now)
+end
+local window_FIELDS, window_at, window_published, window_add
+do
+  window_FIELDS = { "windowIndex", "windowOpenedAt", "windowWidth" }
+  function window_at(generations, recorded, window_ms, now)
     local index, opened_at, width = tonumber(recorded[1]), tonumber(recorded[2]), tonumber(recorded[3])
     local self = { generations = generations, window_ms = window_ms, turns = 0, recorded = index ~= nil }
     self.index = index or 0
@@ -445,21 +430,21 @@ local window = (function()
   end
   local function forget_unknown(found, stream)
     if next(found) then
-      local last_id = stream_info.last_id(stream)
+      local last_id = stream_last_id(stream)
       for key, first in pairs(found) do
-        if ids.less(last_id, first.id) then
+        if ids_less(last_id, first.id) then
           found[key] = nil
         end
       end
     end
     return found
   end
-  function window.published(self, stream, keys)
+  function window_published(self, stream, keys)
     local found = {}
     for back = 0, 1 do
       local live = (back == 0 and self.turns == 0) or (back == 1 and self.turns <= 1)
       if live and #keys > 0 then
-        local replies = chunks.ask("HMGET", generation(self, back), keys)
+        local replies = chunks_ask("HMGET", generation(self, back), keys)
         for at = 1, #keys do
           if replies[at] and not found[keys[at]] then
             local id, fingerprint = string.match(replies[at], "^([^|]*)|(.*)$")
@@ -498,18 +483,14 @@ local window = (function()
     )
     self.changed, self.turns = false, 0
   end
-  function window.add(self, meta, pairs_)
+  function window_add(self, meta, pairs_)
     if #pairs_ > 0 then
       turn(self, meta)
-      chunks.call(pairs_, 2, "HSET", generation(self, 0))
+      chunks_call(pairs_, 2, "HSET", generation(self, 0))
       expire(self, 0)
     end
   end
-  return window
-end)()
-local dead_letters = dead
-local group_state = group
-local stream_info = stream
+end
 local stream, meta, published_0, published_1, leases = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local processed = { KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10] }
 local retries, dead, state = KEYS[11], KEYS[12], KEYS[13]
@@ -517,14 +498,14 @@ local HEAD = 4
 local PLAIN = { outcome = "SUCCESS", emits = {} }
 local FENCED = { outcome = "FENCED" }
 local function emits_from(at)
-  local count = args.int(ARGV[at], "emits", 0, 1000)
+  local count = args_int(ARGV[at], "emits", 0, 1000)
   local emits = {}
   for n = 1, count do
     local key, event, fingerprint = ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
     if not fingerprint then
-      args.bad("ARGV", #ARGV, "wanted three values for each of " .. count .. " emitted events")
+      args_bad("ARGV", #ARGV, "wanted three values for each of " .. count .. " emitted events")
     end
-    emits[n] = { key = args.key(key, "emitted key"), event = event, fingerprint = fingerprint }
+    emits[n] = { key = args_key(key, "emitted key"), event = event, fingerprint = fingerprint }
     at = at + 3
   end
   return emits, at + 1
@@ -540,41 +521,41 @@ local function ending_from(at)
   elseif outcome == "SKIP" then
     return { outcome = outcome }, at + 3
   elseif outcome == "RETRY" then
-    local delay_ms = args.int(ARGV[at + 3], "delayMs", 0, 315360000000)
-    return { outcome = outcome, delay_ms = delay_ms, message = args.text(ARGV[at + 4], "message") }, at + 5
+    local delay_ms = args_int(ARGV[at + 3], "delayMs", 0, 315360000000)
+    return { outcome = outcome, delay_ms = delay_ms, message = args_text(ARGV[at + 4], "message") }, at + 5
   elseif outcome == "FAILURE" then
     local reason = ARGV[at + 3]
     if not reason or not string.find(reason, "^[A-Z][A-Z_]*$") or #reason > 32 then
-      args.bad("reason", reason, "wanted 1 to 32 of A-Z _")
+      args_bad("reason", reason, "wanted 1 to 32 of A-Z _")
     end
-    return { outcome = outcome, reason = reason, message = args.text(ARGV[at + 4], "message") }, at + 5
+    return { outcome = outcome, reason = reason, message = args_text(ARGV[at + 4], "message") }, at + 5
   end
-  args.bad("outcome", outcome, "wanted SUCCESS, SKIP, RETRY or FAILURE")
+  args_bad("outcome", outcome, "wanted SUCCESS, SKIP, RETRY or FAILURE")
 end
 local function attempts_from(at)
   local attempts = { endings = {}, tokens = {}, ids = {}, held_as = {}, keys = {} }
   local count = 0
   while ARGV[at] do
     if count == 1000 then
-      args.bad("attempts", count + 1, "wanted at most " .. 1000)
+      args_bad("attempts", count + 1, "wanted at most " .. 1000)
     end
     count = count + 1
     local key, token = ARGV[at + 1], ARGV[at + 2]
-    local id = tokens.entry(token or args.id(token, "token"))
+    local id = tokens_entry(token or args_id(token, "token"))
     attempts.keys[count], attempts.tokens[count], attempts.ids[count] = key, token, id
-    attempts.held_as[count] = marks.of_key(key, id)
+    attempts.held_as[count] = marks_of_key(key, id)
     attempts.endings[count], at = ending_from(at)
   end
   if count == 0 then
-    args.bad("attempts", 0, "wanted 1 to " .. 1000)
+    args_bad("attempts", 0, "wanted 1 to " .. 1000)
   end
   return attempts
 end
 local function check(attempts, n)
-  args.id(attempts.ids[n], "token")
-  args.entry_key(attempts.keys[n], "idempotency_key")
-  if not tokens.history(attempts.tokens[n]) then
-    args.bad(
+  args_id(attempts.ids[n], "token")
+  args_entry_key(attempts.keys[n], "idempotency_key")
+  if not tokens_history(attempts.tokens[n]) then
+    args_bad(
       "token",
       attempts.tokens[n],
       "wanted entryId|consumer|attempt|nonce as lease or recover issued it"
@@ -585,7 +566,7 @@ local function dead_letter(reason, message)
   return { outcome = "FAILURE", reason = reason, message = message }
 end
 local function fence(attempts, max_attempts)
-  local current = chunks.ask("HMGET", leases, attempts.held_as)
+  local current = chunks_ask("HMGET", leases, attempts.held_as)
   local endings, spent = attempts.endings, {}
   for n, token in ipairs(attempts.tokens) do
     if current[n] ~= token then
@@ -595,7 +576,7 @@ local function fence(attempts, max_attempts)
       endings[n] = FENCED
     else
       spent[token] = true
-      if endings[n].outcome == "RETRY" and tokens.history(token) >= max_attempts then
+      if endings[n].outcome == "RETRY" and tokens_history(token) >= max_attempts then
         endings[n] = dead_letter("MAX_ATTEMPTS", endings[n].message)
       end
     end
@@ -641,13 +622,13 @@ local function judge_all_emits(endings, window_ms, now)
   if #emitting == 0 then
     return nil
   end
-  local recorded = redis.call("HMGET", meta, unpack(window.FIELDS))
-  local publish_window = window_ms > 0 and window.at({ published_0, published_1 }, recorded, window_ms, now)
-  local known = publish_window and window.published(publish_window, stream, keys) or {}
-  local last_id = stream_info.last_id(stream)
+  local recorded = redis.call("HMGET", meta, unpack(window_FIELDS))
+  local publish_window = window_ms > 0 and window_at({ published_0, published_1 }, recorded, window_ms, now)
+  local known = publish_window and window_published(publish_window, stream, keys) or {}
+  local last_id = stream_last_id(stream)
   local batch = {}
   for _, n in ipairs(emitting) do
-    if stream_info.has_room(last_id) then
+    if stream_has_room(last_id) then
       endings[n] = judge_emits(endings[n], publish_window, known, batch)
     else
       local message = "emit: the stream's last ID " .. last_id .. " leaves no room"
@@ -659,7 +640,7 @@ end
 local function has_room_for_dead(endings)
   for _, ending in ipairs(endings) do
     if ending.outcome == "FAILURE" then
-      return stream_info.has_room(stream_info.last_id(dead))
+      return stream_has_room(stream_last_id(dead))
     end
   end
   return true
@@ -676,16 +657,16 @@ local function publish(endings, emitting, publish_window)
     end
   end
   if #published > 0 then
-    window.add(publish_window, meta, published)
+    window_add(publish_window, meta, published)
   end
 end
 local function run()
-  local group, consumer = args.name(ARGV[1], "group"), args.name(ARGV[2], "consumer")
-  local incarnation = args.nonce(ARGV[3], "incarnation")
-  local window_ms = args.int(ARGV[4], "windowMs", 0, 315360000000)
+  local group, consumer = args_name(ARGV[1], "group"), args_name(ARGV[2], "consumer")
+  local incarnation = args_nonce(ARGV[3], "incarnation")
+  local window_ms = args_int(ARGV[4], "windowMs", 0, 315360000000)
   local attempts = attempts_from(HEAD + 1)
   local ids, endings, held_as = attempts.ids, attempts.endings, attempts.held_as
-  local refusal = types.refusal(
+  local refusal = types_refusal(
     stream,
     "stream",
     meta,
@@ -702,12 +683,12 @@ local function run()
     "stream",
     state,
     "hash"
-  ) or types.refusal_of_all(processed, "set")
+  ) or types_refusal_of_all(processed, "set")
   local loaded
   if not refusal then
-    refusal, loaded = group_state.join(meta, state, consumer, incarnation)
+    refusal, loaded = group_join(meta, state, consumer, incarnation)
   end
-  if not refusal and not pending.group_exists(stream, group) then
+  if not refusal and not pending_group_exists(stream, group) then
     refusal = { "NOGROUP" }
   end
   if refusal then
@@ -716,7 +697,7 @@ local function run()
     end
     return refusal
   end
-  local now = clock.now()
+  local now = clock_now()
   fence(attempts, loaded.max_attempts)
   local publish_window = judge_all_emits(endings, window_ms, now)
   if not has_room_for_dead(endings) then
@@ -746,8 +727,8 @@ local function run()
       end
     elseif outcome == "FAILURE" then
       exception = "DEAD"
-      ending.fields = entries.read(stream, ids[n])
-      members[#members + 1] = marks.of_entry(ids[n])
+      ending.fields = entries_read(stream, ids[n])
+      members[#members + 1] = marks_of_entry(ids[n])
       letters[#letters + 1] = n
     end
     if exception then
@@ -755,18 +736,18 @@ local function run()
       reply[#reply + 1] = exception
     end
   end
-  pending.acknowledge(stream, group, acknowledged)
+  pending_acknowledge(stream, group, acknowledged)
   for _, n in ipairs(waiting) do
-    local attempt, first_ms = tokens.history(attempts.tokens[n])
+    local attempt, first_ms = tokens_history(attempts.tokens[n])
     local due_at = now + math.min(endings[n].delay_ms, math.floor(loaded.ttl_ms / 2))
-    pending.park(stream, group, retries, ids[n], attempt + 1, first_ms, due_at)
+    pending_park(stream, group, retries, ids[n], attempt + 1, first_ms, due_at)
   end
-  chunks.call(released, 1, "HDEL", leases)
-  ring.add(loaded.ring(processed, now), state, members)
+  chunks_call(released, 1, "HDEL", leases)
+  ring_add(loaded.ring(processed, now), state, members)
   publish(endings, emitting, publish_window)
   for _, n in ipairs(letters) do
-    local attempt, first_ms = tokens.history(attempts.tokens[n])
-    dead_letters.write(dead, now, {
+    local attempt, first_ms = tokens_history(attempts.tokens[n])
+    dead_write(dead, now, {
       id = ids[n],
       reason = endings[n].reason,
       message = endings[n].message,
@@ -774,7 +755,7 @@ local function run()
       first_ms = first_ms,
     }, group, endings[n].fields)
   end
-  reply[2] = pending.next_due_in(retries, now)
+  reply[2] = pending_next_due_in(retries, now)
   return reply
 end
-return args.guarded(13, run)
+return args_guarded(13, run)

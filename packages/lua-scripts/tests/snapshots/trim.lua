@@ -1,20 +1,20 @@
 -- sluice trim: generated from src/scripts/trim.lua, do not edit
-local ids = (function()
-  local ids = {}
-  ids.UINT64_MAX = "18446744073709551615"
+local ids_UINT64_MAX, ids_split, ids_less, ids_before, ids_after
+do
+  ids_UINT64_MAX = "18446744073709551615"
   local function less_number(a, b)
     if #a ~= #b then
       return #a < #b
     end
     return a < b
   end
-  function ids.split(id)
+  function ids_split(id)
     local ms, seq = string.match(id, "^(%d+)-(%d+)$")
     return ms, seq
   end
-  function ids.less(a, b)
-    local a_ms, a_seq = ids.split(a)
-    local b_ms, b_seq = ids.split(b)
+  function ids_less(a, b)
+    local a_ms, a_seq = ids_split(a)
+    local b_ms, b_seq = ids_split(b)
     if a_ms ~= b_ms then
       return less_number(a_ms, b_ms)
     end
@@ -28,12 +28,12 @@ local ids = (function()
       .. string.rep("9", zeros)
     return (string.gsub(lowered, "^0+(%d)", "%1"))
   end
-  function ids.before(id)
-    local ms, seq = ids.split(id)
+  function ids_before(id)
+    local ms, seq = ids_split(id)
     if seq ~= "0" then
       return ms .. "-" .. decrement(seq)
     end
-    return ms == "0" and id or decrement(ms) .. "-" .. ids.UINT64_MAX
+    return ms == "0" and id or decrement(ms) .. "-" .. ids_UINT64_MAX
   end
   local function increment(digits)
     local nines = #string.match(digits, "9*$")
@@ -43,29 +43,28 @@ local ids = (function()
     end
     return string.sub(digits, 1, place - 1) .. (string.byte(digits, place) - 47) .. string.rep("0", nines)
   end
-  function ids.after(id)
-    local ms, seq = ids.split(id)
-    if seq ~= ids.UINT64_MAX then
+  function ids_after(id)
+    local ms, seq = ids_split(id)
+    if seq ~= ids_UINT64_MAX then
       return ms .. "-" .. increment(seq)
     end
-    return ms == ids.UINT64_MAX and id or increment(ms) .. "-0"
+    return ms == ids_UINT64_MAX and id or increment(ms) .. "-0"
   end
-  return ids
-end)()
-local args = (function()
-  local args = {}
-  function args.bad(field, value, wanted)
+end
+local args_bad, args_int, args_guarded
+do
+  function args_bad(field, value, wanted)
     local shown = string.gsub(string.sub(tostring(value), 1, 80), "[%z\1-\31\127-\255]", "?")
     error("SLUICE_BADARG " .. field .. " '" .. shown .. "': " .. wanted, 0)
   end
-  function args.int(value, field, min, max)
+  function args_int(value, field, min, max)
     local number = value and #value <= 16 and string.find(value, "^%d+$") and tonumber(value)
     if not number or number < min or number > max or (#value > 1 and string.byte(value) == 48) then
-      args.bad(field, value, "wanted an integer from " .. min .. " to " .. string.format("%.0f", max))
+      args_bad(field, value, "wanted an integer from " .. min .. " to " .. string.format("%.0f", max))
     end
     return number
   end
-  function args.guarded(keys, run)
+  function args_guarded(keys, run)
     if #KEYS ~= keys then
       return redis.error_reply("SLUICE_BADARG KEYS '" .. #KEYS .. "': wanted " .. keys)
     end
@@ -78,19 +77,17 @@ local args = (function()
     end
     return redis.error_reply(string.match(reply, "%-(%u+ .*)$") or reply)
   end
-  return args
-end)()
-local clock = (function()
-  local clock = {}
-  function clock.now()
+end
+local clock_now
+do
+  function clock_now()
     local time = redis.call("TIME")
     return time[1] * 1000 + math.floor(time[2] / 1000)
   end
-  return clock
-end)()
-local stream = (function()
-  local stream = {}
-  function stream.ask(what, key)
+end
+local stream_ask
+do
+  function stream_ask(what, key)
     local reply = redis.pcall("XINFO", what, key)
     if not reply.err then
       return reply
@@ -99,14 +96,12 @@ local stream = (function()
       error(reply, 0)
     end
   end
-  return stream
-end)()
-local lowwater = (function()
-  local stream_info = stream
-  local lowwater = {}
-  function lowwater.groups(stream)
+end
+local lowwater_groups, lowwater_of, lowwater_group_of, lowwater_least
+do
+  function lowwater_groups(stream)
     local found = {}
-    local groups = stream_info.ask("GROUPS", stream) or {}
+    local groups = stream_ask("GROUPS", stream) or {}
     for at = 1, #groups do
       local about = {}
       for field = 1, #groups[at], 2 do
@@ -121,49 +116,47 @@ local lowwater = (function()
     end
     return found
   end
-  function lowwater.of(stream, group)
+  function lowwater_of(stream, group)
     local oldest = redis.call("XPENDING", stream, group.name, "-", "+", 1)[1]
-    return oldest and ids.before(oldest[1]) or group.last_delivered
+    return oldest and ids_before(oldest[1]) or group.last_delivered
   end
-  function lowwater.group_of(field)
+  function lowwater_group_of(field)
     return string.match(field, "^group:(.*)$")
   end
-  function lowwater.least(stream, meta)
+  function lowwater_least(stream, meta)
     local least, whose
     local function note(id, name)
-      if not least or ids.less(id, least) then
+      if not least or ids_less(id, least) then
         least, whose = id, name
       end
     end
     local live = {}
-    for _, group in ipairs(lowwater.groups(stream)) do
+    for _, group in ipairs(lowwater_groups(stream)) do
       live[group.name] = true
-      note(lowwater.of(stream, group), group.name)
+      note(lowwater_of(stream, group), group.name)
     end
     local recorded = redis.call("HGETALL", meta)
     for at = 1, #recorded, 2 do
-      local name = lowwater.group_of(recorded[at])
+      local name = lowwater_group_of(recorded[at])
       if name and not live[name] then
         note(recorded[at + 1], name)
       end
     end
     return least, whose
   end
-  return lowwater
-end)()
-local protocol = (function()
-  local protocol = {}
-  protocol.CURRENT = tostring(1)
-  function protocol.refusal(recorded)
-    if recorded and recorded ~= protocol.CURRENT then
+end
+local protocol_CURRENT, protocol_refusal
+do
+  protocol_CURRENT = tostring(1)
+  function protocol_refusal(recorded)
+    if recorded and recorded ~= protocol_CURRENT then
       return { "PROTOCOL", recorded }
     end
   end
-  return protocol
-end)()
-local types = (function()
-  local types = {}
-  function types.refusal(...)
+end
+local types_refusal
+do
+  function types_refusal(...)
     local wanted = { ... }
     for at = 1, #wanted, 2 do
       local found = redis.call("TYPE", wanted[at]).ok
@@ -172,8 +165,7 @@ local types = (function()
       end
     end
   end
-  return types
-end)()
+end
 local stream, meta = KEYS[1], KEYS[2]
 local EXACTLY = 100
 local function drop(threshold, limit)
@@ -189,23 +181,23 @@ local function drop(threshold, limit)
   return dropped + redis.call("XTRIM", stream, "MINID", "=", threshold), #left > most
 end
 local function run()
-  local settled_for_ms = args.int(ARGV[1], "settledForMs", 0, 315360000000)
-  local max_length = ARGV[2] ~= "" and args.int(ARGV[2], "maxLength", 0, 2 ^ 48)
-  local limit = args.int(ARGV[3], "limit", 1, 100000)
+  local settled_for_ms = args_int(ARGV[1], "settledForMs", 0, 315360000000)
+  local max_length = ARGV[2] ~= "" and args_int(ARGV[2], "maxLength", 0, 2 ^ 48)
+  local limit = args_int(ARGV[3], "limit", 1, 100000)
   if #ARGV ~= 3 then
-    args.bad("ARGV", #ARGV, "wanted 3 values")
+    args_bad("ARGV", #ARGV, "wanted 3 values")
   end
-  local refusal = types.refusal(stream, "stream", meta, "hash")
-    or protocol.refusal(redis.call("HGET", meta, "protocol"))
+  local refusal = types_refusal(stream, "stream", meta, "hash")
+    or protocol_refusal(redis.call("HGET", meta, "protocol"))
   if refusal then
     return refusal
   end
   local dropped, threshold, more = 0, "0-0", false
-  local least = lowwater.least(stream, meta)
+  local least = lowwater_least(stream, meta)
   if least then
-    threshold = ids.after(least)
-    local aged = math.max(0, clock.now() - settled_for_ms + 1) .. "-0"
-    if ids.less(aged, threshold) then
+    threshold = ids_after(least)
+    local aged = math.max(0, clock_now() - settled_for_ms + 1) .. "-0"
+    if ids_less(aged, threshold) then
       threshold = aged
     end
     dropped, more = drop(threshold, limit)
@@ -221,4 +213,4 @@ local function run()
   end
   return { "OK", dropped, threshold, more and 1 or 0 }
 end
-return args.guarded(2, run)
+return args_guarded(2, run)
