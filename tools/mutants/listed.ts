@@ -125,8 +125,8 @@ const CHANGES: readonly ScriptChange[] = [
   {
     name: "recovery starts with a write that grows, which a full server refuses",
     scripts: ["recover"],
-    from: 'redis.call("HDEL", state, "")',
-    to: 'redis.call("HSET", state, "seenAt", self.now)',
+    from: 'if scope == "ALL" then\n    pending.be_heard',
+    to: 'redis.call("HSET", state, "seenAt", self.now)\n  if scope == "ALL" then\n    pending.be_heard',
     foundBy: "outages/maxmemory-recovery",
   },
 ];

@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** publish: add a batch of events to a stream, each key once within the publish window. */
 export const publishScript: Script = {
   name: "publish",
-  sha1: "deb251324f183dd8a025453272f775ae372ab5fd",
+  sha1: "adfa16f8f38bbad13c7b1d76097a051ac4b0afca",
   keys: ["stream", "meta", "published.0", "published.1"],
   groupKeys: [],
   source: `-- sluice publish: generated from src/scripts/publish.lua, do not edit
@@ -46,6 +46,18 @@ local ids = (function()
   end
   return ids
 end)()
+local types = (function()
+  local types = {}
+  function types.refusal(wanted)
+    for at = 1, #wanted do
+      local found = redis.call("TYPE", KEYS[at]).ok
+      if found ~= "none" and found ~= wanted[at] then
+        return { "WRONGTYPE", KEYS[at], found, wanted[at] }
+      end
+    end
+  end
+  return types
+end)()
 local args = (function()
   local args = {}
   function args.bad(field, value, wanted)
@@ -82,18 +94,20 @@ local args = (function()
     end
     return count
   end
-  function args.guarded(keys, run)
-    if #KEYS ~= keys then
-      return redis.error_reply("SLUICE_BADARG KEYS '" .. #KEYS .. "': wanted " .. keys)
+  function args.guarded(wanted, run)
+    if #KEYS ~= #wanted then
+      return redis.error_reply("SLUICE_BADARG KEYS '" .. #KEYS .. "': wanted " .. #wanted)
     end
     local ok, reply = pcall(run)
-    if ok or type(reply) == "table" then
-      return reply
+    if ok then
+      local refused = reply[1] ~= "OK" and reply[1] ~= "NOPERM"
+      return refused and types.refusal(wanted) or reply
     end
-    if string.find(reply, "^SLUICE_BADARG ") then
-      return redis.error_reply(reply)
+    local text = reply.err or reply
+    if not string.find(text, "^SLUICE_BADARG ") then
+      text = string.match(text, "%-(%u+ .*)$") or text
     end
-    return redis.error_reply(string.match(reply, "%-(%u+ .*)$") or reply)
+    return string.find(text, "^WRONGTYPE ") and types.refusal(wanted) or redis.error_reply(text)
   end
   return args
 end)()
@@ -204,19 +218,6 @@ local protocol = (function()
   end
   return protocol
 end)()
-local types = (function()
-  local types = {}
-  function types.refusal(...)
-    local wanted = { ... }
-    for at = 1, #wanted, 2 do
-      local found = redis.call("TYPE", wanted[at]).ok
-      if found ~= "none" and found ~= wanted[at + 1] then
-        return { "WRONGTYPE", wanted[at], found, wanted[at + 1] }
-      end
-    end
-  end
-  return types
-end)()
 local chunks = (function()
   local chunks = {}
   function chunks.call(values, width, command, key)
@@ -247,7 +248,7 @@ local window = (function()
   window.FIELDS = { "windowIndex", "windowOpenedAt", "windowWidth" }
   function window.at(generations, recorded, window_ms, now)
     local index, opened_at, width = tonumber(recorded[1]), tonumber(recorded[2]), tonumber(recorded[3])
-    local self = { generations = generations, window_ms = window_ms, turns = 0, recorded = index ~= nil }
+    local self = { generations = generations, window_ms = window_ms, turns = 0 }
     self.index = index or 0
     self.width = width or window_ms
     self.opened_at = math.min(opened_at or now, now)
@@ -258,7 +259,7 @@ local window = (function()
       self.opened_at = closes_at + (self.turns - 1) * window_ms
       self.width = window_ms
     end
-    self.changed = not self.recorded or self.turns > 0 or self.opened_at ~= opened_at
+    self.changed = self.opened_at ~= opened_at
     return self
   end
   local function generation(self, back)
@@ -330,6 +331,7 @@ local window = (function()
 end)()
 local stream_info = stream
 local stream, meta, published_0, published_1 = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local TYPES = { "stream", "hash", "hash", "hash" }
 local HEAD, WIDTH = 3, 3
 local function lesser_limit(a, b)
   return (a == 0 and b) or (b == 0 and a) or math.min(a, b)
@@ -347,12 +349,10 @@ local function run()
   for n = 1, count do
     keys[n] = args.key(ARGV[HEAD + (n - 1) * WIDTH + 1], "idempotency_key")
   end
-  local refusal = types.refusal(stream, "stream", meta, "hash", published_0, "hash", published_1, "hash")
-  if refusal then
-    return refusal
-  end
+  redis.call("HLEN", published_0)
+  redis.call("HLEN", published_1)
   local recorded = redis.call("HMGET", meta, "protocol", "maxLength", unpack(window.FIELDS))
-  refusal = protocol.refusal(recorded[1])
+  local refusal = protocol.refusal(recorded[1])
   if refusal then
     return refusal
   end
@@ -390,7 +390,10 @@ local function run()
       local event = ARGV[HEAD + n * WIDTH - 1]
       local id = redis.pcall("XADD", stream, "*", "key", keys[n], "event", event)
       if type(id) == "table" then
-        return string.find(id.err, "exhausted", 1, true) and { "EXHAUSTED" } or id
+        if string.find(id.err, "exhausted", 1, true) then
+          return { "EXHAUSTED" }
+        end
+        error(id, 0)
       end
       if fresh == 0 and not stream_info.has_room(id) then
         redis.call("XDEL", stream, id)
@@ -423,6 +426,6 @@ local function run()
   end
   return reply
 end
-return args.guarded(4, run)
+return args.guarded(TYPES, run)
 `,
 };

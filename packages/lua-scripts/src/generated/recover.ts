@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** recover: take back what is due, and lease it. */
 export const recoverScript: Script = {
   name: "recover",
-  sha1: "e2a8f03d07ba0d27229b121e351f2b763fa076f1",
+  sha1: "c504e7459937ef826f2075a9098c1879da3ab8db",
   keys: ["stream", "meta", "leases", "processed.0", "processed.1", "processed.2", "processed.3", "processed.4", "retries", "dead", "state"],
   groupKeys: [],
   source: `-- sluice recover: generated from src/scripts/recover.lua, do not edit
@@ -61,6 +61,18 @@ local ids = (function()
   end
   return ids
 end)()
+local types = (function()
+  local types = {}
+  function types.refusal(wanted)
+    for at = 1, #wanted do
+      local found = redis.call("TYPE", KEYS[at]).ok
+      if found ~= "none" and found ~= wanted[at] then
+        return { "WRONGTYPE", KEYS[at], found, wanted[at] }
+      end
+    end
+  end
+  return types
+end)()
 local args = (function()
   local args = {}
   function args.bad(field, value, wanted)
@@ -103,18 +115,20 @@ local args = (function()
     end
     return value
   end
-  function args.guarded(keys, run)
-    if #KEYS ~= keys then
-      return redis.error_reply("SLUICE_BADARG KEYS '" .. #KEYS .. "': wanted " .. keys)
+  function args.guarded(wanted, run)
+    if #KEYS ~= #wanted then
+      return redis.error_reply("SLUICE_BADARG KEYS '" .. #KEYS .. "': wanted " .. #wanted)
     end
     local ok, reply = pcall(run)
-    if ok or type(reply) == "table" then
-      return reply
+    if ok then
+      local refused = reply[1] ~= "OK" and reply[1] ~= "NOPERM"
+      return refused and types.refusal(wanted) or reply
     end
-    if string.find(reply, "^SLUICE_BADARG ") then
-      return redis.error_reply(reply)
+    local text = reply.err or reply
+    if not string.find(text, "^SLUICE_BADARG ") then
+      text = string.match(text, "%-(%u+ .*)$") or text
     end
-    return redis.error_reply(string.match(reply, "%-(%u+ .*)$") or reply)
+    return string.find(text, "^WRONGTYPE ") and types.refusal(wanted) or redis.error_reply(text)
   end
   return args
 end)()
@@ -215,7 +229,7 @@ local pending = (function()
   local pending = {}
   pending.WAITING = "/waiting"
   function pending.group_exists(stream, group)
-    local reply = redis.pcall("XPENDING", stream, group, "-", "+", 1)
+    local reply = redis.pcall("XPENDING", stream, group, "-", "+", 0)
     if reply.err and not string.find(reply.err, "^%-?NOGROUP") then
       error(reply, 0)
     end
@@ -333,13 +347,18 @@ local ring = (function()
   local function bucket_width(ttl_ms)
     return math.ceil(ttl_ms / (REMEMBERED - 1))
   end
+  local function place(self, back)
+    return (self.index - back) % COUNT + 1
+  end
   function ring.at(buckets, recorded, ttl_ms, now)
-    local self = { buckets = buckets, now = now, turns = 0, recorded = recorded.index ~= nil }
+    local self = { buckets = buckets, sizes = {}, turns = 0 }
+    for at = 1, COUNT do
+      self.sizes[at] = redis.call("SCARD", buckets[at])
+    end
     self.index = recorded.index or 0
     self.next_width = bucket_width(ttl_ms)
     self.width = recorded.width or self.next_width
     self.opened_at = math.min(recorded.opened_at or now, now)
-    self.moved_back = self.recorded and self.opened_at ~= recorded.opened_at
     local closes_at = self.opened_at + self.width
     if closes_at <= now then
       local turns = 1 + math.floor((now - closes_at) / self.next_width)
@@ -349,46 +368,22 @@ local ring = (function()
       self.opened_at = closes_at + (turns - 1) * self.next_width
       self.width = self.next_width
     end
-    return self
-  end
-  local function bucket(self, back)
-    return self.buckets[(self.index - back) % COUNT + 1]
-  end
-  local function forgotten(self)
-    local names = {}
     for turn = 1, self.turns do
-      names[self.buckets[(self.from + turn) % COUNT + 1]] = true
+      self.sizes[(self.from + turn) % COUNT + 1] = 0
     end
-    return names
-  end
-  function ring.live(self)
-    local gone, names = forgotten(self), {}
-    for back = 0, REMEMBERED - 1 do
-      local name = bucket(self, back)
-      if not gone[name] then
-        names[#names + 1] = name
-      end
-    end
-    return names
-  end
-  local function existing(self)
-    if not self.existing then
-      self.existing = {}
-      for _, name in ipairs(ring.live(self)) do
-        if redis.call("EXISTS", name) == 1 then
-          self.existing[#self.existing + 1] = name
-        end
-      end
-    end
-    return self.existing
+    self.changed = self.opened_at ~= recorded.opened_at
+    return self
   end
   function ring.remembers(self, members)
     local found = {}
-    for _, name in ipairs(existing(self)) do
-      local replies = chunks.ask("SMISMEMBER", name, members)
-      for at = 1, #members do
-        if replies[at] == 1 then
-          found[members[at]] = true
+    for back = 0, REMEMBERED - 1 do
+      local at = place(self, back)
+      if self.sizes[at] > 0 then
+        local replies = chunks.ask("SMISMEMBER", self.buckets[at], members)
+        for n = 1, #members do
+          if replies[n] == 1 then
+            found[members[n]] = true
+          end
         end
       end
     end
@@ -397,10 +392,10 @@ local ring = (function()
   local function expire(self, back)
     local slack = math.min(math.ceil(self.width / 10), 60000)
     local at = self.opened_at + self.width + (REMEMBERED - 1 - back) * self.next_width + slack
-    redis.call("PEXPIREAT", bucket(self, back), at)
+    redis.call("PEXPIREAT", self.buckets[place(self, back)], at)
   end
   function ring.turn(self, state)
-    if self.recorded and self.turns == 0 and not self.moved_back then
+    if not self.changed then
       return
     end
     for turn = 1, self.turns do
@@ -413,13 +408,14 @@ local ring = (function()
       end
     end
     redis.call("HSET", state, "ringIndex", self.index, "ringOpenedAt", self.opened_at, "ringWidth", self.width)
-    self.recorded, self.turns, self.moved_back = true, 0, false
+    self.changed, self.turns = false, 0
   end
   function ring.add(self, state, members)
     if #members > 0 then
       ring.turn(self, state)
-      chunks.call(members, 1, "SADD", bucket(self, 0))
-      self.existing = nil
+      local at = place(self, 0)
+      chunks.call(members, 1, "SADD", self.buckets[at])
+      self.sizes[at] = self.sizes[at] + #members
       expire(self, 0)
     end
   end
@@ -633,33 +629,13 @@ local sweep = (function()
   end
   return sweep
 end)()
-local types = (function()
-  local types = {}
-  function types.refusal(...)
-    local wanted = { ... }
-    for at = 1, #wanted, 2 do
-      local found = redis.call("TYPE", wanted[at]).ok
-      if found ~= "none" and found ~= wanted[at + 1] then
-        return { "WRONGTYPE", wanted[at], found, wanted[at + 1] }
-      end
-    end
-  end
-  function types.refusal_of_all(keys, wanted)
-    for at = 1, #keys do
-      local refusal = types.refusal(keys[at], wanted)
-      if refusal then
-        return refusal
-      end
-    end
-  end
-  return types
-end)()
 local dead_letters = dead
 local group_state = group
 local stream_info = stream
 local stream, meta, leases = KEYS[1], KEYS[2], KEYS[3]
 local processed = { KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8] }
 local retries, dead, state = KEYS[9], KEYS[10], KEYS[11]
+local TYPES = { "stream", "hash", "hash", "set", "set", "set", "set", "set", "zset", "stream", "hash" }
 local HEAD, MAX_IN_HAND = 7, 10000
 local CRASHED = "the consumer died, or was stopped past its lease, during every attempt"
 local function begin(group, consumer, nonce, max, in_hand)
@@ -850,14 +826,10 @@ local function run()
   for at = HEAD + 1, #ARGV do
     in_hand[args.id(ARGV[at], "inHand")] = true
   end
-  local refusal = types.refusal(stream, "stream", meta, "hash", leases, "hash", retries, "zset")
-    or types.refusal(dead, "stream", state, "hash")
-    or types.refusal_of_all(processed, "set")
-  if refusal then
-    return refusal
-  end
-  local loaded
-  refusal, loaded = group_state.join(meta, state, consumer, incarnation)
+  redis.call("HLEN", leases)
+  redis.call("ZCARD", retries)
+  redis.call("XLEN", dead)
+  local refusal, loaded = group_state.join(meta, state, consumer, incarnation)
   if refusal then
     return refusal
   end
@@ -866,7 +838,6 @@ local function run()
   end
   local self = begin(group, consumer, nonce, max, in_hand)
   self.loaded, self.ring = loaded, loaded.ring(processed, self.now)
-  redis.call("HDEL", state, "")
   if scope == "ALL" then
     pending.be_heard(stream, group, consumer)
     sweep.clock(stream, group, retries, state, loaded, self.now)
@@ -901,6 +872,6 @@ local function run()
   end
   return reply
 end
-return args.guarded(11, run)
+return args.guarded(TYPES, run)
 `,
 };

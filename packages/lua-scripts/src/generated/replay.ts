@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** replay: give dead letters back to the group that they died in. */
 export const replayScript: Script = {
   name: "replay",
-  sha1: "3bc591764764c652eb8815f3396f6734c80eddf9",
+  sha1: "2ca499b3e6e4c5afd38d01cda617dc84814c639b",
   keys: ["stream", "meta", "processed.0", "processed.1", "processed.2", "processed.3", "processed.4", "retries", "dead", "state"],
   groupKeys: [],
   source: `-- sluice replay: generated from src/scripts/replay.lua, do not edit
@@ -31,6 +31,18 @@ local ids = (function()
     return ms == "0" and id or decrement(ms) .. "-" .. ids.UINT64_MAX
   end
   return ids
+end)()
+local types = (function()
+  local types = {}
+  function types.refusal(wanted)
+    for at = 1, #wanted do
+      local found = redis.call("TYPE", KEYS[at]).ok
+      if found ~= "none" and found ~= wanted[at] then
+        return { "WRONGTYPE", KEYS[at], found, wanted[at] }
+      end
+    end
+  end
+  return types
 end)()
 local args = (function()
   local args = {}
@@ -72,18 +84,20 @@ local args = (function()
     end
     return count
   end
-  function args.guarded(keys, run)
-    if #KEYS ~= keys then
-      return redis.error_reply("SLUICE_BADARG KEYS '" .. #KEYS .. "': wanted " .. keys)
+  function args.guarded(wanted, run)
+    if #KEYS ~= #wanted then
+      return redis.error_reply("SLUICE_BADARG KEYS '" .. #KEYS .. "': wanted " .. #wanted)
     end
     local ok, reply = pcall(run)
-    if ok or type(reply) == "table" then
-      return reply
+    if ok then
+      local refused = reply[1] ~= "OK" and reply[1] ~= "NOPERM"
+      return refused and types.refusal(wanted) or reply
     end
-    if string.find(reply, "^SLUICE_BADARG ") then
-      return redis.error_reply(reply)
+    local text = reply.err or reply
+    if not string.find(text, "^SLUICE_BADARG ") then
+      text = string.match(text, "%-(%u+ .*)$") or text
     end
-    return redis.error_reply(string.match(reply, "%-(%u+ .*)$") or reply)
+    return string.find(text, "^WRONGTYPE ") and types.refusal(wanted) or redis.error_reply(text)
   end
   return args
 end)()
@@ -172,12 +186,14 @@ local ring = (function()
     return math.ceil(ttl_ms / (REMEMBERED - 1))
   end
   function ring.at(buckets, recorded, ttl_ms, now)
-    local self = { buckets = buckets, now = now, turns = 0, recorded = recorded.index ~= nil }
+    local self = { buckets = buckets, sizes = {}, turns = 0 }
+    for at = 1, COUNT do
+      self.sizes[at] = redis.call("SCARD", buckets[at])
+    end
     self.index = recorded.index or 0
     self.next_width = bucket_width(ttl_ms)
     self.width = recorded.width or self.next_width
     self.opened_at = math.min(recorded.opened_at or now, now)
-    self.moved_back = self.recorded and self.opened_at ~= recorded.opened_at
     local closes_at = self.opened_at + self.width
     if closes_at <= now then
       local turns = 1 + math.floor((now - closes_at) / self.next_width)
@@ -187,6 +203,10 @@ local ring = (function()
       self.opened_at = closes_at + (turns - 1) * self.next_width
       self.width = self.next_width
     end
+    for turn = 1, self.turns do
+      self.sizes[(self.from + turn) % COUNT + 1] = 0
+    end
+    self.changed = self.opened_at ~= recorded.opened_at
     return self
   end
   function ring.forget(self, member)
@@ -326,7 +346,7 @@ local pending = (function()
   local pending = {}
   pending.WAITING = "/waiting"
   function pending.group_exists(stream, group)
-    local reply = redis.pcall("XPENDING", stream, group, "-", "+", 1)
+    local reply = redis.pcall("XPENDING", stream, group, "-", "+", 0)
     if reply.err and not string.find(reply.err, "^%-?NOGROUP") then
       error(reply, 0)
     end
@@ -338,33 +358,13 @@ local pending = (function()
   end
   return pending
 end)()
-local types = (function()
-  local types = {}
-  function types.refusal(...)
-    local wanted = { ... }
-    for at = 1, #wanted, 2 do
-      local found = redis.call("TYPE", wanted[at]).ok
-      if found ~= "none" and found ~= wanted[at + 1] then
-        return { "WRONGTYPE", wanted[at], found, wanted[at + 1] }
-      end
-    end
-  end
-  function types.refusal_of_all(keys, wanted)
-    for at = 1, #keys do
-      local refusal = types.refusal(keys[at], wanted)
-      if refusal then
-        return refusal
-      end
-    end
-  end
-  return types
-end)()
 local dead_letters = dead
 local group_state = group
 local stream_info = stream
 local stream, meta = KEYS[1], KEYS[2]
 local processed = { KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7] }
 local retries, dead, state = KEYS[8], KEYS[9], KEYS[10]
+local TYPES = { "stream", "hash", "set", "set", "set", "set", "set", "zset", "stream", "hash" }
 local HEAD = 1
 local function judge(letter_id)
   local letter = dead_letters.read(dead, letter_id)
@@ -385,18 +385,7 @@ local function run()
   for n = 1, count do
     letters[n] = args.id(ARGV[HEAD + n], "letter")
   end
-  local refusal = types.refusal(
-    stream,
-    "stream",
-    meta,
-    "hash",
-    retries,
-    "zset",
-    dead,
-    "stream",
-    state,
-    "hash"
-  ) or types.refusal_of_all(processed, "set")
+  local refusal = types.refusal(TYPES)
   if refusal then
     return refusal
   end
@@ -443,6 +432,6 @@ local function run()
   end
   return reply
 end
-return args.guarded(10, run)
+return args.guarded(TYPES, run)
 `,
 };

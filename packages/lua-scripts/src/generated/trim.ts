@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** trim: drop entries that every group has settled. */
 export const trimScript: Script = {
   name: "trim",
-  sha1: "2737f09020faed309648ec229290b215b2000042",
+  sha1: "21534381b8157f6af46339857122b61bf771df12",
   keys: ["stream", "meta"],
   groupKeys: [],
   source: `-- sluice trim: generated from src/scripts/trim.lua, do not edit
@@ -61,6 +61,18 @@ local ids = (function()
   end
   return ids
 end)()
+local types = (function()
+  local types = {}
+  function types.refusal(wanted)
+    for at = 1, #wanted do
+      local found = redis.call("TYPE", KEYS[at]).ok
+      if found ~= "none" and found ~= wanted[at] then
+        return { "WRONGTYPE", KEYS[at], found, wanted[at] }
+      end
+    end
+  end
+  return types
+end)()
 local args = (function()
   local args = {}
   function args.bad(field, value, wanted)
@@ -74,18 +86,20 @@ local args = (function()
     end
     return number
   end
-  function args.guarded(keys, run)
-    if #KEYS ~= keys then
-      return redis.error_reply("SLUICE_BADARG KEYS '" .. #KEYS .. "': wanted " .. keys)
+  function args.guarded(wanted, run)
+    if #KEYS ~= #wanted then
+      return redis.error_reply("SLUICE_BADARG KEYS '" .. #KEYS .. "': wanted " .. #wanted)
     end
     local ok, reply = pcall(run)
-    if ok or type(reply) == "table" then
-      return reply
+    if ok then
+      local refused = reply[1] ~= "OK" and reply[1] ~= "NOPERM"
+      return refused and types.refusal(wanted) or reply
     end
-    if string.find(reply, "^SLUICE_BADARG ") then
-      return redis.error_reply(reply)
+    local text = reply.err or reply
+    if not string.find(text, "^SLUICE_BADARG ") then
+      text = string.match(text, "%-(%u+ .*)$") or text
     end
-    return redis.error_reply(string.match(reply, "%-(%u+ .*)$") or reply)
+    return string.find(text, "^WRONGTYPE ") and types.refusal(wanted) or redis.error_reply(text)
   end
   return args
 end)()
@@ -170,20 +184,8 @@ local protocol = (function()
   end
   return protocol
 end)()
-local types = (function()
-  local types = {}
-  function types.refusal(...)
-    local wanted = { ... }
-    for at = 1, #wanted, 2 do
-      local found = redis.call("TYPE", wanted[at]).ok
-      if found ~= "none" and found ~= wanted[at + 1] then
-        return { "WRONGTYPE", wanted[at], found, wanted[at + 1] }
-      end
-    end
-  end
-  return types
-end)()
 local stream, meta = KEYS[1], KEYS[2]
+local TYPES = { "stream", "hash" }
 local EXACTLY = 100
 local function drop(threshold, limit)
   local dropped = redis.call("XTRIM", stream, "MINID", "~", threshold, "LIMIT", limit)
@@ -204,8 +206,7 @@ local function run()
   if #ARGV ~= 3 then
     args.bad("ARGV", #ARGV, "wanted 3 values")
   end
-  local refusal = types.refusal(stream, "stream", meta, "hash")
-    or protocol.refusal(redis.call("HGET", meta, "protocol"))
+  local refusal = types.refusal(TYPES) or protocol.refusal(redis.call("HGET", meta, "protocol"))
   if refusal then
     return refusal
   end
@@ -230,6 +231,6 @@ local function run()
   end
   return { "OK", dropped, threshold, more and 1 or 0 }
 end
-return args.guarded(2, run)
+return args.guarded(TYPES, run)
 `,
 };

@@ -64,11 +64,11 @@ local status = require("status")
 local stream_info = require("stream")
 local sweep = require("sweep")
 local tokens = require("tokens")
-local types = require("types")
 
 local stream, meta, leases = KEYS[1], KEYS[2], KEYS[3]
 local processed = { KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8] }
 local retries, dead, state = KEYS[9], KEYS[10], KEYS[11]
+local TYPES = { "stream", "hash", "hash", "set", "set", "set", "set", "set", "zset", "stream", "hash" }
 local HEAD, MAX_IN_HAND = 7, 10000
 
 local CRASHED = "the consumer died, or was stopped past its lease, during every attempt"
@@ -275,14 +275,11 @@ local function run()
   for at = HEAD + 1, #ARGV do
     in_hand[args.id(ARGV[at], "inHand")] = true
   end
-  local refusal = types.refusal(stream, "stream", meta, "hash", leases, "hash", retries, "zset")
-    or types.refusal(dead, "stream", state, "hash")
-    or types.refusal_of_all(processed, "set")
-  if refusal then
-    return refusal
-  end
-  local loaded
-  refusal, loaded = group_state.join(meta, state, consumer, incarnation)
+  -- Not always read before they are written: see types.lua.
+  redis.call("HLEN", leases)
+  redis.call("ZCARD", retries)
+  redis.call("XLEN", dead)
+  local refusal, loaded = group_state.join(meta, state, consumer, incarnation)
   if refusal then
     return refusal
   end
@@ -292,8 +289,8 @@ local function run()
 
   local self = begin(group, consumer, nonce, max, in_hand)
   self.loaded, self.ring = loaded, loaded.ring(processed, self.now)
-  -- A first write that does not grow, so that a server at maxmemory lets the rest pass.
-  redis.call("HDEL", state, "")
+  -- Whatever is written first (an XREADGROUP, XCLAIM, XACK or ZREM) does not grow, so that a server at maxmemory lets
+  -- the rest pass.
   if scope == "ALL" then
     pending.be_heard(stream, group, consumer)
     sweep.clock(stream, group, retries, state, loaded, self.now)
@@ -330,4 +327,4 @@ local function run()
   return reply
 end
 
-return args.guarded(11, run)
+return args.guarded(TYPES, run)

@@ -28,9 +28,9 @@ local marks = require("marks")
 local pending = require("pending")
 local status = require("status")
 local tokens = require("tokens")
-local types = require("types")
 
 local stream, meta, leases, retries, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local TYPES = { "stream", "hash", "hash", "zset", "hash" }
 local HEAD, WIDTH = 3, 3
 
 local function run()
@@ -43,18 +43,8 @@ local function run()
     asked[n] = { id = id, token = ARGV[at + 3] }
     held_as[n] = marks.of_key(args.entry_key(ARGV[at + 2], "idempotency_key"), id)
   end
-  local refusal = types.refusal(
-    stream,
-    "stream",
-    meta,
-    "hash",
-    leases,
-    "hash",
-    retries,
-    "zset",
-    state,
-    "hash"
-  ) or group_state.join(meta, state, consumer, incarnation)
+  redis.call("ZCARD", retries) -- not read before it is written: see types.lua
+  local refusal = group_state.join(meta, state, consumer, incarnation)
   if refusal then
     return refusal
   end
@@ -92,4 +82,4 @@ local function run()
   return reply
 end
 
-return args.guarded(5, run)
+return args.guarded(TYPES, run)

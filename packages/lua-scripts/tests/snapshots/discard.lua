@@ -8,6 +8,18 @@ local ids = (function()
   end
   return ids
 end)()
+local types = (function()
+  local types = {}
+  function types.refusal(wanted)
+    for at = 1, #wanted do
+      local found = redis.call("TYPE", KEYS[at]).ok
+      if found ~= "none" and found ~= wanted[at] then
+        return { "WRONGTYPE", KEYS[at], found, wanted[at] }
+      end
+    end
+  end
+  return types
+end)()
 local args = (function()
   local args = {}
   function args.bad(field, value, wanted)
@@ -42,18 +54,20 @@ local args = (function()
     end
     return count
   end
-  function args.guarded(keys, run)
-    if #KEYS ~= keys then
-      return redis.error_reply("SLUICE_BADARG KEYS '" .. #KEYS .. "': wanted " .. keys)
+  function args.guarded(wanted, run)
+    if #KEYS ~= #wanted then
+      return redis.error_reply("SLUICE_BADARG KEYS '" .. #KEYS .. "': wanted " .. #wanted)
     end
     local ok, reply = pcall(run)
-    if ok or type(reply) == "table" then
-      return reply
+    if ok then
+      local refused = reply[1] ~= "OK" and reply[1] ~= "NOPERM"
+      return refused and types.refusal(wanted) or reply
     end
-    if string.find(reply, "^SLUICE_BADARG ") then
-      return redis.error_reply(reply)
+    local text = reply.err or reply
+    if not string.find(text, "^SLUICE_BADARG ") then
+      text = string.match(text, "%-(%u+ .*)$") or text
     end
-    return redis.error_reply(string.match(reply, "%-(%u+ .*)$") or reply)
+    return string.find(text, "^WRONGTYPE ") and types.refusal(wanted) or redis.error_reply(text)
   end
   return args
 end)()
@@ -67,27 +81,14 @@ local protocol = (function()
   end
   return protocol
 end)()
-local types = (function()
-  local types = {}
-  function types.refusal(...)
-    local wanted = { ... }
-    for at = 1, #wanted, 2 do
-      local found = redis.call("TYPE", wanted[at]).ok
-      if found ~= "none" and found ~= wanted[at + 1] then
-        return { "WRONGTYPE", wanted[at], found, wanted[at + 1] }
-      end
-    end
-  end
-  return types
-end)()
 local meta, dead = KEYS[1], KEYS[2]
+local TYPES = { "hash", "stream" }
 local function run()
   local letters = {}
   for at = 1, args.items(1, 1) do
     letters[at] = args.id(ARGV[at], "letter")
   end
-  local refusal = types.refusal(meta, "hash", dead, "stream")
-    or protocol.refusal(redis.call("HGET", meta, "protocol"))
+  local refusal = types.refusal(TYPES) or protocol.refusal(redis.call("HGET", meta, "protocol"))
   if refusal then
     return refusal
   end
@@ -97,4 +98,4 @@ local function run()
   end
   return reply
 end
-return args.guarded(2, run)
+return args.guarded(TYPES, run)

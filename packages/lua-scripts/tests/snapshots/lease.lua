@@ -22,6 +22,18 @@ local ids = (function()
   end
   return ids
 end)()
+local types = (function()
+  local types = {}
+  function types.refusal(wanted)
+    for at = 1, #wanted do
+      local found = redis.call("TYPE", KEYS[at]).ok
+      if found ~= "none" and found ~= wanted[at] then
+        return { "WRONGTYPE", KEYS[at], found, wanted[at] }
+      end
+    end
+  end
+  return types
+end)()
 local args = (function()
   local args = {}
   function args.bad(field, value, wanted)
@@ -77,18 +89,20 @@ local args = (function()
     end
     return count
   end
-  function args.guarded(keys, run)
-    if #KEYS ~= keys then
-      return redis.error_reply("SLUICE_BADARG KEYS '" .. #KEYS .. "': wanted " .. keys)
+  function args.guarded(wanted, run)
+    if #KEYS ~= #wanted then
+      return redis.error_reply("SLUICE_BADARG KEYS '" .. #KEYS .. "': wanted " .. #wanted)
     end
     local ok, reply = pcall(run)
-    if ok or type(reply) == "table" then
-      return reply
+    if ok then
+      local refused = reply[1] ~= "OK" and reply[1] ~= "NOPERM"
+      return refused and types.refusal(wanted) or reply
     end
-    if string.find(reply, "^SLUICE_BADARG ") then
-      return redis.error_reply(reply)
+    local text = reply.err or reply
+    if not string.find(text, "^SLUICE_BADARG ") then
+      text = string.match(text, "%-(%u+ .*)$") or text
     end
-    return redis.error_reply(string.match(reply, "%-(%u+ .*)$") or reply)
+    return string.find(text, "^WRONGTYPE ") and types.refusal(wanted) or redis.error_reply(text)
   end
   return args
 end)()
@@ -128,7 +142,7 @@ local pending = (function()
   local pending = {}
   pending.WAITING = "/waiting"
   function pending.group_exists(stream, group)
-    local reply = redis.pcall("XPENDING", stream, group, "-", "+", 1)
+    local reply = redis.pcall("XPENDING", stream, group, "-", "+", 0)
     if reply.err and not string.find(reply.err, "^%-?NOGROUP") then
       error(reply, 0)
     end
@@ -217,13 +231,18 @@ local ring = (function()
   local function bucket_width(ttl_ms)
     return math.ceil(ttl_ms / (REMEMBERED - 1))
   end
+  local function place(self, back)
+    return (self.index - back) % COUNT + 1
+  end
   function ring.at(buckets, recorded, ttl_ms, now)
-    local self = { buckets = buckets, now = now, turns = 0, recorded = recorded.index ~= nil }
+    local self = { buckets = buckets, sizes = {}, turns = 0 }
+    for at = 1, COUNT do
+      self.sizes[at] = redis.call("SCARD", buckets[at])
+    end
     self.index = recorded.index or 0
     self.next_width = bucket_width(ttl_ms)
     self.width = recorded.width or self.next_width
     self.opened_at = math.min(recorded.opened_at or now, now)
-    self.moved_back = self.recorded and self.opened_at ~= recorded.opened_at
     local closes_at = self.opened_at + self.width
     if closes_at <= now then
       local turns = 1 + math.floor((now - closes_at) / self.next_width)
@@ -233,46 +252,22 @@ local ring = (function()
       self.opened_at = closes_at + (turns - 1) * self.next_width
       self.width = self.next_width
     end
-    return self
-  end
-  local function bucket(self, back)
-    return self.buckets[(self.index - back) % COUNT + 1]
-  end
-  local function forgotten(self)
-    local names = {}
     for turn = 1, self.turns do
-      names[self.buckets[(self.from + turn) % COUNT + 1]] = true
+      self.sizes[(self.from + turn) % COUNT + 1] = 0
     end
-    return names
-  end
-  function ring.live(self)
-    local gone, names = forgotten(self), {}
-    for back = 0, REMEMBERED - 1 do
-      local name = bucket(self, back)
-      if not gone[name] then
-        names[#names + 1] = name
-      end
-    end
-    return names
-  end
-  local function existing(self)
-    if not self.existing then
-      self.existing = {}
-      for _, name in ipairs(ring.live(self)) do
-        if redis.call("EXISTS", name) == 1 then
-          self.existing[#self.existing + 1] = name
-        end
-      end
-    end
-    return self.existing
+    self.changed = self.opened_at ~= recorded.opened_at
+    return self
   end
   function ring.remembers(self, members)
     local found = {}
-    for _, name in ipairs(existing(self)) do
-      local replies = chunks.ask("SMISMEMBER", name, members)
-      for at = 1, #members do
-        if replies[at] == 1 then
-          found[members[at]] = true
+    for back = 0, REMEMBERED - 1 do
+      local at = place(self, back)
+      if self.sizes[at] > 0 then
+        local replies = chunks.ask("SMISMEMBER", self.buckets[at], members)
+        for n = 1, #members do
+          if replies[n] == 1 then
+            found[members[n]] = true
+          end
         end
       end
     end
@@ -349,48 +344,31 @@ local marks = (function()
   end
   return marks
 end)()
-local types = (function()
-  local types = {}
-  function types.refusal(...)
-    local wanted = { ... }
-    for at = 1, #wanted, 2 do
-      local found = redis.call("TYPE", wanted[at]).ok
-      if found ~= "none" and found ~= wanted[at + 1] then
-        return { "WRONGTYPE", wanted[at], found, wanted[at + 1] }
-      end
-    end
-  end
-  function types.refusal_of_all(keys, wanted)
-    for at = 1, #keys do
-      local refusal = types.refusal(keys[at], wanted)
-      if refusal then
-        return refusal
-      end
-    end
-  end
-  return types
-end)()
 local group_state = group
 local stream, meta, leases = KEYS[1], KEYS[2], KEYS[3]
 local processed = { KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8] }
 local retries, state = KEYS[9], KEYS[10]
+local TYPES = { "stream", "hash", "hash", "set", "set", "set", "set", "set", "zset", "hash" }
 local HEAD, WIDTH = 4, 2
 local function first_deliveries(group, consumer, asked)
+  local range = redis.pcall("XPENDING", stream, group, asked[1], asked[#asked], #asked, consumer)
   local idle, in_order = {}, true
-  if not ids.less(asked[#asked], asked[1]) then
-    local range = redis.call("XPENDING", stream, group, asked[1], asked[#asked], #asked, consumer)
-    for n = 1, #asked do
-      local about = range[n]
-      in_order = in_order and about and about[1] == asked[n]
-      idle[n] = in_order and about[4] == 1 and about[3]
-    end
-    if in_order then
-      return idle
-    end
+  for n = 1, #asked do
+    local about = range[n]
+    in_order = in_order and about and about[1] == asked[n]
+    idle[n] = in_order and about[4] == 1 and about[3]
+  end
+  if in_order then
+    return idle
+  end
+  for n = 1, #asked do
+    args.id(asked[n], "entry_id")
+  end
+  if not pending.group_exists(stream, group) then
+    return nil
   end
   local seen = {}
-  for n = 1, #asked do
-    local id = args.id(asked[n], "entry_id")
+  for n, id in ipairs(asked) do
     local about = not seen[id] and pending.entry(stream, group, id)
     idle[n] = about and about[2] == consumer and about[4] == 1 and about[3]
     seen[id] = true
@@ -419,37 +397,19 @@ local function run()
     asked[n] = id
     held_as[n] = marks.of_key(args.entry_key(key, "idempotency_key"), id)
   end
-  args.id(asked[1], "entry_id")
-  args.id(asked[count], "entry_id")
-  local refusal = types.refusal(
-    stream,
-    "stream",
-    meta,
-    "hash",
-    leases,
-    "hash",
-    retries,
-    "zset",
-    state,
-    "hash"
-  ) or types.refusal_of_all(processed, "set")
+  local refusal, loaded = group_state.join(meta, state, consumer, incarnation)
   if refusal then
     return refusal
   end
-  local loaded
-  refusal, loaded = group_state.join(meta, state, consumer, incarnation)
-  if refusal then
-    return refusal
-  end
-  if not pending.group_exists(stream, group) then
+  local idle = first_deliveries(group, consumer, asked)
+  if not idle then
     return { "NOGROUP" }
   end
   local now = clock.now()
-  local idle = first_deliveries(group, consumer, asked)
   local held = chunks.ask("HMGET", leases, held_as)
   local settled = remembered(loaded.ring(processed, now), loaded.read_to, asked, held_as)
   local tail = tokens.tail(consumer, 1, nonce, now)
-  local reply = { "OK", -1, now }
+  local reply = { "OK", pending.next_due_in(retries, now), now }
   local rested_ms = loaded.lease_ms / 100
   local duplicates, restarted, deferred, new_tokens, taken = {}, {}, {}, {}, {}
   for n = 1, count do
@@ -468,7 +428,7 @@ local function run()
         deferred[#deferred + 1] = { id = id, due_at = deferral.due_at(holder, now) }
       else
         taken[key] = id .. tail
-        if idle[n] > rested_ms or #restarted == 0 then
+        if idle[n] > rested_ms then
           restarted[#restarted + 1] = id
         end
         new_tokens[#new_tokens + 1] = key
@@ -480,13 +440,16 @@ local function run()
       reply[#reply + 1] = exception
     end
   end
+  redis.call("HDEL", leases, "")
   pending.touch(stream, group, consumer, restarted)
   pending.acknowledge(stream, group, duplicates)
   for _, entry in ipairs(deferred) do
     pending.park(stream, group, retries, entry.id, 1, now, entry.due_at)
   end
   chunks.call(new_tokens, 2, "HSET", leases)
-  reply[2] = pending.next_due_in(retries, now)
+  if #deferred > 0 then
+    reply[2] = pending.next_due_in(retries, now)
+  end
   return reply
 end
-return args.guarded(10, run)
+return args.guarded(TYPES, run)

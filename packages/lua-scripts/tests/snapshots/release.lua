@@ -8,6 +8,18 @@ local ids = (function()
   end
   return ids
 end)()
+local types = (function()
+  local types = {}
+  function types.refusal(wanted)
+    for at = 1, #wanted do
+      local found = redis.call("TYPE", KEYS[at]).ok
+      if found ~= "none" and found ~= wanted[at] then
+        return { "WRONGTYPE", KEYS[at], found, wanted[at] }
+      end
+    end
+  end
+  return types
+end)()
 local args = (function()
   local args = {}
   function args.bad(field, value, wanted)
@@ -63,18 +75,20 @@ local args = (function()
     end
     return count
   end
-  function args.guarded(keys, run)
-    if #KEYS ~= keys then
-      return redis.error_reply("SLUICE_BADARG KEYS '" .. #KEYS .. "': wanted " .. keys)
+  function args.guarded(wanted, run)
+    if #KEYS ~= #wanted then
+      return redis.error_reply("SLUICE_BADARG KEYS '" .. #KEYS .. "': wanted " .. #wanted)
     end
     local ok, reply = pcall(run)
-    if ok or type(reply) == "table" then
-      return reply
+    if ok then
+      local refused = reply[1] ~= "OK" and reply[1] ~= "NOPERM"
+      return refused and types.refusal(wanted) or reply
     end
-    if string.find(reply, "^SLUICE_BADARG ") then
-      return redis.error_reply(reply)
+    local text = reply.err or reply
+    if not string.find(text, "^SLUICE_BADARG ") then
+      text = string.match(text, "%-(%u+ .*)$") or text
     end
-    return redis.error_reply(string.match(reply, "%-(%u+ .*)$") or reply)
+    return string.find(text, "^WRONGTYPE ") and types.refusal(wanted) or redis.error_reply(text)
   end
   return args
 end)()
@@ -122,12 +136,14 @@ local ring = (function()
     return math.ceil(ttl_ms / (REMEMBERED - 1))
   end
   function ring.at(buckets, recorded, ttl_ms, now)
-    local self = { buckets = buckets, now = now, turns = 0, recorded = recorded.index ~= nil }
+    local self = { buckets = buckets, sizes = {}, turns = 0 }
+    for at = 1, COUNT do
+      self.sizes[at] = redis.call("SCARD", buckets[at])
+    end
     self.index = recorded.index or 0
     self.next_width = bucket_width(ttl_ms)
     self.width = recorded.width or self.next_width
     self.opened_at = math.min(recorded.opened_at or now, now)
-    self.moved_back = self.recorded and self.opened_at ~= recorded.opened_at
     local closes_at = self.opened_at + self.width
     if closes_at <= now then
       local turns = 1 + math.floor((now - closes_at) / self.next_width)
@@ -137,6 +153,10 @@ local ring = (function()
       self.opened_at = closes_at + (turns - 1) * self.next_width
       self.width = self.next_width
     end
+    for turn = 1, self.turns do
+      self.sizes[(self.from + turn) % COUNT + 1] = 0
+    end
+    self.changed = self.opened_at ~= recorded.opened_at
     return self
   end
   return ring
@@ -211,7 +231,7 @@ local pending = (function()
   local pending = {}
   pending.WAITING = "/waiting"
   function pending.group_exists(stream, group)
-    local reply = redis.pcall("XPENDING", stream, group, "-", "+", 1)
+    local reply = redis.pcall("XPENDING", stream, group, "-", "+", 0)
     if reply.err and not string.find(reply.err, "^%-?NOGROUP") then
       error(reply, 0)
     end
@@ -249,21 +269,9 @@ local tokens = (function()
   end
   return tokens
 end)()
-local types = (function()
-  local types = {}
-  function types.refusal(...)
-    local wanted = { ... }
-    for at = 1, #wanted, 2 do
-      local found = redis.call("TYPE", wanted[at]).ok
-      if found ~= "none" and found ~= wanted[at + 1] then
-        return { "WRONGTYPE", wanted[at], found, wanted[at + 1] }
-      end
-    end
-  end
-  return types
-end)()
 local group_state = group
 local stream, meta, leases, retries, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local TYPES = { "stream", "hash", "hash", "zset", "hash" }
 local HEAD, WIDTH = 3, 3
 local function run()
   local group, consumer = args.name(ARGV[1], "group"), args.name(ARGV[2], "consumer")
@@ -275,18 +283,8 @@ local function run()
     asked[n] = { id = id, token = ARGV[at + 3] }
     held_as[n] = marks.of_key(args.entry_key(ARGV[at + 2], "idempotency_key"), id)
   end
-  local refusal = types.refusal(
-    stream,
-    "stream",
-    meta,
-    "hash",
-    leases,
-    "hash",
-    retries,
-    "zset",
-    state,
-    "hash"
-  ) or group_state.join(meta, state, consumer, incarnation)
+  redis.call("ZCARD", retries)
+  local refusal = group_state.join(meta, state, consumer, incarnation)
   if refusal then
     return refusal
   end
@@ -322,4 +320,4 @@ local function run()
   end
   return reply
 end
-return args.guarded(5, run)
+return args.guarded(TYPES, run)

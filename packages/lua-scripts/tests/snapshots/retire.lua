@@ -1,4 +1,16 @@
 -- sluice retire: generated from src/scripts/retire.lua, do not edit
+local types = (function()
+  local types = {}
+  function types.refusal(wanted)
+    for at = 1, #wanted do
+      local found = redis.call("TYPE", KEYS[at]).ok
+      if found ~= "none" and found ~= wanted[at] then
+        return { "WRONGTYPE", KEYS[at], found, wanted[at] }
+      end
+    end
+  end
+  return types
+end)()
 local args = (function()
   local args = {}
   function args.bad(field, value, wanted)
@@ -24,18 +36,20 @@ local args = (function()
     end
     return value
   end
-  function args.guarded(keys, run)
-    if #KEYS ~= keys then
-      return redis.error_reply("SLUICE_BADARG KEYS '" .. #KEYS .. "': wanted " .. keys)
+  function args.guarded(wanted, run)
+    if #KEYS ~= #wanted then
+      return redis.error_reply("SLUICE_BADARG KEYS '" .. #KEYS .. "': wanted " .. #wanted)
     end
     local ok, reply = pcall(run)
-    if ok or type(reply) == "table" then
-      return reply
+    if ok then
+      local refused = reply[1] ~= "OK" and reply[1] ~= "NOPERM"
+      return refused and types.refusal(wanted) or reply
     end
-    if string.find(reply, "^SLUICE_BADARG ") then
-      return redis.error_reply(reply)
+    local text = reply.err or reply
+    if not string.find(text, "^SLUICE_BADARG ") then
+      text = string.match(text, "%-(%u+ .*)$") or text
     end
-    return redis.error_reply(string.match(reply, "%-(%u+ .*)$") or reply)
+    return string.find(text, "^WRONGTYPE ") and types.refusal(wanted) or redis.error_reply(text)
   end
   return args
 end)()
@@ -60,7 +74,7 @@ local pending = (function()
   local pending = {}
   pending.WAITING = "/waiting"
   function pending.group_exists(stream, group)
-    local reply = redis.pcall("XPENDING", stream, group, "-", "+", 1)
+    local reply = redis.pcall("XPENDING", stream, group, "-", "+", 0)
     if reply.err and not string.find(reply.err, "^%-?NOGROUP") then
       error(reply, 0)
     end
@@ -68,21 +82,9 @@ local pending = (function()
   end
   return pending
 end)()
-local types = (function()
-  local types = {}
-  function types.refusal(...)
-    local wanted = { ... }
-    for at = 1, #wanted, 2 do
-      local found = redis.call("TYPE", wanted[at]).ok
-      if found ~= "none" and found ~= wanted[at + 1] then
-        return { "WRONGTYPE", wanted[at], found, wanted[at + 1] }
-      end
-    end
-  end
-  return types
-end)()
 local group_state = group
 local stream, meta, state = KEYS[1], KEYS[2], KEYS[3]
+local TYPES = { "stream", "hash", "hash" }
 local function goes_by(name, incarnation)
   return not incarnation or redis.call("HGET", state, group_state.incarnation_field(name)) == incarnation
 end
@@ -97,8 +99,7 @@ local function run()
   if #ARGV ~= 4 then
     args.bad("ARGV", #ARGV, "wanted 4 values")
   end
-  local refusal = types.refusal(stream, "stream", meta, "hash", state, "hash")
-    or protocol.refusal(redis.call("HGET", meta, "protocol"))
+  local refusal = types.refusal(TYPES) or protocol.refusal(redis.call("HGET", meta, "protocol"))
   if refusal then
     return refusal
   end
@@ -121,4 +122,4 @@ local function run()
   end
   return reply
 end
-return args.guarded(3, run)
+return args.guarded(TYPES, run)
