@@ -40,7 +40,7 @@ const CHANGES: readonly ScriptChange[] = [
   {
     name: "the first ID is not remembered: published again, an event is there twice",
     scripts: ["publish"],
-    from: "window.add(publish_window, meta, remembered)",
+    from: "window_add(publish_window, meta, remembered)",
     to: "",
     foundBy: "publishing/published-again",
   },
@@ -68,7 +68,7 @@ const CHANGES: readonly ScriptChange[] = [
   {
     name: "a dead letter is without its entry",
     scripts: ["settle"],
-    from: "ending.fields = entries.read(stream, ids[n])",
+    from: "ending.fields = entries_read(stream, ids[n])",
     to: "",
     foundBy: "dead-letters/kept-whole",
   },
@@ -96,7 +96,7 @@ const CHANGES: readonly ScriptChange[] = [
   {
     name: "trimming drops what was read, settled or not",
     scripts: ["trim"],
-    from: "return oldest and ids.before(oldest[1]) or group.last_delivered",
+    from: "return oldest and ids_before(oldest[1]) or group.last_delivered",
     to: "return group.last_delivered",
     foundBy: "retention/nothing-unsettled-is-dropped",
   },
@@ -118,15 +118,15 @@ const CHANGES: readonly ScriptChange[] = [
   {
     name: "what a newer protocol wrote is written to",
     scripts: ["publish", "open", "lease", "settle", "recover"],
-    from: "if recorded and recorded ~= protocol.CURRENT then",
+    from: "if recorded and recorded ~= protocol_CURRENT then",
     to: "if false then",
     foundBy: "errors/newer-protocol",
   },
   {
     name: "recovery starts with a write that grows, which a full server refuses",
     scripts: ["recover"],
-    from: 'redis.call("HDEL", state, "")',
-    to: 'redis.call("HSET", state, "seenAt", self.now)',
+    from: 'if scope == "ALL" then\n    pending_be_heard',
+    to: 'redis.call("HSET", state, "seenAt", self.now)\n  if scope == "ALL" then\n    pending_be_heard',
     foundBy: "outages/maxmemory-recovery",
   },
 ];

@@ -239,8 +239,8 @@ describe("on a bench", () => {
     expect(await bench.vector(vector)).toBeUndefined();
     const reached = [...bench.log.reached()].map((number) => places[number]?.id);
     expect(reached).toContain('discard.lua drop: redis.call("XDEL", dead, letters[at])');
-    expect(reached).toContain("args.lua negate: #KEYS ~= keys");
-    expect(reached).not.toContain('args.lua negate: string.find(reply, "^SLUICE_BADARG ")');
+    expect(reached).toContain("args.lua negate: #KEYS ~= #wanted");
+    expect(reached).not.toContain('args.lua negate: not string.find(text, "^SLUICE_BADARG ")');
     expect(reached.filter((id) => id?.startsWith("settle.lua"))).toEqual([]);
   });
 

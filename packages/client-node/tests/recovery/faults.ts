@@ -1,4 +1,4 @@
-/** A connection that breaks on purpose: what was sent is carried out, and the reply does not arrive. */
+/** Connections that break on purpose: what was sent is carried out, and the reply does not arrive, or late. */
 import {
   type Connection,
   ConnectionError,
@@ -39,6 +39,23 @@ export function faulty(
         stop();
       };
     },
+    close: () => connection.close(),
+  };
+}
+
+/** The same connection, and those that it is duplicated to, where replies come once `until` of their requests has. */
+export function late(
+  connection: Connection,
+  until: (requests: readonly Request[]) => Promise<unknown> | undefined,
+): Connection {
+  return {
+    async send(requests, options) {
+      const replies = await connection.send(requests, options);
+      await until(requests);
+      return replies;
+    },
+    duplicate: () => late(connection.duplicate(), until),
+    onReconnect: (listener) => connection.onReconnect(listener),
     close: () => connection.close(),
   };
 }

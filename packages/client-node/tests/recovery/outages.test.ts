@@ -4,11 +4,13 @@ import { type Connection, createBus, type Receipt } from "@sluice/core";
 import { fromIoredis } from "@sluice/core/ioredis";
 import { Redis } from "ioredis";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { type Fault, faulty, nameOf } from "./faults.js";
+import { type Fault, faulty, late, nameOf } from "./faults.js";
 import {
   commits,
   events,
+  expectEachOnce,
   expectNothingLeft,
+  Gate,
   GROUP,
   type JobBus,
   type Jobs,
@@ -217,6 +219,33 @@ describe("what a cut reply brought is taken back at once", () => {
     await until(async () => (await commits(work)).length === 5, { withinMs: 5_000 });
     expect(cut).toBe(false);
   });
+});
+
+test("what a blocking read has leased is not recovered while its reply is on its way", async () => {
+  const work = await jobs();
+  const { redis, keys } = work.look;
+  const passedAt = async () => Number(await redis.hget(keys.state, "seenAt"));
+  const held = new Gate();
+  const plain = faultyConnection(work, () => undefined);
+  const connection = late(plain, ([first, second]) =>
+    nameOf(first) === "XREADGROUP" && second !== undefined ? held.pass() : undefined,
+  );
+  const begun: number[] = [];
+  const consumer = await start(busOn(connection, work), {
+    leaseMs: 20_000,
+    work: ({ attempt }) => begun.push(attempt) && undefined,
+  });
+  await publishJobs(work.bus, 0, 1);
+  await until(async () => (await redis.hlen(keys.leases)) === 1);
+  // A recovery pass, from beginning to end, with the lease there and its reply not.
+  const leasedAt = await passedAt();
+  plain.reconnected();
+  await until(async () => (await passedAt()) > leasedAt);
+  expect(begun).toEqual([]);
+  held.open();
+  await consumer.idle();
+  expect(begun).toEqual([1]);
+  await expectEachOnce(work, 1);
 });
 
 function faultyConnection({ url }: Jobs, fault: Fault, how?: "connection" | "deadline") {

@@ -13,7 +13,6 @@ import { answer } from "./node.js";
 
 /** Every command of the scripts, and arguments with which the server queues it. KEY stands for a key. */
 export const SCRIPT_COMMANDS: readonly (readonly [command: string, ...args: string[]])[] = [
-  ["EXISTS", "KEY"],
   ["TIME"],
   ["TYPE", "KEY"],
   ["UNLINK", "KEY"],
@@ -23,6 +22,7 @@ export const SCRIPT_COMMANDS: readonly (readonly [command: string, ...args: stri
   ["HGET", "KEY", "field"],
   ["HGETALL", "KEY"],
   ["HINCRBY", "KEY", "field", "1"],
+  ["HLEN", "KEY"],
   ["HMGET", "KEY", "field"],
   ["HSCAN", "KEY", "0"],
   ["HSET", "KEY", "field", "value"],

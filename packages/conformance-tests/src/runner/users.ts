@@ -5,10 +5,12 @@ import type { VectorUser } from "../vectors/run.js";
 import type { ServerLink } from "./server.js";
 
 const COMMANDS = [
-  ..."ping eval evalsha exists hdel hget hgetall hincrby hmget hscan hset memory|usage pexpireat sadd".split(
+  ..."ping eval evalsha exists hdel hget hgetall hincrby hlen hmget hscan hset memory|usage pexpireat".split(
     " ",
   ),
-  ..."scard smismember srem time type unlink xack xadd xclaim xdel xgroup xinfo xlen xpending".split(" "),
+  ..."sadd scard smismember srem time type unlink xack xadd xclaim xdel xgroup xinfo xlen xpending".split(
+    " ",
+  ),
   ..."xrange xreadgroup xrevrange xtrim zadd zcard zrange zrangebyscore zrem zscore".split(" "),
 ];
 

@@ -105,6 +105,8 @@ export class Loop {
   private hot = true;
   /** Entries that the blocking read under way may bring. */
   private blockedFor = 0;
+  /** The nonce of the lease behind that read. */
+  private blockedNonce: string | undefined;
   /** The entry read last: what comes next is behind it. */
   private lastRead = "0-0";
   private pass: RecoveryPass | undefined;
@@ -468,7 +470,8 @@ export class Loop {
 
   private recoverAll(pass: RecoveryPass, settle: readonly Ending[], nonce: string, max: number): ScriptCall {
     const inHand = [...this.hand.ids(), ...settle.map(({ attempt }) => attempt.entry.id)];
-    const input = { nonce, max, scope: "ALL", ownAfter: pass.ownAfter, inHand } as const;
+    const { ownAfter } = pass;
+    const input = { nonce, max, scope: "ALL", ownAfter, inHand, onItsWay: this.blockedNonce } as const;
     return recoverCall(this.parts.keys, this.member, input);
   }
 
@@ -761,6 +764,7 @@ export class Loop {
     const nonce = this.nonce();
     const leases = this.leasedWithRead(count);
     if (leases > 0) {
+      this.blockedNonce = nonce;
       const call = leaseAfterCall(keys, this.member, nonce, this.lastRead, leases);
       requests.push({ kind: "script", ...call });
     }
@@ -768,6 +772,7 @@ export class Loop {
     // The deadline is the watchdog: a read that has not come back by then hangs on a dead connection.
     const [read, lease] = await blocking.send(requests, { deadlineMs: settings.blockMs + deadlineMs });
     this.blockedFor = 0;
+    this.blockedNonce = undefined;
     // A consumer that stops closes the connection under its read.
     if (this.phase === "closed" || (read instanceof SluiceError && this.phase !== "reading")) return;
     const isFresh = performance.now() - sentAt < settings.leaseMs / 2;

@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** info: everything that monitoring asks of a stream, at one moment. */
 export const infoScript: Script = {
   name: "info",
-  sha1: "db1f7a260bb84fb8e1ddf7cadfbf037aa7d0534c",
+  sha1: "3c7d60c2078421487984cbc693c9fc103db2ae98",
   keys: ["stream", "meta"],
   groupKeys: ["processed.0", "processed.1", "processed.2", "processed.3", "processed.4", "retries", "dead", "state"],
   source: `-- sluice info: generated from src/scripts/info.lua, do not edit
@@ -29,6 +29,17 @@ do
     return less_number(a_seq, b_seq)
   end
 end
+local types_refusal
+do
+  function types_refusal(wanted)
+    for at = 1, #wanted do
+      local found = redis.call("TYPE", KEYS[at]).ok
+      if found ~= "none" and found ~= wanted[at] then
+        return { "WRONGTYPE", KEYS[at], found, wanted[at] }
+      end
+    end
+  end
+end
 local args_bad, args_name, args_guarded
 do
   function args_bad(field, value, wanted)
@@ -41,18 +52,20 @@ do
     end
     return value
   end
-  function args_guarded(keys, run)
-    if #KEYS ~= keys then
-      return redis.error_reply("SLUICE_BADARG KEYS '" .. #KEYS .. "': wanted " .. keys)
+  function args_guarded(wanted, run)
+    if #KEYS ~= #wanted then
+      return redis.error_reply("SLUICE_BADARG KEYS '" .. #KEYS .. "': wanted " .. #wanted)
     end
     local ok, reply = pcall(run)
-    if ok or type(reply) == "table" then
-      return reply
+    if ok then
+      local refused = reply[1] ~= "OK" and reply[1] ~= "NOPERM"
+      return refused and types_refusal(wanted) or reply
     end
-    if string.find(reply, "^SLUICE_BADARG ") then
-      return redis.error_reply(reply)
+    local text = reply.err or reply
+    if not string.find(text, "^SLUICE_BADARG ") then
+      text = string.match(text, "%-(%u+ .*)$") or text
     end
-    return redis.error_reply(string.match(reply, "%-(%u+ .*)$") or reply)
+    return string.find(text, "^WRONGTYPE ") and types_refusal(wanted) or redis.error_reply(text)
   end
 end
 local clock_now
@@ -62,20 +75,25 @@ do
     return time[1] * 1000 + math.floor(time[2] / 1000)
   end
 end
-local ring_at, ring_live
+local ring_at, ring_count
 do
   local COUNT = 5
   local REMEMBERED = COUNT - 1
   local function bucket_width(ttl_ms)
     return math.ceil(ttl_ms / (REMEMBERED - 1))
   end
+  local function place(self, back)
+    return (self.index - back) % COUNT + 1
+  end
   function ring_at(buckets, recorded, ttl_ms, now)
-    local self = { buckets = buckets, now = now, turns = 0, recorded = recorded.index ~= nil }
+    local self = { buckets = buckets, sizes = {}, turns = 0 }
+    for at = 1, COUNT do
+      self.sizes[at] = redis.call("SCARD", buckets[at])
+    end
     self.index = recorded.index or 0
     self.next_width = bucket_width(ttl_ms)
     self.width = recorded.width or self.next_width
     self.opened_at = math.min(recorded.opened_at or now, now)
-    self.moved_back = self.recorded and self.opened_at ~= recorded.opened_at
     local closes_at = self.opened_at + self.width
     if closes_at <= now then
       local turns = 1 + math.floor((now - closes_at) / self.next_width)
@@ -85,27 +103,18 @@ do
       self.opened_at = closes_at + (turns - 1) * self.next_width
       self.width = self.next_width
     end
+    for turn = 1, self.turns do
+      self.sizes[(self.from + turn) % COUNT + 1] = 0
+    end
+    self.changed = self.opened_at ~= recorded.opened_at
     return self
   end
-  local function bucket(self, back)
-    return self.buckets[(self.index - back) % COUNT + 1]
-  end
-  local function forgotten(self)
-    local names = {}
-    for turn = 1, self.turns do
-      names[self.buckets[(self.from + turn) % COUNT + 1]] = true
-    end
-    return names
-  end
-  function ring_live(self)
-    local gone, names = forgotten(self), {}
+  function ring_count(self)
+    local count = 0
     for back = 0, REMEMBERED - 1 do
-      local name = bucket(self, back)
-      if not gone[name] then
-        names[#names + 1] = name
-      end
+      count = count + self.sizes[place(self, back)]
     end
-    return names
+    return count
   end
 end
 local group_incarnation_field, group_read
@@ -232,28 +241,13 @@ local pending_WAITING
 do
   pending_WAITING = "/waiting"
 end
-local types_refusal, types_refusal_of_all
-do
-  function types_refusal(...)
-    local wanted = { ... }
-    for at = 1, #wanted, 2 do
-      local found = redis.call("TYPE", wanted[at]).ok
-      if found ~= "none" and found ~= wanted[at + 1] then
-        return { "WRONGTYPE", wanted[at], found, wanted[at + 1] }
-      end
-    end
-  end
-  function types_refusal_of_all(keys, wanted)
-    for at = 1, #keys do
-      local refusal = types_refusal(keys[at], wanted)
-      if refusal then
-        return refusal
-      end
-    end
-  end
-end
 local stream, meta = KEYS[1], KEYS[2]
-local FIXED, PER_GROUP = 2, 8
+local TYPES = { "stream", "hash" }
+local GROUP_TYPES = { "set", "set", "set", "set", "set", "zset", "stream", "hash" }
+local FIXED, PER_GROUP = #TYPES, #GROUP_TYPES
+for at = 1, #ARGV * PER_GROUP do
+  TYPES[FIXED + at] = GROUP_TYPES[(at - 1) % PER_GROUP + 1]
+end
 local function keys_of(n)
   local first = FIXED + (n - 1) * PER_GROUP
   return {
@@ -287,15 +281,6 @@ local function consumers_of(name)
   end
   return found
 end
-local function remembered(keys, loaded, now)
-  local count = 0
-  if loaded.ttl_ms then
-    for _, bucket in ipairs(ring_live(loaded.ring(keys.processed, now))) do
-      count = count + redis.call("SCARD", bucket)
-    end
-  end
-  return count
-end
 local function describe(reply, name, live, keys, about, recorded, now)
   local function say(value)
     reply[#reply + 1] = value
@@ -317,7 +302,7 @@ local function describe(reply, name, live, keys, about, recorded, now)
   say(redis.call("ZCARD", keys.retries))
   say(first_due and tonumber(first_due) or -1)
   say(redis.call("XLEN", keys.dead))
-  say(remembered(keys, loaded, now))
+  say(loaded.ttl_ms and ring_count(loaded.ring(keys.processed, now)) or 0)
   say(low_water or "")
   say(loaded.ttl_ms or 0)
   say(loaded.lease_ms or 0)
@@ -335,13 +320,7 @@ local function run()
   for n = 1, #ARGV do
     asked[n] = args_name(ARGV[n], "group")
   end
-  local refusal = types_refusal(stream, "stream", meta, "hash")
-  for n = 1, #asked do
-    local keys = keys_of(n)
-    refusal = refusal
-      or types_refusal(keys.retries, "zset", keys.dead, "stream", keys.state, "hash")
-      or types_refusal_of_all(keys.processed, "set")
-  end
+  local refusal = types_refusal(TYPES)
   if refusal then
     return refusal
   end
@@ -373,6 +352,6 @@ local function run()
   end
   return reply
 end
-return args_guarded(FIXED + #ARGV * PER_GROUP, run)
+return args_guarded(TYPES, run)
 `,
 };

@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** lease: decide, for a batch that XREADGROUP delivered, which entries this consumer may handle. */
 export const leaseScript: Script = {
   name: "lease",
-  sha1: "f3b002cc12c724feaeef75ae24a535b6db09d9cd",
+  sha1: "ac5f3ce3dca67144bbf407f3a5273ccd73c57084",
   keys: ["stream", "meta", "leases", "processed.0", "processed.1", "processed.2", "processed.3", "processed.4", "retries", "state"],
   groupKeys: [],
   source: `-- sluice lease: generated from src/scripts/lease.lua, do not edit
@@ -28,6 +28,17 @@ do
       return less_number(a_ms, b_ms)
     end
     return less_number(a_seq, b_seq)
+  end
+end
+local types_refusal
+do
+  function types_refusal(wanted)
+    for at = 1, #wanted do
+      local found = redis.call("TYPE", KEYS[at]).ok
+      if found ~= "none" and found ~= wanted[at] then
+        return { "WRONGTYPE", KEYS[at], found, wanted[at] }
+      end
+    end
   end
 end
 local args_bad, args_int, args_name, args_id, args_key, args_entry_key, args_nonce, args_items, args_guarded
@@ -92,18 +103,20 @@ do
     end
     return count
   end
-  function args_guarded(keys, run)
-    if #KEYS ~= keys then
-      return redis.error_reply("SLUICE_BADARG KEYS '" .. #KEYS .. "': wanted " .. keys)
+  function args_guarded(wanted, run)
+    if #KEYS ~= #wanted then
+      return redis.error_reply("SLUICE_BADARG KEYS '" .. #KEYS .. "': wanted " .. #wanted)
     end
     local ok, reply = pcall(run)
-    if ok or type(reply) == "table" then
-      return reply
+    if ok then
+      local refused = reply[1] ~= "OK" and reply[1] ~= "NOPERM"
+      return refused and types_refusal(wanted) or reply
     end
-    if string.find(reply, "^SLUICE_BADARG ") then
-      return redis.error_reply(reply)
+    local text = reply.err or reply
+    if not string.find(text, "^SLUICE_BADARG ") then
+      text = string.match(text, "%-(%u+ .*)$") or text
     end
-    return redis.error_reply(string.match(reply, "%-(%u+ .*)$") or reply)
+    return string.find(text, "^WRONGTYPE ") and types_refusal(wanted) or redis.error_reply(text)
   end
 end
 local clock_now
@@ -140,7 +153,7 @@ local pending_WAITING, pending_group_exists, pending_entry, pending_touch, pendi
 do
   pending_WAITING = "/waiting"
   function pending_group_exists(stream, group)
-    local reply = redis.pcall("XPENDING", stream, group, "-", "+", 1)
+    local reply = redis.pcall("XPENDING", stream, group, "-", "+", 0)
     if reply.err and not string.find(reply.err, "^%-?NOGROUP") then
       error(reply, 0)
     end
@@ -262,20 +275,25 @@ do
     end
   end
 end
-local ring_at, ring_live, ring_remembers
+local ring_at, ring_remembers
 do
   local COUNT = 5
   local REMEMBERED = COUNT - 1
   local function bucket_width(ttl_ms)
     return math.ceil(ttl_ms / (REMEMBERED - 1))
   end
+  local function place(self, back)
+    return (self.index - back) % COUNT + 1
+  end
   function ring_at(buckets, recorded, ttl_ms, now)
-    local self = { buckets = buckets, now = now, turns = 0, recorded = recorded.index ~= nil }
+    local self = { buckets = buckets, sizes = {}, turns = 0 }
+    for at = 1, COUNT do
+      self.sizes[at] = redis.call("SCARD", buckets[at])
+    end
     self.index = recorded.index or 0
     self.next_width = bucket_width(ttl_ms)
     self.width = recorded.width or self.next_width
     self.opened_at = math.min(recorded.opened_at or now, now)
-    self.moved_back = self.recorded and self.opened_at ~= recorded.opened_at
     local closes_at = self.opened_at + self.width
     if closes_at <= now then
       local turns = 1 + math.floor((now - closes_at) / self.next_width)
@@ -285,46 +303,22 @@ do
       self.opened_at = closes_at + (turns - 1) * self.next_width
       self.width = self.next_width
     end
-    return self
-  end
-  local function bucket(self, back)
-    return self.buckets[(self.index - back) % COUNT + 1]
-  end
-  local function forgotten(self)
-    local names = {}
     for turn = 1, self.turns do
-      names[self.buckets[(self.from + turn) % COUNT + 1]] = true
+      self.sizes[(self.from + turn) % COUNT + 1] = 0
     end
-    return names
-  end
-  function ring_live(self)
-    local gone, names = forgotten(self), {}
-    for back = 0, REMEMBERED - 1 do
-      local name = bucket(self, back)
-      if not gone[name] then
-        names[#names + 1] = name
-      end
-    end
-    return names
-  end
-  local function existing(self)
-    if not self.existing then
-      self.existing = {}
-      for _, name in ipairs(ring_live(self)) do
-        if redis.call("EXISTS", name) == 1 then
-          self.existing[#self.existing + 1] = name
-        end
-      end
-    end
-    return self.existing
+    self.changed = self.opened_at ~= recorded.opened_at
+    return self
   end
   function ring_remembers(self, members)
     local found = {}
-    for _, name in ipairs(existing(self)) do
-      local replies = chunks_ask("SMISMEMBER", name, members)
-      for at = 1, #members do
-        if replies[at] == 1 then
-          found[members[at]] = true
+    for back = 0, REMEMBERED - 1 do
+      local at = place(self, back)
+      if self.sizes[at] > 0 then
+        local replies = chunks_ask("SMISMEMBER", self.buckets[at], members)
+        for n = 1, #members do
+          if replies[n] == 1 then
+            found[members[n]] = true
+          end
         end
       end
     end
@@ -398,46 +392,30 @@ do
     return string.byte(key) == 35 and "#" .. key or key
   end
 end
-local types_refusal, types_refusal_of_all
-do
-  function types_refusal(...)
-    local wanted = { ... }
-    for at = 1, #wanted, 2 do
-      local found = redis.call("TYPE", wanted[at]).ok
-      if found ~= "none" and found ~= wanted[at + 1] then
-        return { "WRONGTYPE", wanted[at], found, wanted[at + 1] }
-      end
-    end
-  end
-  function types_refusal_of_all(keys, wanted)
-    for at = 1, #keys do
-      local refusal = types_refusal(keys[at], wanted)
-      if refusal then
-        return refusal
-      end
-    end
-  end
-end
 local stream, meta, leases = KEYS[1], KEYS[2], KEYS[3]
 local processed = { KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8] }
 local retries, state = KEYS[9], KEYS[10]
+local TYPES = { "stream", "hash", "hash", "set", "set", "set", "set", "set", "zset", "hash" }
 local HEAD, WIDTH = 4, 2
 local function first_deliveries(group, consumer, asked)
+  local range = redis.pcall("XPENDING", stream, group, asked[1], asked[#asked], #asked, consumer)
   local idle, in_order = {}, true
-  if not ids_less(asked[#asked], asked[1]) then
-    local range = redis.call("XPENDING", stream, group, asked[1], asked[#asked], #asked, consumer)
-    for n = 1, #asked do
-      local about = range[n]
-      in_order = in_order and about and about[1] == asked[n]
-      idle[n] = in_order and about[4] == 1 and about[3]
-    end
-    if in_order then
-      return idle
-    end
+  for n = 1, #asked do
+    local about = range[n]
+    in_order = in_order and about and about[1] == asked[n]
+    idle[n] = in_order and about[4] == 1 and about[3]
+  end
+  if in_order then
+    return idle
+  end
+  for n = 1, #asked do
+    args_id(asked[n], "entry_id")
+  end
+  if not pending_group_exists(stream, group) then
+    return nil
   end
   local seen = {}
-  for n = 1, #asked do
-    local id = args_id(asked[n], "entry_id")
+  for n, id in ipairs(asked) do
     local about = not seen[id] and pending_entry(stream, group, id)
     idle[n] = about and about[2] == consumer and about[4] == 1 and about[3]
     seen[id] = true
@@ -463,19 +441,20 @@ local function listed()
     asked[n] = id
     held_as[n] = marks_of_key(args_entry_key(key, "idempotency_key"), id)
   end
-  args_id(asked[1], "entry_id")
-  args_id(asked[#asked], "entry_id")
   return asked, held_as
 end
 local function delivered_after(group, consumer, after, max)
   local asked, held_as, idle = {}, {}, {}
-  for _, about in ipairs(redis.call("XPENDING", stream, group, "(" .. after, "+", max, consumer)) do
-    local id = about[1]
-    local fields = entries_read(stream, id)
+  local range = redis.pcall("XPENDING", stream, group, "(" .. after, "+", max, consumer)
+  if range.err and not pending_group_exists(stream, group) then
+    return asked, held_as, nil
+  end
+  for n = 1, #range do
+    local id, fields = range[n][1], entries_read(stream, range[n][1])
     if fields then
       asked[#asked + 1] = id
       held_as[#asked] = marks_of_key(entries_key(fields), id)
-      idle[#asked] = about[4] == 1 and about[3]
+      idle[#asked] = range[n][4] == 1 and range[n][3]
     end
   end
   return asked, held_as, idle
@@ -483,47 +462,30 @@ end
 local function run()
   local group, consumer = args_name(ARGV[1], "group"), args_name(ARGV[2], "consumer")
   local incarnation, nonce = args_nonce(ARGV[3], "incarnation"), args_nonce(ARGV[4], "nonce")
-  local after, max, asked, held_as
+  local after, max, asked, held_as, idle
   if ARGV[HEAD + 1] == "AFTER" then
-    after, max =
-      args_id(ARGV[HEAD + 2], "entry_id"), args_int(ARGV[HEAD + 3], "max", 1, 1000)
+    after = args_id(ARGV[HEAD + 2], "entry_id")
+    max = args_int(ARGV[HEAD + 3], "max", 1, 1000)
   else
     asked, held_as = listed()
   end
-  local refusal = types_refusal(
-    stream,
-    "stream",
-    meta,
-    "hash",
-    leases,
-    "hash",
-    retries,
-    "zset",
-    state,
-    "hash"
-  ) or types_refusal_of_all(processed, "set")
+  local refusal, loaded = group_join(meta, state, consumer, incarnation)
   if refusal then
     return refusal
   end
-  local loaded
-  refusal, loaded = group_join(meta, state, consumer, incarnation)
-  if refusal then
-    return refusal
-  end
-  if not pending_group_exists(stream, group) then
-    return { "NOGROUP" }
-  end
-  local now = clock_now()
-  local idle
   if after then
     asked, held_as, idle = delivered_after(group, consumer, after, max)
   else
     idle = first_deliveries(group, consumer, asked)
   end
+  if not idle then
+    return { "NOGROUP" }
+  end
+  local now = clock_now()
   local held = chunks_ask("HMGET", leases, held_as)
   local settled = remembered(loaded.ring(processed, now), loaded.read_to, asked, held_as)
   local tail = tokens_tail(consumer, 1, nonce, now)
-  local reply = { "OK", -1, now }
+  local reply = { "OK", pending_next_due_in(retries, now), now }
   local rested_ms = loaded.lease_ms / 100
   local duplicates, restarted, deferred, new_tokens, taken = {}, {}, {}, {}, {}
   for n = 1, #asked do
@@ -542,7 +504,7 @@ local function run()
         deferred[#deferred + 1] = { id = id, due_at = deferral_due_at(holder, now) }
       else
         taken[key] = id .. tail
-        if idle[n] > rested_ms or #restarted == 0 then
+        if idle[n] > rested_ms then
           restarted[#restarted + 1] = id
         end
         new_tokens[#new_tokens + 1] = key
@@ -554,15 +516,18 @@ local function run()
       reply[#reply + 1] = exception or "LEASED"
     end
   end
+  redis.call("HDEL", leases, "")
   pending_touch(stream, group, consumer, restarted)
   pending_acknowledge(stream, group, duplicates)
   for _, entry in ipairs(deferred) do
     pending_park(stream, group, retries, entry.id, 1, now, entry.due_at)
   end
   chunks_call(new_tokens, 2, "HSET", leases)
-  reply[2] = pending_next_due_in(retries, now)
+  if #deferred > 0 then
+    reply[2] = pending_next_due_in(retries, now)
+  end
   return reply
 end
-return args_guarded(10, run)
+return args_guarded(TYPES, run)
 `,
 };

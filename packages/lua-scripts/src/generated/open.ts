@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** open: make a consumer group ready, and take its consumer's name. */
 export const openScript: Script = {
   name: "open",
-  sha1: "76a2a871f8e3aaba72c7bad31287e1456cba2f43",
+  sha1: "9be02655147f1f79f2361ca26c37dd8415a36788",
   keys: ["stream", "meta", "published.0", "published.1", "leases", "processed.0", "processed.1", "processed.2", "processed.3", "processed.4", "retries", "dead", "state"],
   groupKeys: [],
   source: `-- sluice open: generated from src/scripts/open.lua, do not edit
@@ -43,6 +43,17 @@ do
       return ms .. "-" .. decrement(seq)
     end
     return ms == "0" and id or decrement(ms) .. "-" .. ids_UINT64_MAX
+  end
+end
+local types_refusal
+do
+  function types_refusal(wanted)
+    for at = 1, #wanted do
+      local found = redis.call("TYPE", KEYS[at]).ok
+      if found ~= "none" and found ~= wanted[at] then
+        return { "WRONGTYPE", KEYS[at], found, wanted[at] }
+      end
+    end
   end
 end
 local args_bad, args_int, args_name, args_id, args_nonce, args_flag, args_guarded
@@ -93,18 +104,20 @@ do
     end
     return value == "1"
   end
-  function args_guarded(keys, run)
-    if #KEYS ~= keys then
-      return redis.error_reply("SLUICE_BADARG KEYS '" .. #KEYS .. "': wanted " .. keys)
+  function args_guarded(wanted, run)
+    if #KEYS ~= #wanted then
+      return redis.error_reply("SLUICE_BADARG KEYS '" .. #KEYS .. "': wanted " .. #wanted)
     end
     local ok, reply = pcall(run)
-    if ok or type(reply) == "table" then
-      return reply
+    if ok then
+      local refused = reply[1] ~= "OK" and reply[1] ~= "NOPERM"
+      return refused and types_refusal(wanted) or reply
     end
-    if string.find(reply, "^SLUICE_BADARG ") then
-      return redis.error_reply(reply)
+    local text = reply.err or reply
+    if not string.find(text, "^SLUICE_BADARG ") then
+      text = string.match(text, "%-(%u+ .*)$") or text
     end
-    return redis.error_reply(string.match(reply, "%-(%u+ .*)$") or reply)
+    return string.find(text, "^WRONGTYPE ") and types_refusal(wanted) or redis.error_reply(text)
   end
 end
 local clock_now
@@ -130,13 +143,18 @@ do
   local function bucket_width(ttl_ms)
     return math.ceil(ttl_ms / (REMEMBERED - 1))
   end
+  local function place(self, back)
+    return (self.index - back) % COUNT + 1
+  end
   function ring_at(buckets, recorded, ttl_ms, now)
-    local self = { buckets = buckets, now = now, turns = 0, recorded = recorded.index ~= nil }
+    local self = { buckets = buckets, sizes = {}, turns = 0 }
+    for at = 1, COUNT do
+      self.sizes[at] = redis.call("SCARD", buckets[at])
+    end
     self.index = recorded.index or 0
     self.next_width = bucket_width(ttl_ms)
     self.width = recorded.width or self.next_width
     self.opened_at = math.min(recorded.opened_at or now, now)
-    self.moved_back = self.recorded and self.opened_at ~= recorded.opened_at
     local closes_at = self.opened_at + self.width
     if closes_at <= now then
       local turns = 1 + math.floor((now - closes_at) / self.next_width)
@@ -146,18 +164,19 @@ do
       self.opened_at = closes_at + (turns - 1) * self.next_width
       self.width = self.next_width
     end
+    for turn = 1, self.turns do
+      self.sizes[(self.from + turn) % COUNT + 1] = 0
+    end
+    self.changed = self.opened_at ~= recorded.opened_at
     return self
-  end
-  local function bucket(self, back)
-    return self.buckets[(self.index - back) % COUNT + 1]
   end
   local function expire(self, back)
     local slack = math.min(math.ceil(self.width / 10), 60000)
     local at = self.opened_at + self.width + (REMEMBERED - 1 - back) * self.next_width + slack
-    redis.call("PEXPIREAT", bucket(self, back), at)
+    redis.call("PEXPIREAT", self.buckets[place(self, back)], at)
   end
   function ring_turn(self, state)
-    if self.recorded and self.turns == 0 and not self.moved_back then
+    if not self.changed then
       return
     end
     for turn = 1, self.turns do
@@ -170,7 +189,7 @@ do
       end
     end
     redis.call("HSET", state, "ringIndex", self.index, "ringOpenedAt", self.opened_at, "ringWidth", self.width)
-    self.recorded, self.turns, self.moved_back = true, 0, false
+    self.changed, self.turns = false, 0
   end
 end
 local group_incarnation_field, group_load, group_read
@@ -284,29 +303,11 @@ do
     return "group:" .. name
   end
 end
-local types_refusal, types_refusal_of_all
-do
-  function types_refusal(...)
-    local wanted = { ... }
-    for at = 1, #wanted, 2 do
-      local found = redis.call("TYPE", wanted[at]).ok
-      if found ~= "none" and found ~= wanted[at + 1] then
-        return { "WRONGTYPE", wanted[at], found, wanted[at + 1] }
-      end
-    end
-  end
-  function types_refusal_of_all(keys, wanted)
-    for at = 1, #keys do
-      local refusal = types_refusal(keys[at], wanted)
-      if refusal then
-        return refusal
-      end
-    end
-  end
-end
-local stream, meta, published_0, published_1, leases = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local stream, meta, _, _, leases = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local processed = { KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10] }
-local retries, dead, state = KEYS[11], KEYS[12], KEYS[13]
+local retries, _, state = KEYS[11], KEYS[12], KEYS[13]
+local TYPES =
+  { "stream", "hash", "hash", "hash", "hash", "set", "set", "set", "set", "set", "zset", "stream", "hash" }
 local SETTINGS = { "idempotencyTtlMs", "leaseMs", "maxAttempts" }
 local function forbidden_command(group)
   if not redis.acl_check_cmd then
@@ -320,6 +321,7 @@ local function forbidden_command(group)
     { "XCLAIM", stream, group, "-", 0, "0-0" },
     { "XPENDING", stream, group },
     { "XRANGE", stream, "-", "+" },
+    { "XLEN", stream },
     { "XINFO", "GROUPS", stream },
     { "XINFO", "STREAM", stream },
     { "XINFO", "CONSUMERS", stream, group },
@@ -327,11 +329,14 @@ local function forbidden_command(group)
     { "HSET", leases, "", "" },
     { "HDEL", leases, "" },
     { "HSCAN", leases, "0" },
+    { "HLEN", leases },
+    { "SCARD", processed[1] },
     { "SMISMEMBER", processed[1], "" },
     { "SADD", processed[1], "" },
     { "SREM", processed[1], "" },
     { "UNLINK", processed[1] },
     { "PEXPIREAT", processed[1], 1 },
+    { "ZCARD", retries },
     { "ZADD", retries, 0, "" },
     { "ZRANGE", retries, 0, 0 },
     { "ZRANGEBYSCORE", retries, 0, 0 },
@@ -339,7 +344,6 @@ local function forbidden_command(group)
     { "ZSCORE", retries, "" },
     { "HGET", meta, "" },
     { "TYPE", meta },
-    { "EXISTS", meta },
     { "TIME" },
   }
   for _, command in ipairs(commands) do
@@ -391,24 +395,7 @@ local function run()
   if forbidden then
     return { "NOPERM", forbidden }
   end
-  local refusal = types_refusal(
-    stream,
-    "stream",
-    meta,
-    "hash",
-    published_0,
-    "hash",
-    published_1,
-    "hash",
-    leases,
-    "hash",
-    retries,
-    "zset",
-    dead,
-    "stream",
-    state,
-    "hash"
-  ) or types_refusal_of_all(processed, "set") or protocol_refusal(redis.call("HGET", meta, "protocol"))
+  local refusal = types_refusal(TYPES) or protocol_refusal(redis.call("HGET", meta, "protocol"))
   if refusal then
     return refusal
   end
@@ -444,6 +431,6 @@ local function run()
   ring_turn(loaded.ring(processed, now), state)
   return { "OK", how, low_water, now }
 end
-return args_guarded(13, run)
+return args_guarded(TYPES, run)
 `,
 };

@@ -4,10 +4,21 @@ import type { Script } from "../script.js";
 /** retire: remove consumers that have nothing pending. */
 export const retireScript: Script = {
   name: "retire",
-  sha1: "657edca15db4515111b798ad1310aceaeab35cf5",
+  sha1: "1caf006a71948e33ebd560246a842a507ebdc455",
   keys: ["stream", "meta", "state"],
   groupKeys: [],
   source: `-- sluice retire: generated from src/scripts/retire.lua, do not edit
+local types_refusal
+do
+  function types_refusal(wanted)
+    for at = 1, #wanted do
+      local found = redis.call("TYPE", KEYS[at]).ok
+      if found ~= "none" and found ~= wanted[at] then
+        return { "WRONGTYPE", KEYS[at], found, wanted[at] }
+      end
+    end
+  end
+end
 local args_bad, args_int, args_name, args_nonce, args_guarded
 do
   function args_bad(field, value, wanted)
@@ -33,18 +44,20 @@ do
     end
     return value
   end
-  function args_guarded(keys, run)
-    if #KEYS ~= keys then
-      return redis.error_reply("SLUICE_BADARG KEYS '" .. #KEYS .. "': wanted " .. keys)
+  function args_guarded(wanted, run)
+    if #KEYS ~= #wanted then
+      return redis.error_reply("SLUICE_BADARG KEYS '" .. #KEYS .. "': wanted " .. #wanted)
     end
     local ok, reply = pcall(run)
-    if ok or type(reply) == "table" then
-      return reply
+    if ok then
+      local refused = reply[1] ~= "OK" and reply[1] ~= "NOPERM"
+      return refused and types_refusal(wanted) or reply
     end
-    if string.find(reply, "^SLUICE_BADARG ") then
-      return redis.error_reply(reply)
+    local text = reply.err or reply
+    if not string.find(text, "^SLUICE_BADARG ") then
+      text = string.match(text, "%-(%u+ .*)$") or text
     end
-    return redis.error_reply(string.match(reply, "%-(%u+ .*)$") or reply)
+    return string.find(text, "^WRONGTYPE ") and types_refusal(wanted) or redis.error_reply(text)
   end
 end
 local protocol_CURRENT, protocol_refusal
@@ -66,26 +79,15 @@ local pending_WAITING, pending_group_exists
 do
   pending_WAITING = "/waiting"
   function pending_group_exists(stream, group)
-    local reply = redis.pcall("XPENDING", stream, group, "-", "+", 1)
+    local reply = redis.pcall("XPENDING", stream, group, "-", "+", 0)
     if reply.err and not string.find(reply.err, "^%-?NOGROUP") then
       error(reply, 0)
     end
     return reply.err == nil
   end
 end
-local types_refusal
-do
-  function types_refusal(...)
-    local wanted = { ... }
-    for at = 1, #wanted, 2 do
-      local found = redis.call("TYPE", wanted[at]).ok
-      if found ~= "none" and found ~= wanted[at + 1] then
-        return { "WRONGTYPE", wanted[at], found, wanted[at + 1] }
-      end
-    end
-  end
-end
 local stream, meta, state = KEYS[1], KEYS[2], KEYS[3]
+local TYPES = { "stream", "hash", "hash" }
 local function goes_by(name, incarnation)
   return not incarnation or redis.call("HGET", state, group_incarnation_field(name)) == incarnation
 end
@@ -100,8 +102,7 @@ local function run()
   if #ARGV ~= 4 then
     args_bad("ARGV", #ARGV, "wanted 4 values")
   end
-  local refusal = types_refusal(stream, "stream", meta, "hash", state, "hash")
-    or protocol_refusal(redis.call("HGET", meta, "protocol"))
+  local refusal = types_refusal(TYPES) or protocol_refusal(redis.call("HGET", meta, "protocol"))
   if refusal then
     return refusal
   end
@@ -124,6 +125,6 @@ local function run()
   end
   return reply
 end
-return args_guarded(3, run)
+return args_guarded(TYPES, run)
 `,
 };

@@ -2,6 +2,8 @@
 -- Lua's tonumber is never trusted with them: it takes `nan`, `inf`, `0x10` and ` 12 `.
 local constants = require("constants")
 local ids = require("ids")
+local status = require("status")
+local types = require("types")
 
 local args = {}
 
@@ -93,20 +95,24 @@ function args.items(first, width)
   return count
 end
 
---- Runs the script's body: a caller's mistake, or an error of a command, becomes its error reply.
--- Redis 7 raises a table, 6.2 a string with the place in front of the error.
-function args.guarded(keys, run)
-  if #KEYS ~= keys then
-    return redis.error_reply("SLUICE_BADARG KEYS '" .. #KEYS .. "': wanted " .. keys)
+--- Runs the script's body: a caller's mistake, or an error of a command, becomes its error reply. That a key holds
+-- another type than wanted is told before any other refusal, except where the user may not ask. `wanted` are the types
+-- in the order of KEYS.
+function args.guarded(wanted, run)
+  if #KEYS ~= #wanted then
+    return redis.error_reply("SLUICE_BADARG KEYS '" .. #KEYS .. "': wanted " .. #wanted)
   end
   local ok, reply = pcall(run)
-  if ok or type(reply) == "table" then
-    return reply
+  if ok then
+    local refused = reply[1] ~= status.OK and reply[1] ~= status.NOPERM
+    return refused and types.refusal(wanted) or reply
   end
-  if string.find(reply, "^SLUICE_BADARG ") then
-    return redis.error_reply(reply)
+  -- Redis 7 gives the error's text; 6.2 the table that was raised, or a text with the place in front of the error.
+  local text = reply.err or reply
+  if not string.find(text, "^SLUICE_BADARG ") then
+    text = string.match(text, "%-(%u+ .*)$") or text
   end
-  return redis.error_reply(string.match(reply, "%-(%u+ .*)$") or reply)
+  return string.find(text, "^WRONGTYPE ") and types.refusal(wanted) or redis.error_reply(text)
 end
 
 return args

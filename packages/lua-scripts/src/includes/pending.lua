@@ -7,7 +7,7 @@ pending.WAITING = "/waiting"
 
 --- Whether the stream has the group. Any other error is raised: for a user who may not ask, "no" would be false.
 function pending.group_exists(stream, group)
-  local reply = redis.pcall("XPENDING", stream, group, "-", "+", 1)
+  local reply = redis.pcall("XPENDING", stream, group, "-", "+", 0)
   if reply.err and not string.find(reply.err, "^%-?NOGROUP") then
     error(reply, 0)
   end

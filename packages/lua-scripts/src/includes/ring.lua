@@ -17,14 +17,21 @@ local function bucket_width(ttl_ms)
   return math.ceil(ttl_ms / (REMEMBERED - 1))
 end
 
---- The ring as it stands at `now`; nothing is written until `turn`.
+local function place(self, back)
+  return (self.index - back) % COUNT + 1
+end
+
+--- The ring as it stands at `now`; nothing is written until `turn`. Each bucket is asked for its size, since mostly
+-- there is but one, and since a key of another type has none (types.lua).
 function ring.at(buckets, recorded, ttl_ms, now)
-  local self = { buckets = buckets, now = now, turns = 0, recorded = recorded.index ~= nil }
+  local self = { buckets = buckets, sizes = {}, turns = 0 }
+  for at = 1, COUNT do
+    self.sizes[at] = redis.call("SCARD", buckets[at])
+  end
   self.index = recorded.index or 0
   self.next_width = bucket_width(ttl_ms)
   self.width = recorded.width or self.next_width
   self.opened_at = math.min(recorded.opened_at or now, now)
-  self.moved_back = self.recorded and self.opened_at ~= recorded.opened_at
   -- Only the bucket being filled has the width recorded; those after it have the configured one. To take the old width
   -- for several turns would forget early what a group that then fell idle marked after its TTL was made longer.
   local closes_at = self.opened_at + self.width
@@ -36,55 +43,34 @@ function ring.at(buckets, recorded, ttl_ms, now)
     self.opened_at = closes_at + (turns - 1) * self.next_width
     self.width = self.next_width
   end
+  -- What the turns since the last write have emptied, though it is still in Redis.
+  for turn = 1, self.turns do
+    self.sizes[(self.from + turn) % COUNT + 1] = 0
+  end
+  self.changed = self.opened_at ~= recorded.opened_at
   return self
 end
 
-local function bucket(self, back)
-  return self.buckets[(self.index - back) % COUNT + 1]
-end
-
--- Buckets that the turns since the last write have emptied, though they are still in Redis.
-local function forgotten(self)
-  local names = {}
-  for turn = 1, self.turns do
-    names[self.buckets[(self.from + turn) % COUNT + 1]] = true
-  end
-  return names
-end
-
---- The buckets that are remembered.
-function ring.live(self)
-  local gone, names = forgotten(self), {}
+--- How many members are remembered.
+function ring.count(self)
+  local count = 0
   for back = 0, REMEMBERED - 1 do
-    local name = bucket(self, back)
-    if not gone[name] then
-      names[#names + 1] = name
-    end
+    count = count + self.sizes[place(self, back)]
   end
-  return names
-end
-
--- Those of them that are there: mostly one. Asked once for many looks.
-local function existing(self)
-  if not self.existing then
-    self.existing = {}
-    for _, name in ipairs(ring.live(self)) do
-      if redis.call("EXISTS", name) == 1 then
-        self.existing[#self.existing + 1] = name
-      end
-    end
-  end
-  return self.existing
+  return count
 end
 
 --- Which of the members are remembered, as a set.
 function ring.remembers(self, members)
   local found = {}
-  for _, name in ipairs(existing(self)) do
-    local replies = chunks.ask("SMISMEMBER", name, members)
-    for at = 1, #members do
-      if replies[at] == 1 then
-        found[members[at]] = true
+  for back = 0, REMEMBERED - 1 do
+    local at = place(self, back)
+    if self.sizes[at] > 0 then
+      local replies = chunks.ask("SMISMEMBER", self.buckets[at], members)
+      for n = 1, #members do
+        if replies[n] == 1 then
+          found[members[n]] = true
+        end
       end
     end
   end
@@ -94,12 +80,12 @@ end
 local function expire(self, back)
   local slack = math.min(math.ceil(self.width / 10), constants.EXPIRY_SLACK_MS)
   local at = self.opened_at + self.width + (REMEMBERED - 1 - back) * self.next_width + slack
-  redis.call("PEXPIREAT", bucket(self, back), at)
+  redis.call("PEXPIREAT", self.buckets[place(self, back)], at)
 end
 
 --- Writes the ring's turns, if there were any: lets go of what is forgotten, and dates what is remembered.
 function ring.turn(self, state)
-  if self.recorded and self.turns == 0 and not self.moved_back then
+  if not self.changed then
     return
   end
   for turn = 1, self.turns do
@@ -112,15 +98,16 @@ function ring.turn(self, state)
     end
   end
   redis.call("HSET", state, "ringIndex", self.index, "ringOpenedAt", self.opened_at, "ringWidth", self.width)
-  self.recorded, self.turns, self.moved_back = true, 0, false
+  self.changed, self.turns = false, 0
 end
 
 --- Remembers the members from now on.
 function ring.add(self, state, members)
   if #members > 0 then
     ring.turn(self, state)
-    chunks.call(members, 1, "SADD", bucket(self, 0))
-    self.existing = nil
+    local at = place(self, 0)
+    chunks.call(members, 1, "SADD", self.buckets[at])
+    self.sizes[at] = self.sizes[at] + #members
     expire(self, 0)
   end
 end

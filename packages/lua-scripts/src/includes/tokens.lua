@@ -22,10 +22,8 @@ function tokens.history(token)
   return tonumber(attempt), tonumber(first_ms)
 end
 
---- Whether a call of this process issued it: a nonce begins with the incarnation of the process that made it.
-function tokens.is_by(token, incarnation)
-  local nonce = string.match(token, "^[^|]*|[^|]*|%d+|([^|.]*)%.")
-  return nonce ~= nil and string.sub(nonce, 1, #incarnation + 1) == incarnation .. "_"
+function tokens.nonce(token)
+  return string.match(token, "^[^|]*|[^|]*|%d+|([^|.]*)%.") or ""
 end
 
 return tokens

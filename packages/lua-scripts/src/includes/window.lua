@@ -12,7 +12,7 @@ window.FIELDS = { "windowIndex", "windowOpenedAt", "windowWidth" }
 --- The window as it stands at `now`; nothing is written until `add`. `recorded` are the values of FIELDS in `meta`.
 function window.at(generations, recorded, window_ms, now)
   local index, opened_at, width = tonumber(recorded[1]), tonumber(recorded[2]), tonumber(recorded[3])
-  local self = { generations = generations, window_ms = window_ms, turns = 0, recorded = index ~= nil }
+  local self = { generations = generations, window_ms = window_ms, turns = 0 }
   self.index = index or 0
   self.width = width or window_ms
   self.opened_at = math.min(opened_at or now, now)
@@ -25,7 +25,7 @@ function window.at(generations, recorded, window_ms, now)
     self.opened_at = closes_at + (self.turns - 1) * window_ms
     self.width = window_ms
   end
-  self.changed = not self.recorded or self.turns > 0 or self.opened_at ~= opened_at
+  self.changed = self.opened_at ~= opened_at
   return self
 end
 

@@ -19,14 +19,14 @@ local status = require("status")
 local types = require("types")
 
 local meta, dead = KEYS[1], KEYS[2]
+local TYPES = { "hash", "stream" }
 
 local function run()
   local letters = {}
   for at = 1, args.items(1, 1) do
     letters[at] = args.id(ARGV[at], "letter")
   end
-  local refusal = types.refusal(meta, "hash", dead, "stream")
-    or protocol.refusal(redis.call("HGET", meta, "protocol"))
+  local refusal = types.refusal(TYPES) or protocol.refusal(redis.call("HGET", meta, "protocol"))
   if refusal then
     return refusal
   end
@@ -37,4 +37,4 @@ local function run()
   return reply
 end
 
-return args.guarded(2, run)
+return args.guarded(TYPES, run)

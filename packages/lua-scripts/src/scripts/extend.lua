@@ -27,9 +27,9 @@ local marks = require("marks")
 local pending = require("pending")
 local status = require("status")
 local tokens = require("tokens")
-local types = require("types")
 
 local stream, meta, leases, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local TYPES = { "stream", "hash", "hash", "hash" }
 local HEAD, WIDTH = 3, 2
 
 local function run()
@@ -41,8 +41,7 @@ local function run()
     local id = args.id(tokens.entry(token), "token")
     held_as[n], asked[n] = marks.of_key(args.entry_key(key, "idempotency_key"), id), token
   end
-  local refusal = types.refusal(stream, "stream", meta, "hash", leases, "hash", state, "hash")
-    or group_state.join(meta, state, consumer, incarnation)
+  local refusal = group_state.join(meta, state, consumer, incarnation)
   if refusal then
     return refusal
   end
@@ -63,4 +62,4 @@ local function run()
   return reply
 end
 
-return args.guarded(4, run)
+return args.guarded(TYPES, run)

@@ -43,7 +43,12 @@ local stream_info = require("stream")
 local types = require("types")
 
 local stream, meta = KEYS[1], KEYS[2]
-local FIXED, PER_GROUP = 2, 8
+local TYPES = { "stream", "hash" }
+local GROUP_TYPES = { "set", "set", "set", "set", "set", "zset", "stream", "hash" }
+local FIXED, PER_GROUP = #TYPES, #GROUP_TYPES
+for at = 1, #ARGV * PER_GROUP do
+  TYPES[FIXED + at] = GROUP_TYPES[(at - 1) % PER_GROUP + 1]
+end
 
 local function keys_of(n)
   local first = FIXED + (n - 1) * PER_GROUP
@@ -82,16 +87,6 @@ local function consumers_of(name)
   return found
 end
 
-local function remembered(keys, loaded, now)
-  local count = 0
-  if loaded.ttl_ms then
-    for _, bucket in ipairs(ring.live(loaded.ring(keys.processed, now))) do
-      count = count + redis.call("SCARD", bucket)
-    end
-  end
-  return count
-end
-
 local function describe(reply, name, live, keys, about, recorded, now)
   local function say(value)
     reply[#reply + 1] = value
@@ -113,7 +108,7 @@ local function describe(reply, name, live, keys, about, recorded, now)
   say(redis.call("ZCARD", keys.retries))
   say(first_due and tonumber(first_due) or -1)
   say(redis.call("XLEN", keys.dead))
-  say(remembered(keys, loaded, now))
+  say(loaded.ttl_ms and ring.count(loaded.ring(keys.processed, now)) or 0)
   say(low_water or "")
   say(loaded.ttl_ms or 0)
   say(loaded.lease_ms or 0)
@@ -132,13 +127,7 @@ local function run()
   for n = 1, #ARGV do
     asked[n] = args.name(ARGV[n], "group")
   end
-  local refusal = types.refusal(stream, "stream", meta, "hash")
-  for n = 1, #asked do
-    local keys = keys_of(n)
-    refusal = refusal
-      or types.refusal(keys.retries, "zset", keys.dead, "stream", keys.state, "hash")
-      or types.refusal_of_all(keys.processed, "set")
-  end
+  local refusal = types.refusal(TYPES)
   if refusal then
     return refusal
   end
@@ -172,4 +161,4 @@ local function run()
   return reply
 end
 
-return args.guarded(FIXED + #ARGV * PER_GROUP, run)
+return args.guarded(TYPES, run)

@@ -14,8 +14,7 @@
 -- connection, the second form: that runs when the read is over, and leases what came before its caller has heard of it.
 -- Keys are then read from the stream, which costs more for each entry than a round trip saves where there are many.
 --
--- The first write is an XCLAIM or an XACK, which do not grow: a server at maxmemory lets the rest pass, so that
--- consumers can drain it.
+-- The first write does not grow, so that a server at maxmemory lets the rest pass, and consumers can drain it.
 --
 -- @key   stream          STREAM
 -- @key   meta            HASH    protocol
@@ -54,32 +53,35 @@ local pending = require("pending")
 local ring = require("ring")
 local status = require("status")
 local tokens = require("tokens")
-local types = require("types")
 
 local stream, meta, leases = KEYS[1], KEYS[2], KEYS[3]
 local processed = { KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8] }
 local retries, state = KEYS[9], KEYS[10]
+local TYPES = { "stream", "hash", "hash", "set", "set", "set", "set", "set", "zset", "hash" }
 local HEAD, WIDTH = 4, 2
 
 -- For how long each entry asked has been idle, if it is pending with this consumer at its first delivery and was not
--- asked before; else false. One look at the range shows a batch as it was delivered; only where it shows anything else
--- is each asked for by ID.
+-- asked before; else false. Nil if there is no group. One look at the range shows a batch as it was delivered: what
+-- Redis shows is an ID. Only where it shows anything else, or refuses to be asked, is each looked at by itself.
 local function first_deliveries(group, consumer, asked)
+  local range = redis.pcall("XPENDING", stream, group, asked[1], asked[#asked], #asked, consumer)
   local idle, in_order = {}, true
-  if not ids.less(asked[#asked], asked[1]) then
-    local range = redis.call("XPENDING", stream, group, asked[1], asked[#asked], #asked, consumer)
-    for n = 1, #asked do
-      local about = range[n]
-      in_order = in_order and about and about[1] == asked[n]
-      idle[n] = in_order and about[4] == 1 and about[3]
-    end
-    if in_order then
-      return idle
-    end
+  for n = 1, #asked do
+    local about = range[n]
+    in_order = in_order and about and about[1] == asked[n]
+    idle[n] = in_order and about[4] == 1 and about[3]
+  end
+  if in_order then
+    return idle
+  end
+  for n = 1, #asked do
+    args.id(asked[n], "entry_id")
+  end
+  if not pending.group_exists(stream, group) then
+    return nil
   end
   local seen = {}
-  for n = 1, #asked do
-    local id = args.id(asked[n], "entry_id")
+  for n, id in ipairs(asked) do
     local about = not seen[id] and pending.entry(stream, group, id)
     idle[n] = about and about[2] == consumer and about[4] == 1 and about[3]
     seen[id] = true
@@ -110,9 +112,6 @@ local function listed()
     asked[n] = id
     held_as[n] = marks.of_key(args.entry_key(key, "idempotency_key"), id)
   end
-  -- Those in between are looked at once the range has not shown them: what Redis shows is an ID.
-  args.id(asked[1], "entry_id")
-  args.id(asked[#asked], "entry_id")
   return asked, held_as
 end
 
@@ -120,13 +119,16 @@ end
 -- tells it. An entry that is gone from the stream has no key to be found under: recovery reports it.
 local function delivered_after(group, consumer, after, max)
   local asked, held_as, idle = {}, {}, {}
-  for _, about in ipairs(redis.call("XPENDING", stream, group, "(" .. after, "+", max, consumer)) do
-    local id = about[1]
-    local fields = entries.read(stream, id)
+  local range = redis.pcall("XPENDING", stream, group, "(" .. after, "+", max, consumer)
+  if range.err and not pending.group_exists(stream, group) then
+    return asked, held_as, nil
+  end
+  for n = 1, #range do
+    local id, fields = range[n][1], entries.read(stream, range[n][1])
     if fields then
       asked[#asked + 1] = id
       held_as[#asked] = marks.of_key(entries.key(fields), id)
-      idle[#asked] = about[4] == 1 and about[3]
+      idle[#asked] = range[n][4] == 1 and range[n][3]
     end
   end
   return asked, held_as, idle
@@ -135,49 +137,32 @@ end
 local function run()
   local group, consumer = args.name(ARGV[1], "group"), args.name(ARGV[2], "consumer")
   local incarnation, nonce = args.nonce(ARGV[3], "incarnation"), args.nonce(ARGV[4], "nonce")
-  local after, max, asked, held_as
+  local after, max, asked, held_as, idle
   if ARGV[HEAD + 1] == "AFTER" then
-    after, max =
-      args.id(ARGV[HEAD + 2], "entry_id"), args.int(ARGV[HEAD + 3], "max", 1, constants.MAX_ENTRIES)
+    after = args.id(ARGV[HEAD + 2], "entry_id")
+    max = args.int(ARGV[HEAD + 3], "max", 1, constants.MAX_ENTRIES)
   else
     asked, held_as = listed()
   end
-  local refusal = types.refusal(
-    stream,
-    "stream",
-    meta,
-    "hash",
-    leases,
-    "hash",
-    retries,
-    "zset",
-    state,
-    "hash"
-  ) or types.refusal_of_all(processed, "set")
+  local refusal, loaded = group_state.join(meta, state, consumer, incarnation)
   if refusal then
     return refusal
   end
-  local loaded
-  refusal, loaded = group_state.join(meta, state, consumer, incarnation)
-  if refusal then
-    return refusal
-  end
-  if not pending.group_exists(stream, group) then
-    return { status.NOGROUP }
-  end
-
-  local now = clock.now()
-  local idle
   if after then
     asked, held_as, idle = delivered_after(group, consumer, after, max)
   else
     idle = first_deliveries(group, consumer, asked)
   end
+  if not idle then
+    return { status.NOGROUP }
+  end
+
+  local now = clock.now()
   local held = chunks.ask("HMGET", leases, held_as)
   local settled = remembered(loaded.ring(processed, now), loaded.read_to, asked, held_as)
 
   local tail = tokens.tail(consumer, 1, nonce, now)
-  local reply = { status.OK, -1, now }
+  local reply = { status.OK, pending.next_due_in(retries, now), now }
   local rested_ms = loaded.lease_ms / constants.LEASE_PARTS
   local duplicates, restarted, deferred, new_tokens, taken = {}, {}, {}, {}, {}
   for n = 1, #asked do
@@ -196,7 +181,7 @@ local function run()
         deferred[#deferred + 1] = { id = id, due_at = deferral.due_at(holder, now) }
       else
         taken[key] = id .. tail
-        if idle[n] > rested_ms or #restarted == 0 then
+        if idle[n] > rested_ms then
           restarted[#restarted + 1] = id
         end
         new_tokens[#new_tokens + 1] = key
@@ -209,7 +194,7 @@ local function run()
     end
   end
 
-  -- One at least: a first write that does not grow.
+  redis.call("HDEL", leases, "") -- a first write that does not grow
   pending.touch(stream, group, consumer, restarted)
   pending.acknowledge(stream, group, duplicates)
   for _, entry in ipairs(deferred) do
@@ -217,8 +202,10 @@ local function run()
   end
   chunks.call(new_tokens, 2, "HSET", leases)
 
-  reply[2] = pending.next_due_in(retries, now)
+  if #deferred > 0 then
+    reply[2] = pending.next_due_in(retries, now)
+  end
   return reply
 end
 
-return args.guarded(10, run)
+return args.guarded(TYPES, run)

@@ -54,9 +54,11 @@ local status = require("status")
 local stream_info = require("stream")
 local types = require("types")
 
-local stream, meta, published_0, published_1, leases = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local stream, meta, _, _, leases = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local processed = { KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10] }
-local retries, dead, state = KEYS[11], KEYS[12], KEYS[13]
+local retries, _, state = KEYS[11], KEYS[12], KEYS[13]
+local TYPES =
+  { "stream", "hash", "hash", "hash", "hash", "set", "set", "set", "set", "set", "zset", "stream", "hash" }
 
 local SETTINGS = { "idempotencyTtlMs", "leaseMs", "maxAttempts" }
 
@@ -73,6 +75,7 @@ local function forbidden_command(group)
     { "XCLAIM", stream, group, "-", 0, "0-0" },
     { "XPENDING", stream, group },
     { "XRANGE", stream, "-", "+" },
+    { "XLEN", stream },
     { "XINFO", "GROUPS", stream },
     { "XINFO", "STREAM", stream },
     { "XINFO", "CONSUMERS", stream, group },
@@ -80,11 +83,14 @@ local function forbidden_command(group)
     { "HSET", leases, "", "" },
     { "HDEL", leases, "" },
     { "HSCAN", leases, "0" },
+    { "HLEN", leases },
+    { "SCARD", processed[1] },
     { "SMISMEMBER", processed[1], "" },
     { "SADD", processed[1], "" },
     { "SREM", processed[1], "" },
     { "UNLINK", processed[1] },
     { "PEXPIREAT", processed[1], 1 },
+    { "ZCARD", retries },
     { "ZADD", retries, 0, "" },
     { "ZRANGE", retries, 0, 0 },
     { "ZRANGEBYSCORE", retries, 0, 0 },
@@ -92,7 +98,6 @@ local function forbidden_command(group)
     { "ZSCORE", retries, "" },
     { "HGET", meta, "" },
     { "TYPE", meta },
-    { "EXISTS", meta },
     { "TIME" },
   }
   for _, command in ipairs(commands) do
@@ -149,24 +154,7 @@ local function run()
   if forbidden then
     return { status.NOPERM, forbidden }
   end
-  local refusal = types.refusal(
-    stream,
-    "stream",
-    meta,
-    "hash",
-    published_0,
-    "hash",
-    published_1,
-    "hash",
-    leases,
-    "hash",
-    retries,
-    "zset",
-    dead,
-    "stream",
-    state,
-    "hash"
-  ) or types.refusal_of_all(processed, "set") or protocol.refusal(redis.call("HGET", meta, "protocol"))
+  local refusal = types.refusal(TYPES) or protocol.refusal(redis.call("HGET", meta, "protocol"))
   if refusal then
     return refusal
   end
@@ -205,4 +193,4 @@ local function run()
   return { status.OK, how, low_water, now }
 end
 
-return args.guarded(13, run)
+return args.guarded(TYPES, run)

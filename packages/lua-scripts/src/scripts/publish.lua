@@ -34,10 +34,10 @@ local lowwater = require("lowwater")
 local protocol = require("protocol")
 local status = require("status")
 local stream_info = require("stream")
-local types = require("types")
 local window = require("window")
 
 local stream, meta, published_0, published_1 = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local TYPES = { "stream", "hash", "hash", "hash" }
 local HEAD, WIDTH = 3, 3
 
 -- 0 is no limit.
@@ -60,12 +60,11 @@ local function run()
   for n = 1, count do
     keys[n] = args.key(ARGV[HEAD + (n - 1) * WIDTH + 1], "idempotency_key")
   end
-  local refusal = types.refusal(stream, "stream", meta, "hash", published_0, "hash", published_1, "hash")
-  if refusal then
-    return refusal
-  end
+  -- Not always read before they are written: see types.lua.
+  redis.call("HLEN", published_0)
+  redis.call("HLEN", published_1)
   local recorded = redis.call("HMGET", meta, "protocol", "maxLength", unpack(window.FIELDS))
-  refusal = protocol.refusal(recorded[1])
+  local refusal = protocol.refusal(recorded[1])
   if refusal then
     return refusal
   end
@@ -106,8 +105,12 @@ local function run()
       local event = ARGV[HEAD + n * WIDTH - 1]
       local id = redis.pcall("XADD", stream, "*", "key", keys[n], "event", event)
       if type(id) == "table" then
-        -- Only the first XADD can fail: of maxmemory, or because the stream's last ID is the greatest there is.
-        return string.find(id.err, "exhausted", 1, true) and { status.EXHAUSTED } or id
+        -- Only the first XADD can fail: of maxmemory, of a key that is no stream, or because the stream's last ID is
+        -- the greatest there is.
+        if string.find(id.err, "exhausted", 1, true) then
+          return { status.EXHAUSTED }
+        end
+        error(id, 0)
       end
       if fresh == 0 and not stream_info.has_room(id) then
         redis.call("XDEL", stream, id)
@@ -142,4 +145,4 @@ local function run()
   return reply
 end
 
-return args.guarded(4, run)
+return args.guarded(TYPES, run)

@@ -33,7 +33,8 @@
 -- @arg   max             integer entries to lease at most, 0..1000
 -- @arg   scope           DUE | ALL: waiting entries only, or everything
 -- @arg   ownAfter        entry ID: own pending entries after it; empty skips them
--- @arg   inHand          0..10000 entry IDs that the process has in hand
+-- @arg   inHand          what the process has in hand, 0..10000 of: an entry ID; @ and a nonce, for what a call with
+--                        that nonce has leased whose reply is on its way to it
 -- @reply OK, milliseconds until the next waiting entry is due (-1: none waits), now in milliseconds,
 --        1 if there is more to recover else 0, 1 if an entry waits for a process with nothing in hand else 0,
 --        the last own entry looked at (empty: all of them),
@@ -64,19 +65,20 @@ local status = require("status")
 local stream_info = require("stream")
 local sweep = require("sweep")
 local tokens = require("tokens")
-local types = require("types")
 
 local stream, meta, leases = KEYS[1], KEYS[2], KEYS[3]
 local processed = { KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8] }
 local retries, dead, state = KEYS[9], KEYS[10], KEYS[11]
+local TYPES = { "stream", "hash", "hash", "set", "set", "set", "set", "set", "zset", "stream", "hash" }
 local HEAD, MAX_IN_HAND = 7, 10000
 
 local CRASHED = "the consumer died, or was stopped past its lease, during every attempt"
 
 -- One recovery: what it looks with, how much it may still lease and look at, and what it has found.
-local function begin(group, consumer, nonce, max, in_hand)
+local function begin(group, consumer, nonce, max, in_hand, on_its_way)
   return {
     in_hand = in_hand,
+    on_its_way = on_its_way,
     free = next(in_hand) == nil,
     alone_waits = 0,
     group = group,
@@ -150,6 +152,9 @@ local function recover_entry(self, about, count)
 
   local token = redis.call("HGET", leases, held_as)
   local crashed = token and tokens.entry(token) == id
+  if crashed and self.on_its_way[tokens.nonce(token)] then
+    return nil
+  end
   -- While an entry waits, its clock holds the time of its first delivery.
   local first_ms = self.now - about[3]
   if crashed then
@@ -269,20 +274,21 @@ local function run()
     args.id(own_after, "ownAfter")
   end
   if #ARGV - HEAD > MAX_IN_HAND then
-    args.bad("inHand", #ARGV - HEAD, "wanted at most " .. MAX_IN_HAND .. " entry IDs")
+    args.bad("inHand", #ARGV - HEAD, "wanted at most " .. MAX_IN_HAND .. " entry IDs and nonces")
   end
-  local in_hand = {}
+  local in_hand, on_its_way = {}, {}
   for at = HEAD + 1, #ARGV do
-    in_hand[args.id(ARGV[at], "inHand")] = true
+    if string.byte(ARGV[at]) == 64 then
+      on_its_way[args.nonce(string.sub(ARGV[at], 2), "inHand")] = true
+    else
+      in_hand[args.id(ARGV[at], "inHand")] = true
+    end
   end
-  local refusal = types.refusal(stream, "stream", meta, "hash", leases, "hash", retries, "zset")
-    or types.refusal(dead, "stream", state, "hash")
-    or types.refusal_of_all(processed, "set")
-  if refusal then
-    return refusal
-  end
-  local loaded
-  refusal, loaded = group_state.join(meta, state, consumer, incarnation)
+  -- Not always read before they are written: see types.lua.
+  redis.call("HLEN", leases)
+  redis.call("ZCARD", retries)
+  redis.call("XLEN", dead)
+  local refusal, loaded = group_state.join(meta, state, consumer, incarnation)
   if refusal then
     return refusal
   end
@@ -290,10 +296,10 @@ local function run()
     return { status.NOGROUP }
   end
 
-  local self = begin(group, consumer, nonce, max, in_hand)
+  local self = begin(group, consumer, nonce, max, in_hand, on_its_way)
   self.loaded, self.ring = loaded, loaded.ring(processed, self.now)
-  -- A first write that does not grow, so that a server at maxmemory lets the rest pass.
-  redis.call("HDEL", state, "")
+  -- Whatever is written first (an XREADGROUP, XCLAIM, XACK or ZREM) does not grow, so that a server at maxmemory lets
+  -- the rest pass.
   if scope == "ALL" then
     pending.be_heard(stream, group, consumer)
     sweep.clock(stream, group, retries, state, loaded, self.now)
@@ -330,4 +336,4 @@ local function run()
   return reply
 end
 
-return args.guarded(11, run)
+return args.guarded(TYPES, run)

@@ -16,6 +16,8 @@ export interface RecoverInput {
   readonly ownAfter: string | undefined;
   /** Entries that the process has in hand, at most 10,000. */
   readonly inHand: readonly string[];
+  /** The nonce of a lease whose reply has yet to come: what it leased is in hand, too. */
+  readonly onItsWay?: string | undefined;
 }
 
 /** How many entries a recovery treated, by what became of them. */
@@ -64,6 +66,7 @@ export function recoverCall(keys: GroupKeys, member: Member, input: RecoverInput
       input.scope,
       input.ownAfter ?? "",
       ...input.inHand,
+      ...(input.onItsWay === undefined ? [] : [`@${input.onItsWay}`]),
     ],
   };
 }

@@ -2,8 +2,9 @@
 --
 -- A consumer that stops in good order has not failed at what it could not finish, so the attempt keeps its number.
 --
--- It may hold entries that it never heard of, because the reply that would have brought them was lost. Of those it knows
--- the ID alone: the key is read from the stream, and a token is its own if the nonce begins with its incarnation.
+-- It may hold entries that it never heard of, because the reply that would have brought them was lost. Of those it
+-- knows the ID alone: the key is read from the stream, and a token is its own if the nonce is its incarnation, `_` and
+-- more.
 --
 -- @key   stream       STREAM
 -- @key   meta         HASH    protocol
@@ -33,9 +34,9 @@ local marks = require("marks")
 local pending = require("pending")
 local status = require("status")
 local tokens = require("tokens")
-local types = require("types")
 
 local stream, meta, leases, retries, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local TYPES = { "stream", "hash", "hash", "zset", "hash" }
 local HEAD, WIDTH = 3, 3
 
 -- Whether the caller may give back the entry that has this token, or none.
@@ -43,7 +44,9 @@ local function may_release(entry, current, incarnation)
   if entry.token ~= "" then
     return current == entry.token
   end
-  return not current or tokens.entry(current) ~= entry.id or tokens.is_by(current, incarnation)
+  local by = incarnation .. "_"
+  local is_own = current and string.sub(tokens.nonce(current), 1, #by) == by
+  return not current or tokens.entry(current) ~= entry.id or is_own
 end
 
 local function run()
@@ -55,18 +58,8 @@ local function run()
     local id, key = args.id(ARGV[at + 1], "entry_id"), args.entry_key(ARGV[at + 2], "idempotency_key")
     asked[n] = { id = id, key = key, token = ARGV[at + 3] }
   end
-  local refusal = types.refusal(
-    stream,
-    "stream",
-    meta,
-    "hash",
-    leases,
-    "hash",
-    retries,
-    "zset",
-    state,
-    "hash"
-  ) or group_state.join(meta, state, consumer, incarnation)
+  redis.call("ZCARD", retries) -- not read before it is written: see types.lua
+  local refusal = group_state.join(meta, state, consumer, incarnation)
   if refusal then
     return refusal
   end
@@ -106,4 +99,4 @@ local function run()
   return reply
 end
 
-return args.guarded(5, run)
+return args.guarded(TYPES, run)

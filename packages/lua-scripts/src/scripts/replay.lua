@@ -45,6 +45,7 @@ local types = require("types")
 local stream, meta = KEYS[1], KEYS[2]
 local processed = { KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7] }
 local retries, dead, state = KEYS[8], KEYS[9], KEYS[10]
+local TYPES = { "stream", "hash", "set", "set", "set", "set", "set", "zset", "stream", "hash" }
 local HEAD = 1
 
 -- What can be given back of a letter: the entry in its old place, a new one, or nothing.
@@ -70,18 +71,7 @@ local function run()
   for n = 1, count do
     letters[n] = args.id(ARGV[HEAD + n], "letter")
   end
-  local refusal = types.refusal(
-    stream,
-    "stream",
-    meta,
-    "hash",
-    retries,
-    "zset",
-    dead,
-    "stream",
-    state,
-    "hash"
-  ) or types.refusal_of_all(processed, "set")
+  local refusal = types.refusal(TYPES)
   if refusal then
     return refusal
   end
@@ -131,4 +121,4 @@ local function run()
   return reply
 end
 
-return args.guarded(10, run)
+return args.guarded(TYPES, run)

@@ -27,6 +27,7 @@ local status = require("status")
 local types = require("types")
 
 local stream, meta, state = KEYS[1], KEYS[2], KEYS[3]
+local TYPES = { "stream", "hash", "hash" }
 
 local function goes_by(name, incarnation)
   return not incarnation or redis.call("HGET", state, group_state.incarnation_field(name)) == incarnation
@@ -44,8 +45,7 @@ local function run()
   if #ARGV ~= 4 then
     args.bad("ARGV", #ARGV, "wanted 4 values")
   end
-  local refusal = types.refusal(stream, "stream", meta, "hash", state, "hash")
-    or protocol.refusal(redis.call("HGET", meta, "protocol"))
+  local refusal = types.refusal(TYPES) or protocol.refusal(redis.call("HGET", meta, "protocol"))
   if refusal then
     return refusal
   end
@@ -70,4 +70,4 @@ local function run()
   return reply
 end
 
-return args.guarded(3, run)
+return args.guarded(TYPES, run)

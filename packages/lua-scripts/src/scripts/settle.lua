@@ -53,12 +53,13 @@ local ring = require("ring")
 local status = require("status")
 local stream_info = require("stream")
 local tokens = require("tokens")
-local types = require("types")
 local window = require("window")
 
 local stream, meta, published_0, published_1, leases = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local processed = { KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10] }
 local retries, dead, state = KEYS[11], KEYS[12], KEYS[13]
+local TYPES =
+  { "stream", "hash", "hash", "hash", "hash", "set", "set", "set", "set", "set", "zset", "stream", "hash" }
 local HEAD = 4
 
 -- How most attempts end: with a success that emits nothing. One value for all of them, since a table for each costs
@@ -256,28 +257,11 @@ local function run()
   local window_ms = args.int(ARGV[4], "windowMs", 0, constants.MAX_SPAN_MS)
   local attempts = attempts_from(HEAD + 1)
   local ids, endings, held_as = attempts.ids, attempts.endings, attempts.held_as
-  local refusal = types.refusal(
-    stream,
-    "stream",
-    meta,
-    "hash",
-    published_0,
-    "hash",
-    published_1,
-    "hash",
-    leases,
-    "hash",
-    retries,
-    "zset",
-    dead,
-    "stream",
-    state,
-    "hash"
-  ) or types.refusal_of_all(processed, "set")
-  local loaded
-  if not refusal then
-    refusal, loaded = group_state.join(meta, state, consumer, incarnation)
-  end
+  -- Not always read before they are written: see types.lua.
+  redis.call("HLEN", published_0)
+  redis.call("HLEN", published_1)
+  redis.call("XLEN", dead)
+  local refusal, loaded = group_state.join(meta, state, consumer, incarnation)
   if not refusal and not pending.group_exists(stream, group) then
     refusal = { status.NOGROUP }
   end
@@ -289,13 +273,14 @@ local function run()
   end
 
   local now = clock.now()
+  local marked = loaded.ring(processed, now)
   fence(attempts, loaded.max_attempts)
   local publish_window = judge_all_emits(endings, window_ms, now)
   if not has_room_for_dead(endings) then
     return { status.EXHAUSTED }
   end
 
-  local reply = { status.OK, -1, now }
+  local reply = { status.OK, pending.next_due_in(retries, now), now }
   local acknowledged, released, members = {}, {}, {}
   local waiting, emitting, letters = {}, {}, {}
   for n, ending in ipairs(endings) do
@@ -337,7 +322,7 @@ local function run()
     pending.park(stream, group, retries, ids[n], attempt + 1, first_ms, due_at)
   end
   chunks.call(released, 1, "HDEL", leases)
-  ring.add(loaded.ring(processed, now), state, members)
+  ring.add(marked, state, members)
   publish(endings, emitting, publish_window)
   for _, n in ipairs(letters) do
     local attempt, first_ms = tokens.history(attempts.tokens[n])
@@ -350,8 +335,10 @@ local function run()
     }, group, endings[n].fields)
   end
 
-  reply[2] = pending.next_due_in(retries, now)
+  if #waiting > 0 then
+    reply[2] = pending.next_due_in(retries, now)
+  end
   return reply
 end
 
-return args.guarded(13, run)
+return args.guarded(TYPES, run)

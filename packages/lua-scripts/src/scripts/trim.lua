@@ -28,6 +28,7 @@ local status = require("status")
 local types = require("types")
 
 local stream, meta = KEYS[1], KEYS[2]
+local TYPES = { "stream", "hash" }
 
 -- Entries read at most to find where an exact trim ends: those of a node, unless the server's nodes are larger.
 local EXACTLY = 100
@@ -54,8 +55,7 @@ local function run()
   if #ARGV ~= 3 then
     args.bad("ARGV", #ARGV, "wanted 3 values")
   end
-  local refusal = types.refusal(stream, "stream", meta, "hash")
-    or protocol.refusal(redis.call("HGET", meta, "protocol"))
+  local refusal = types.refusal(TYPES) or protocol.refusal(redis.call("HGET", meta, "protocol"))
   if refusal then
     return refusal
   end
@@ -83,4 +83,4 @@ local function run()
   return { status.OK, dropped, threshold, more and 1 or 0 }
 end
 
-return args.guarded(2, run)
+return args.guarded(TYPES, run)

@@ -52,7 +52,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "settle leaves the token of an attempt that ended",
     scripts: ["settle"],
-    from: 'chunks.call(released, 1, "HDEL", leases)',
+    from: 'chunks_call(released, 1, "HDEL", leases)',
     to: "",
     breaks: ["a token's entry is pending", "all others are fenced", "attempts", "nothing is stuck"],
   },
@@ -66,21 +66,21 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "settle retries without end",
     scripts: ["settle"],
-    from: "tokens.history(token) >= max_attempts",
+    from: "tokens_history(token) >= max_attempts",
     to: "false",
     breaks: ["attempts"],
   },
   {
     name: "lease does not ask who the entry was delivered to",
     scripts: ["lease"],
-    from: "if not idle[n] or token and tokens.entry(token) == id then",
-    to: "idle[n] = idle[n] or 0\n    if token and tokens.entry(token) == id then",
+    from: "if not idle[n] or token and tokens_entry(token) == id then",
+    to: "idle[n] = idle[n] or 0\n    if token and tokens_entry(token) == id then",
     breaks: ["only what may be taken"],
   },
   {
     name: "lease hands out a key that another entry holds",
     scripts: ["lease"],
-    from: "local holder = taken[key] or token and deferral.holder(stream, group, token, id)",
+    from: "local holder = taken[key] or token and deferral_holder(stream, group, token, id)",
     to: "local holder = taken[key]",
     breaks: ["one holder per key"],
   },
@@ -94,14 +94,14 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a token counts after its entry was settled or deleted",
     scripts: ["lease", "recover"],
-    from: "if holder and holder ~= id and pending.entry(stream, group, holder) then",
+    from: "if holder and holder ~= id and pending_entry(stream, group, holder) then",
     to: "if holder and holder ~= id then",
     breaks: ["nothing is stuck"],
   },
   {
     name: "lease runs dead letters again in a group that was made again",
     scripts: ["lease"],
-    from: "elseif settled[key] or settled[marks.of_entry(id)] then",
+    from: "elseif settled[key] or settled[marks_of_entry(id)] then",
     to: "elseif settled[key] then",
     breaks: ["nothing is stuck", "no lease of a processed key"],
   },
@@ -122,7 +122,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "recovery hands out a key that another entry holds",
     scripts: ["recover"],
-    from: "local holder = deferral.holder(stream, self.group, token, id)",
+    from: "local holder = deferral_holder(stream, self.group, token, id)",
     to: "local holder = nil",
     breaks: ["one holder per key"],
   },
@@ -164,7 +164,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "recovery passes over stale entries",
     scripts: ["recover"],
-    from: "if held > 0 and name ~= self.consumer and name ~= pending.WAITING then",
+    from: "if held > 0 and name ~= self.consumer and name ~= pending_WAITING then",
     to: "if false then",
     breaks: ["nothing is stuck"],
   },
@@ -178,14 +178,14 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "recovery does not remember whom it buried",
     scripts: ["recover"],
-    from: "ring.add(self.ring, state, { marks.of_entry(id) })",
+    from: "ring_add(self.ring, state, { marks_of_entry(id) })",
     to: "",
     breaks: ["no lease of a processed key", "dead letters", "nothing is stuck"],
   },
   {
     name: "recovery sweeps tokens whose entry is pending",
     scripts: ["recover"],
-    from: "if not pending.entry(stream, group, tokens.entry(page[2][at + 1])) then",
+    from: "if not pending_entry(stream, group, tokens_entry(page[2][at + 1])) then",
     to: "if true then",
     breaks: ["the holder is not fenced", "attempts", "one holder per key"],
   },
@@ -199,7 +199,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "recovery notes a low-water ID above what is pending",
     scripts: ["recover"],
-    from: "return oldest and ids.before(oldest[1]) or group.last_delivered",
+    from: "return oldest and ids_before(oldest[1]) or group.last_delivered",
     to: "return group.last_delivered",
     breaks: ["nothing is passed over"],
   },
@@ -233,8 +233,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "release gives back what another process holds",
     scripts: ["release"],
-    from: "token == entry.token or (entry",
-    to: "true or (entry",
+    from: "return current == entry.token",
+    to: "return true",
     breaks: ["all others are fenced"],
   },
   {
@@ -247,7 +247,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "extend does not restart the lease clock",
     scripts: ["extend"],
-    from: "pending.touch(stream, group, consumer, kept)",
+    from: "pending_touch(stream, group, consumer, kept)",
     to: "",
     breaks: ["effects"],
     byEffects: true,
@@ -262,7 +262,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a group that was lost says and begins at the stream's end",
     scripts: ["open"],
-    from: "if ids.less(last_id, low_water) then",
+    from: "if ids_less(last_id, low_water) then",
     to: 'low_water = last_id\n    if last_id == "" then',
     breaks: ["nothing is passed over"],
   },

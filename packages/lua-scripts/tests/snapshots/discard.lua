@@ -7,6 +7,17 @@ do
     return ms, seq
   end
 end
+local types_refusal
+do
+  function types_refusal(wanted)
+    for at = 1, #wanted do
+      local found = redis.call("TYPE", KEYS[at]).ok
+      if found ~= "none" and found ~= wanted[at] then
+        return { "WRONGTYPE", KEYS[at], found, wanted[at] }
+      end
+    end
+  end
+end
 local args_bad, args_id, args_items, args_guarded
 do
   function args_bad(field, value, wanted)
@@ -41,18 +52,20 @@ do
     end
     return count
   end
-  function args_guarded(keys, run)
-    if #KEYS ~= keys then
-      return redis.error_reply("SLUICE_BADARG KEYS '" .. #KEYS .. "': wanted " .. keys)
+  function args_guarded(wanted, run)
+    if #KEYS ~= #wanted then
+      return redis.error_reply("SLUICE_BADARG KEYS '" .. #KEYS .. "': wanted " .. #wanted)
     end
     local ok, reply = pcall(run)
-    if ok or type(reply) == "table" then
-      return reply
+    if ok then
+      local refused = reply[1] ~= "OK" and reply[1] ~= "NOPERM"
+      return refused and types_refusal(wanted) or reply
     end
-    if string.find(reply, "^SLUICE_BADARG ") then
-      return redis.error_reply(reply)
+    local text = reply.err or reply
+    if not string.find(text, "^SLUICE_BADARG ") then
+      text = string.match(text, "%-(%u+ .*)$") or text
     end
-    return redis.error_reply(string.match(reply, "%-(%u+ .*)$") or reply)
+    return string.find(text, "^WRONGTYPE ") and types_refusal(wanted) or redis.error_reply(text)
   end
 end
 local protocol_CURRENT, protocol_refusal
@@ -64,26 +77,14 @@ do
     end
   end
 end
-local types_refusal
-do
-  function types_refusal(...)
-    local wanted = { ... }
-    for at = 1, #wanted, 2 do
-      local found = redis.call("TYPE", wanted[at]).ok
-      if found ~= "none" and found ~= wanted[at + 1] then
-        return { "WRONGTYPE", wanted[at], found, wanted[at + 1] }
-      end
-    end
-  end
-end
 local meta, dead = KEYS[1], KEYS[2]
+local TYPES = { "hash", "stream" }
 local function run()
   local letters = {}
   for at = 1, args_items(1, 1) do
     letters[at] = args_id(ARGV[at], "letter")
   end
-  local refusal = types_refusal(meta, "hash", dead, "stream")
-    or protocol_refusal(redis.call("HGET", meta, "protocol"))
+  local refusal = types_refusal(TYPES) or protocol_refusal(redis.call("HGET", meta, "protocol"))
   if refusal then
     return refusal
   end
@@ -93,4 +94,4 @@ local function run()
   end
   return reply
 end
-return args_guarded(2, run)
+return args_guarded(TYPES, run)

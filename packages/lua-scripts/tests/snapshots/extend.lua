@@ -7,6 +7,17 @@ do
     return ms, seq
   end
 end
+local types_refusal
+do
+  function types_refusal(wanted)
+    for at = 1, #wanted do
+      local found = redis.call("TYPE", KEYS[at]).ok
+      if found ~= "none" and found ~= wanted[at] then
+        return { "WRONGTYPE", KEYS[at], found, wanted[at] }
+      end
+    end
+  end
+end
 local args_bad, args_name, args_id, args_key, args_entry_key, args_nonce, args_items, args_guarded
 do
   function args_bad(field, value, wanted)
@@ -62,18 +73,20 @@ do
     end
     return count
   end
-  function args_guarded(keys, run)
-    if #KEYS ~= keys then
-      return redis.error_reply("SLUICE_BADARG KEYS '" .. #KEYS .. "': wanted " .. keys)
+  function args_guarded(wanted, run)
+    if #KEYS ~= #wanted then
+      return redis.error_reply("SLUICE_BADARG KEYS '" .. #KEYS .. "': wanted " .. #wanted)
     end
     local ok, reply = pcall(run)
-    if ok or type(reply) == "table" then
-      return reply
+    if ok then
+      local refused = reply[1] ~= "OK" and reply[1] ~= "NOPERM"
+      return refused and types_refusal(wanted) or reply
     end
-    if string.find(reply, "^SLUICE_BADARG ") then
-      return redis.error_reply(reply)
+    local text = reply.err or reply
+    if not string.find(text, "^SLUICE_BADARG ") then
+      text = string.match(text, "%-(%u+ .*)$") or text
     end
-    return redis.error_reply(string.match(reply, "%-(%u+ .*)$") or reply)
+    return string.find(text, "^WRONGTYPE ") and types_refusal(wanted) or redis.error_reply(text)
   end
 end
 local chunks_ask
@@ -110,12 +123,14 @@ do
     return math.ceil(ttl_ms / (REMEMBERED - 1))
   end
   function ring_at(buckets, recorded, ttl_ms, now)
-    local self = { buckets = buckets, now = now, turns = 0, recorded = recorded.index ~= nil }
+    local self = { buckets = buckets, sizes = {}, turns = 0 }
+    for at = 1, COUNT do
+      self.sizes[at] = redis.call("SCARD", buckets[at])
+    end
     self.index = recorded.index or 0
     self.next_width = bucket_width(ttl_ms)
     self.width = recorded.width or self.next_width
     self.opened_at = math.min(recorded.opened_at or now, now)
-    self.moved_back = self.recorded and self.opened_at ~= recorded.opened_at
     local closes_at = self.opened_at + self.width
     if closes_at <= now then
       local turns = 1 + math.floor((now - closes_at) / self.next_width)
@@ -125,6 +140,10 @@ do
       self.opened_at = closes_at + (turns - 1) * self.next_width
       self.width = self.next_width
     end
+    for turn = 1, self.turns do
+      self.sizes[(self.from + turn) % COUNT + 1] = 0
+    end
+    self.changed = self.opened_at ~= recorded.opened_at
     return self
   end
 end
@@ -195,7 +214,7 @@ end
 local pending_group_exists, pending_touch
 do
   function pending_group_exists(stream, group)
-    local reply = redis.pcall("XPENDING", stream, group, "-", "+", 1)
+    local reply = redis.pcall("XPENDING", stream, group, "-", "+", 0)
     if reply.err and not string.find(reply.err, "^%-?NOGROUP") then
       error(reply, 0)
     end
@@ -215,19 +234,8 @@ do
     return string.match(token, "^[^|]*")
   end
 end
-local types_refusal
-do
-  function types_refusal(...)
-    local wanted = { ... }
-    for at = 1, #wanted, 2 do
-      local found = redis.call("TYPE", wanted[at]).ok
-      if found ~= "none" and found ~= wanted[at + 1] then
-        return { "WRONGTYPE", wanted[at], found, wanted[at + 1] }
-      end
-    end
-  end
-end
 local stream, meta, leases, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local TYPES = { "stream", "hash", "hash", "hash" }
 local HEAD, WIDTH = 3, 2
 local function run()
   local group, consumer = args_name(ARGV[1], "group"), args_name(ARGV[2], "consumer")
@@ -238,8 +246,7 @@ local function run()
     local id = args_id(tokens_entry(token), "token")
     held_as[n], asked[n] = marks_of_key(args_entry_key(key, "idempotency_key"), id), token
   end
-  local refusal = types_refusal(stream, "stream", meta, "hash", leases, "hash", state, "hash")
-    or group_join(meta, state, consumer, incarnation)
+  local refusal = group_join(meta, state, consumer, incarnation)
   if refusal then
     return refusal
   end
@@ -258,4 +265,4 @@ local function run()
   pending_touch(stream, group, consumer, kept)
   return reply
 end
-return args_guarded(4, run)
+return args_guarded(TYPES, run)

@@ -36,6 +36,17 @@ do
     return ms == "0" and id or decrement(ms) .. "-" .. ids_UINT64_MAX
   end
 end
+local types_refusal
+do
+  function types_refusal(wanted)
+    for at = 1, #wanted do
+      local found = redis.call("TYPE", KEYS[at]).ok
+      if found ~= "none" and found ~= wanted[at] then
+        return { "WRONGTYPE", KEYS[at], found, wanted[at] }
+      end
+    end
+  end
+end
 local args_bad, args_int, args_key, args_flag, args_items, args_guarded
 do
   function args_bad(field, value, wanted)
@@ -72,18 +83,20 @@ do
     end
     return count
   end
-  function args_guarded(keys, run)
-    if #KEYS ~= keys then
-      return redis.error_reply("SLUICE_BADARG KEYS '" .. #KEYS .. "': wanted " .. keys)
+  function args_guarded(wanted, run)
+    if #KEYS ~= #wanted then
+      return redis.error_reply("SLUICE_BADARG KEYS '" .. #KEYS .. "': wanted " .. #wanted)
     end
     local ok, reply = pcall(run)
-    if ok or type(reply) == "table" then
-      return reply
+    if ok then
+      local refused = reply[1] ~= "OK" and reply[1] ~= "NOPERM"
+      return refused and types_refusal(wanted) or reply
     end
-    if string.find(reply, "^SLUICE_BADARG ") then
-      return redis.error_reply(reply)
+    local text = reply.err or reply
+    if not string.find(text, "^SLUICE_BADARG ") then
+      text = string.match(text, "%-(%u+ .*)$") or text
     end
-    return redis.error_reply(string.match(reply, "%-(%u+ .*)$") or reply)
+    return string.find(text, "^WRONGTYPE ") and types_refusal(wanted) or redis.error_reply(text)
   end
 end
 local clock_now
@@ -188,18 +201,6 @@ do
     end
   end
 end
-local types_refusal
-do
-  function types_refusal(...)
-    local wanted = { ... }
-    for at = 1, #wanted, 2 do
-      local found = redis.call("TYPE", wanted[at]).ok
-      if found ~= "none" and found ~= wanted[at + 1] then
-        return { "WRONGTYPE", wanted[at], found, wanted[at + 1] }
-      end
-    end
-  end
-end
 local chunks_call, chunks_ask
 do
   function chunks_call(values, width, command, key)
@@ -228,7 +229,7 @@ do
   window_FIELDS = { "windowIndex", "windowOpenedAt", "windowWidth" }
   function window_at(generations, recorded, window_ms, now)
     local index, opened_at, width = tonumber(recorded[1]), tonumber(recorded[2]), tonumber(recorded[3])
-    local self = { generations = generations, window_ms = window_ms, turns = 0, recorded = index ~= nil }
+    local self = { generations = generations, window_ms = window_ms, turns = 0 }
     self.index = index or 0
     self.width = width or window_ms
     self.opened_at = math.min(opened_at or now, now)
@@ -239,7 +240,7 @@ do
       self.opened_at = closes_at + (self.turns - 1) * window_ms
       self.width = window_ms
     end
-    self.changed = not self.recorded or self.turns > 0 or self.opened_at ~= opened_at
+    self.changed = self.opened_at ~= opened_at
     return self
   end
   local function generation(self, back)
@@ -309,6 +310,7 @@ do
   end
 end
 local stream, meta, published_0, published_1 = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local TYPES = { "stream", "hash", "hash", "hash" }
 local HEAD, WIDTH = 3, 3
 local function lesser_limit(a, b)
   return (a == 0 and b) or (b == 0 and a) or math.min(a, b)
@@ -326,12 +328,10 @@ local function run()
   for n = 1, count do
     keys[n] = args_key(ARGV[HEAD + (n - 1) * WIDTH + 1], "idempotency_key")
   end
-  local refusal = types_refusal(stream, "stream", meta, "hash", published_0, "hash", published_1, "hash")
-  if refusal then
-    return refusal
-  end
+  redis.call("HLEN", published_0)
+  redis.call("HLEN", published_1)
   local recorded = redis.call("HMGET", meta, "protocol", "maxLength", unpack(window_FIELDS))
-  refusal = protocol_refusal(recorded[1])
+  local refusal = protocol_refusal(recorded[1])
   if refusal then
     return refusal
   end
@@ -369,7 +369,10 @@ local function run()
       local event = ARGV[HEAD + n * WIDTH - 1]
       local id = redis.pcall("XADD", stream, "*", "key", keys[n], "event", event)
       if type(id) == "table" then
-        return string.find(id.err, "exhausted", 1, true) and { "EXHAUSTED" } or id
+        if string.find(id.err, "exhausted", 1, true) then
+          return { "EXHAUSTED" }
+        end
+        error(id, 0)
       end
       if fresh == 0 and not stream_has_room(id) then
         redis.call("XDEL", stream, id)
@@ -402,4 +405,4 @@ local function run()
   end
   return reply
 end
-return args_guarded(4, run)
+return args_guarded(TYPES, run)

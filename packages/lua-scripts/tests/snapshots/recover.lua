@@ -51,6 +51,17 @@ do
     return ms == ids_UINT64_MAX and id or increment(ms) .. "-0"
   end
 end
+local types_refusal
+do
+  function types_refusal(wanted)
+    for at = 1, #wanted do
+      local found = redis.call("TYPE", KEYS[at]).ok
+      if found ~= "none" and found ~= wanted[at] then
+        return { "WRONGTYPE", KEYS[at], found, wanted[at] }
+      end
+    end
+  end
+end
 local args_bad, args_int, args_name, args_id, args_nonce, args_guarded
 do
   function args_bad(field, value, wanted)
@@ -93,18 +104,20 @@ do
     end
     return value
   end
-  function args_guarded(keys, run)
-    if #KEYS ~= keys then
-      return redis.error_reply("SLUICE_BADARG KEYS '" .. #KEYS .. "': wanted " .. keys)
+  function args_guarded(wanted, run)
+    if #KEYS ~= #wanted then
+      return redis.error_reply("SLUICE_BADARG KEYS '" .. #KEYS .. "': wanted " .. #wanted)
     end
     local ok, reply = pcall(run)
-    if ok or type(reply) == "table" then
-      return reply
+    if ok then
+      local refused = reply[1] ~= "OK" and reply[1] ~= "NOPERM"
+      return refused and types_refusal(wanted) or reply
     end
-    if string.find(reply, "^SLUICE_BADARG ") then
-      return redis.error_reply(reply)
+    local text = reply.err or reply
+    if not string.find(text, "^SLUICE_BADARG ") then
+      text = string.match(text, "%-(%u+ .*)$") or text
     end
-    return redis.error_reply(string.match(reply, "%-(%u+ .*)$") or reply)
+    return string.find(text, "^WRONGTYPE ") and types_refusal(wanted) or redis.error_reply(text)
   end
 end
 local clock_now
@@ -201,7 +214,7 @@ local pending_WAITING, pending_group_exists, pending_be_heard, pending_entry, pe
 do
   pending_WAITING = "/waiting"
   function pending_group_exists(stream, group)
-    local reply = redis.pcall("XPENDING", stream, group, "-", "+", 1)
+    local reply = redis.pcall("XPENDING", stream, group, "-", "+", 0)
     if reply.err and not string.find(reply.err, "^%-?NOGROUP") then
       error(reply, 0)
     end
@@ -245,7 +258,7 @@ do
     return first[2] and math.max(0, math.ceil(first[2] - now)) or -1
   end
 end
-local tokens_make, tokens_tail, tokens_entry, tokens_history
+local tokens_make, tokens_tail, tokens_entry, tokens_history, tokens_nonce
 do
   function tokens_make(id, consumer, attempt, nonce, first_ms)
     return id .. tokens_tail(consumer, attempt, nonce, first_ms)
@@ -259,6 +272,9 @@ do
   function tokens_history(token)
     local attempt, first_ms = string.match(token, "^[^|]*|[^|]*|(%d+)|[^|.]*%.(%d+)$")
     return tonumber(attempt), tonumber(first_ms)
+  end
+  function tokens_nonce(token)
+    return string.match(token, "^[^|]*|[^|]*|%d+|([^|.]*)%.") or ""
   end
 end
 local deferral_holder, deferral_due_at
@@ -307,20 +323,25 @@ do
     return replies
   end
 end
-local ring_at, ring_live, ring_remembers, ring_turn, ring_add
+local ring_at, ring_remembers, ring_turn, ring_add
 do
   local COUNT = 5
   local REMEMBERED = COUNT - 1
   local function bucket_width(ttl_ms)
     return math.ceil(ttl_ms / (REMEMBERED - 1))
   end
+  local function place(self, back)
+    return (self.index - back) % COUNT + 1
+  end
   function ring_at(buckets, recorded, ttl_ms, now)
-    local self = { buckets = buckets, now = now, turns = 0, recorded = recorded.index ~= nil }
+    local self = { buckets = buckets, sizes = {}, turns = 0 }
+    for at = 1, COUNT do
+      self.sizes[at] = redis.call("SCARD", buckets[at])
+    end
     self.index = recorded.index or 0
     self.next_width = bucket_width(ttl_ms)
     self.width = recorded.width or self.next_width
     self.opened_at = math.min(recorded.opened_at or now, now)
-    self.moved_back = self.recorded and self.opened_at ~= recorded.opened_at
     local closes_at = self.opened_at + self.width
     if closes_at <= now then
       local turns = 1 + math.floor((now - closes_at) / self.next_width)
@@ -330,46 +351,22 @@ do
       self.opened_at = closes_at + (turns - 1) * self.next_width
       self.width = self.next_width
     end
-    return self
-  end
-  local function bucket(self, back)
-    return self.buckets[(self.index - back) % COUNT + 1]
-  end
-  local function forgotten(self)
-    local names = {}
     for turn = 1, self.turns do
-      names[self.buckets[(self.from + turn) % COUNT + 1]] = true
+      self.sizes[(self.from + turn) % COUNT + 1] = 0
     end
-    return names
-  end
-  function ring_live(self)
-    local gone, names = forgotten(self), {}
-    for back = 0, REMEMBERED - 1 do
-      local name = bucket(self, back)
-      if not gone[name] then
-        names[#names + 1] = name
-      end
-    end
-    return names
-  end
-  local function existing(self)
-    if not self.existing then
-      self.existing = {}
-      for _, name in ipairs(ring_live(self)) do
-        if redis.call("EXISTS", name) == 1 then
-          self.existing[#self.existing + 1] = name
-        end
-      end
-    end
-    return self.existing
+    self.changed = self.opened_at ~= recorded.opened_at
+    return self
   end
   function ring_remembers(self, members)
     local found = {}
-    for _, name in ipairs(existing(self)) do
-      local replies = chunks_ask("SMISMEMBER", name, members)
-      for at = 1, #members do
-        if replies[at] == 1 then
-          found[members[at]] = true
+    for back = 0, REMEMBERED - 1 do
+      local at = place(self, back)
+      if self.sizes[at] > 0 then
+        local replies = chunks_ask("SMISMEMBER", self.buckets[at], members)
+        for n = 1, #members do
+          if replies[n] == 1 then
+            found[members[n]] = true
+          end
         end
       end
     end
@@ -378,10 +375,10 @@ do
   local function expire(self, back)
     local slack = math.min(math.ceil(self.width / 10), 60000)
     local at = self.opened_at + self.width + (REMEMBERED - 1 - back) * self.next_width + slack
-    redis.call("PEXPIREAT", bucket(self, back), at)
+    redis.call("PEXPIREAT", self.buckets[place(self, back)], at)
   end
   function ring_turn(self, state)
-    if self.recorded and self.turns == 0 and not self.moved_back then
+    if not self.changed then
       return
     end
     for turn = 1, self.turns do
@@ -394,13 +391,14 @@ do
       end
     end
     redis.call("HSET", state, "ringIndex", self.index, "ringOpenedAt", self.opened_at, "ringWidth", self.width)
-    self.recorded, self.turns, self.moved_back = true, 0, false
+    self.changed, self.turns = false, 0
   end
   function ring_add(self, state, members)
     if #members > 0 then
       ring_turn(self, state)
-      chunks_call(members, 1, "SADD", bucket(self, 0))
-      self.existing = nil
+      local at = place(self, 0)
+      chunks_call(members, 1, "SADD", self.buckets[at])
+      self.sizes[at] = self.sizes[at] + #members
       expire(self, 0)
     end
   end
@@ -607,34 +605,16 @@ do
     end
   end
 end
-local types_refusal, types_refusal_of_all
-do
-  function types_refusal(...)
-    local wanted = { ... }
-    for at = 1, #wanted, 2 do
-      local found = redis.call("TYPE", wanted[at]).ok
-      if found ~= "none" and found ~= wanted[at + 1] then
-        return { "WRONGTYPE", wanted[at], found, wanted[at + 1] }
-      end
-    end
-  end
-  function types_refusal_of_all(keys, wanted)
-    for at = 1, #keys do
-      local refusal = types_refusal(keys[at], wanted)
-      if refusal then
-        return refusal
-      end
-    end
-  end
-end
 local stream, meta, leases = KEYS[1], KEYS[2], KEYS[3]
 local processed = { KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8] }
 local retries, dead, state = KEYS[9], KEYS[10], KEYS[11]
+local TYPES = { "stream", "hash", "hash", "set", "set", "set", "set", "set", "zset", "stream", "hash" }
 local HEAD, MAX_IN_HAND = 7, 10000
 local CRASHED = "the consumer died, or was stopped past its lease, during every attempt"
-local function begin(group, consumer, nonce, max, in_hand)
+local function begin(group, consumer, nonce, max, in_hand, on_its_way)
   return {
     in_hand = in_hand,
+    on_its_way = on_its_way,
     free = next(in_hand) == nil,
     alone_waits = 0,
     group = group,
@@ -702,6 +682,9 @@ local function recover_entry(self, about, count)
   end
   local token = redis.call("HGET", leases, held_as)
   local crashed = token and tokens_entry(token) == id
+  if crashed and self.on_its_way[tokens_nonce(token)] then
+    return nil
+  end
   local first_ms = self.now - about[3]
   if crashed then
     attempt = attempt + 1
@@ -814,29 +797,28 @@ local function run()
     args_id(own_after, "ownAfter")
   end
   if #ARGV - HEAD > MAX_IN_HAND then
-    args_bad("inHand", #ARGV - HEAD, "wanted at most " .. MAX_IN_HAND .. " entry IDs")
+    args_bad("inHand", #ARGV - HEAD, "wanted at most " .. MAX_IN_HAND .. " entry IDs and nonces")
   end
-  local in_hand = {}
+  local in_hand, on_its_way = {}, {}
   for at = HEAD + 1, #ARGV do
-    in_hand[args_id(ARGV[at], "inHand")] = true
+    if string.byte(ARGV[at]) == 64 then
+      on_its_way[args_nonce(string.sub(ARGV[at], 2), "inHand")] = true
+    else
+      in_hand[args_id(ARGV[at], "inHand")] = true
+    end
   end
-  local refusal = types_refusal(stream, "stream", meta, "hash", leases, "hash", retries, "zset")
-    or types_refusal(dead, "stream", state, "hash")
-    or types_refusal_of_all(processed, "set")
-  if refusal then
-    return refusal
-  end
-  local loaded
-  refusal, loaded = group_join(meta, state, consumer, incarnation)
+  redis.call("HLEN", leases)
+  redis.call("ZCARD", retries)
+  redis.call("XLEN", dead)
+  local refusal, loaded = group_join(meta, state, consumer, incarnation)
   if refusal then
     return refusal
   end
   if not pending_group_exists(stream, group) then
     return { "NOGROUP" }
   end
-  local self = begin(group, consumer, nonce, max, in_hand)
+  local self = begin(group, consumer, nonce, max, in_hand, on_its_way)
   self.loaded, self.ring = loaded, loaded.ring(processed, self.now)
-  redis.call("HDEL", state, "")
   if scope == "ALL" then
     pending_be_heard(stream, group, consumer)
     sweep_clock(stream, group, retries, state, loaded, self.now)
@@ -871,4 +853,4 @@ local function run()
   end
   return reply
 end
-return args_guarded(11, run)
+return args_guarded(TYPES, run)

@@ -7,6 +7,17 @@ do
     return ms, seq
   end
 end
+local types_refusal
+do
+  function types_refusal(wanted)
+    for at = 1, #wanted do
+      local found = redis.call("TYPE", KEYS[at]).ok
+      if found ~= "none" and found ~= wanted[at] then
+        return { "WRONGTYPE", KEYS[at], found, wanted[at] }
+      end
+    end
+  end
+end
 local args_bad, args_name, args_id, args_key, args_entry_key, args_nonce, args_items, args_guarded
 do
   function args_bad(field, value, wanted)
@@ -62,18 +73,20 @@ do
     end
     return count
   end
-  function args_guarded(keys, run)
-    if #KEYS ~= keys then
-      return redis.error_reply("SLUICE_BADARG KEYS '" .. #KEYS .. "': wanted " .. keys)
+  function args_guarded(wanted, run)
+    if #KEYS ~= #wanted then
+      return redis.error_reply("SLUICE_BADARG KEYS '" .. #KEYS .. "': wanted " .. #wanted)
     end
     local ok, reply = pcall(run)
-    if ok or type(reply) == "table" then
-      return reply
+    if ok then
+      local refused = reply[1] ~= "OK" and reply[1] ~= "NOPERM"
+      return refused and types_refusal(wanted) or reply
     end
-    if string.find(reply, "^SLUICE_BADARG ") then
-      return redis.error_reply(reply)
+    local text = reply.err or reply
+    if not string.find(text, "^SLUICE_BADARG ") then
+      text = string.match(text, "%-(%u+ .*)$") or text
     end
-    return redis.error_reply(string.match(reply, "%-(%u+ .*)$") or reply)
+    return string.find(text, "^WRONGTYPE ") and types_refusal(wanted) or redis.error_reply(text)
   end
 end
 local chunks_ask
@@ -161,12 +174,14 @@ do
     return math.ceil(ttl_ms / (REMEMBERED - 1))
   end
   function ring_at(buckets, recorded, ttl_ms, now)
-    local self = { buckets = buckets, now = now, turns = 0, recorded = recorded.index ~= nil }
+    local self = { buckets = buckets, sizes = {}, turns = 0 }
+    for at = 1, COUNT do
+      self.sizes[at] = redis.call("SCARD", buckets[at])
+    end
     self.index = recorded.index or 0
     self.next_width = bucket_width(ttl_ms)
     self.width = recorded.width or self.next_width
     self.opened_at = math.min(recorded.opened_at or now, now)
-    self.moved_back = self.recorded and self.opened_at ~= recorded.opened_at
     local closes_at = self.opened_at + self.width
     if closes_at <= now then
       local turns = 1 + math.floor((now - closes_at) / self.next_width)
@@ -176,6 +191,10 @@ do
       self.opened_at = closes_at + (turns - 1) * self.next_width
       self.width = self.next_width
     end
+    for turn = 1, self.turns do
+      self.sizes[(self.from + turn) % COUNT + 1] = 0
+    end
+    self.changed = self.opened_at ~= recorded.opened_at
     return self
   end
 end
@@ -247,7 +266,7 @@ local pending_WAITING, pending_group_exists, pending_entry, pending_park
 do
   pending_WAITING = "/waiting"
   function pending_group_exists(stream, group)
-    local reply = redis.pcall("XPENDING", stream, group, "-", "+", 1)
+    local reply = redis.pcall("XPENDING", stream, group, "-", "+", 0)
     if reply.err and not string.find(reply.err, "^%-?NOGROUP") then
       error(reply, 0)
     end
@@ -273,7 +292,7 @@ do
     redis.call("ZADD", retries, due_at, id)
   end
 end
-local tokens_entry, tokens_history, tokens_is_by
+local tokens_entry, tokens_history, tokens_nonce
 do
   function tokens_entry(token)
     return string.match(token, "^[^|]*")
@@ -282,30 +301,20 @@ do
     local attempt, first_ms = string.match(token, "^[^|]*|[^|]*|(%d+)|[^|.]*%.(%d+)$")
     return tonumber(attempt), tonumber(first_ms)
   end
-  function tokens_is_by(token, incarnation)
-    local nonce = string.match(token, "^[^|]*|[^|]*|%d+|([^|.]*)%.")
-    return nonce ~= nil and string.sub(nonce, 1, #incarnation + 1) == incarnation .. "_"
-  end
-end
-local types_refusal
-do
-  function types_refusal(...)
-    local wanted = { ... }
-    for at = 1, #wanted, 2 do
-      local found = redis.call("TYPE", wanted[at]).ok
-      if found ~= "none" and found ~= wanted[at + 1] then
-        return { "WRONGTYPE", wanted[at], found, wanted[at + 1] }
-      end
-    end
+  function tokens_nonce(token)
+    return string.match(token, "^[^|]*|[^|]*|%d+|([^|.]*)%.") or ""
   end
 end
 local stream, meta, leases, retries, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local TYPES = { "stream", "hash", "hash", "zset", "hash" }
 local HEAD, WIDTH = 3, 3
 local function may_release(entry, current, incarnation)
   if entry.token ~= "" then
     return current == entry.token
   end
-  return not current or tokens_entry(current) ~= entry.id or tokens_is_by(current, incarnation)
+  local by = incarnation .. "_"
+  local is_own = current and string.sub(tokens_nonce(current), 1, #by) == by
+  return not current or tokens_entry(current) ~= entry.id or is_own
 end
 local function run()
   local group, consumer = args_name(ARGV[1], "group"), args_name(ARGV[2], "consumer")
@@ -316,18 +325,8 @@ local function run()
     local id, key = args_id(ARGV[at + 1], "entry_id"), args_entry_key(ARGV[at + 2], "idempotency_key")
     asked[n] = { id = id, key = key, token = ARGV[at + 3] }
   end
-  local refusal = types_refusal(
-    stream,
-    "stream",
-    meta,
-    "hash",
-    leases,
-    "hash",
-    retries,
-    "zset",
-    state,
-    "hash"
-  ) or group_join(meta, state, consumer, incarnation)
+  redis.call("ZCARD", retries)
+  local refusal = group_join(meta, state, consumer, incarnation)
   if refusal then
     return refusal
   end
@@ -365,4 +364,4 @@ local function run()
   end
   return reply
 end
-return args_guarded(5, run)
+return args_guarded(TYPES, run)

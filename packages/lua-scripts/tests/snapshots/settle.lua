@@ -21,6 +21,17 @@ do
     return less_number(a_seq, b_seq)
   end
 end
+local types_refusal
+do
+  function types_refusal(wanted)
+    for at = 1, #wanted do
+      local found = redis.call("TYPE", KEYS[at]).ok
+      if found ~= "none" and found ~= wanted[at] then
+        return { "WRONGTYPE", KEYS[at], found, wanted[at] }
+      end
+    end
+  end
+end
 local args_bad, args_int, args_name, args_id, args_key, args_entry_key, args_text, args_nonce, args_guarded
 do
   function args_bad(field, value, wanted)
@@ -78,18 +89,20 @@ do
     end
     return value
   end
-  function args_guarded(keys, run)
-    if #KEYS ~= keys then
-      return redis.error_reply("SLUICE_BADARG KEYS '" .. #KEYS .. "': wanted " .. keys)
+  function args_guarded(wanted, run)
+    if #KEYS ~= #wanted then
+      return redis.error_reply("SLUICE_BADARG KEYS '" .. #KEYS .. "': wanted " .. #wanted)
     end
     local ok, reply = pcall(run)
-    if ok or type(reply) == "table" then
-      return reply
+    if ok then
+      local refused = reply[1] ~= "OK" and reply[1] ~= "NOPERM"
+      return refused and types_refusal(wanted) or reply
     end
-    if string.find(reply, "^SLUICE_BADARG ") then
-      return redis.error_reply(reply)
+    local text = reply.err or reply
+    if not string.find(text, "^SLUICE_BADARG ") then
+      text = string.match(text, "%-(%u+ .*)$") or text
     end
-    return redis.error_reply(string.match(reply, "%-(%u+ .*)$") or reply)
+    return string.find(text, "^WRONGTYPE ") and types_refusal(wanted) or redis.error_reply(text)
   end
 end
 local chunks_call, chunks_ask
@@ -184,13 +197,18 @@ do
   local function bucket_width(ttl_ms)
     return math.ceil(ttl_ms / (REMEMBERED - 1))
   end
+  local function place(self, back)
+    return (self.index - back) % COUNT + 1
+  end
   function ring_at(buckets, recorded, ttl_ms, now)
-    local self = { buckets = buckets, now = now, turns = 0, recorded = recorded.index ~= nil }
+    local self = { buckets = buckets, sizes = {}, turns = 0 }
+    for at = 1, COUNT do
+      self.sizes[at] = redis.call("SCARD", buckets[at])
+    end
     self.index = recorded.index or 0
     self.next_width = bucket_width(ttl_ms)
     self.width = recorded.width or self.next_width
     self.opened_at = math.min(recorded.opened_at or now, now)
-    self.moved_back = self.recorded and self.opened_at ~= recorded.opened_at
     local closes_at = self.opened_at + self.width
     if closes_at <= now then
       local turns = 1 + math.floor((now - closes_at) / self.next_width)
@@ -200,18 +218,19 @@ do
       self.opened_at = closes_at + (turns - 1) * self.next_width
       self.width = self.next_width
     end
+    for turn = 1, self.turns do
+      self.sizes[(self.from + turn) % COUNT + 1] = 0
+    end
+    self.changed = self.opened_at ~= recorded.opened_at
     return self
-  end
-  local function bucket(self, back)
-    return self.buckets[(self.index - back) % COUNT + 1]
   end
   local function expire(self, back)
     local slack = math.min(math.ceil(self.width / 10), 60000)
     local at = self.opened_at + self.width + (REMEMBERED - 1 - back) * self.next_width + slack
-    redis.call("PEXPIREAT", bucket(self, back), at)
+    redis.call("PEXPIREAT", self.buckets[place(self, back)], at)
   end
   function ring_turn(self, state)
-    if self.recorded and self.turns == 0 and not self.moved_back then
+    if not self.changed then
       return
     end
     for turn = 1, self.turns do
@@ -224,13 +243,14 @@ do
       end
     end
     redis.call("HSET", state, "ringIndex", self.index, "ringOpenedAt", self.opened_at, "ringWidth", self.width)
-    self.recorded, self.turns, self.moved_back = true, 0, false
+    self.changed, self.turns = false, 0
   end
   function ring_add(self, state, members)
     if #members > 0 then
       ring_turn(self, state)
-      chunks_call(members, 1, "SADD", bucket(self, 0))
-      self.existing = nil
+      local at = place(self, 0)
+      chunks_call(members, 1, "SADD", self.buckets[at])
+      self.sizes[at] = self.sizes[at] + #members
       expire(self, 0)
     end
   end
@@ -306,7 +326,7 @@ local pending_WAITING, pending_group_exists, pending_park, pending_acknowledge, 
 do
   pending_WAITING = "/waiting"
   function pending_group_exists(stream, group)
-    local reply = redis.pcall("XPENDING", stream, group, "-", "+", 1)
+    local reply = redis.pcall("XPENDING", stream, group, "-", "+", 0)
     if reply.err and not string.find(reply.err, "^%-?NOGROUP") then
       error(reply, 0)
     end
@@ -386,32 +406,12 @@ do
     return tonumber(attempt), tonumber(first_ms)
   end
 end
-local types_refusal, types_refusal_of_all
-do
-  function types_refusal(...)
-    local wanted = { ... }
-    for at = 1, #wanted, 2 do
-      local found = redis.call("TYPE", wanted[at]).ok
-      if found ~= "none" and found ~= wanted[at + 1] then
-        return { "WRONGTYPE", wanted[at], found, wanted[at + 1] }
-      end
-    end
-  end
-  function types_refusal_of_all(keys, wanted)
-    for at = 1, #keys do
-      local refusal = types_refusal(keys[at], wanted)
-      if refusal then
-        return refusal
-      end
-    end
-  end
-end
 local window_FIELDS, window_at, window_published, window_add
 do
   window_FIELDS = { "windowIndex", "windowOpenedAt", "windowWidth" }
   function window_at(generations, recorded, window_ms, now)
     local index, opened_at, width = tonumber(recorded[1]), tonumber(recorded[2]), tonumber(recorded[3])
-    local self = { generations = generations, window_ms = window_ms, turns = 0, recorded = index ~= nil }
+    local self = { generations = generations, window_ms = window_ms, turns = 0 }
     self.index = index or 0
     self.width = width or window_ms
     self.opened_at = math.min(opened_at or now, now)
@@ -422,7 +422,7 @@ do
       self.opened_at = closes_at + (self.turns - 1) * window_ms
       self.width = window_ms
     end
-    self.changed = not self.recorded or self.turns > 0 or self.opened_at ~= opened_at
+    self.changed = self.opened_at ~= opened_at
     return self
   end
   local function generation(self, back)
@@ -494,6 +494,8 @@ end
 local stream, meta, published_0, published_1, leases = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local processed = { KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10] }
 local retries, dead, state = KEYS[11], KEYS[12], KEYS[13]
+local TYPES =
+  { "stream", "hash", "hash", "hash", "hash", "set", "set", "set", "set", "set", "zset", "stream", "hash" }
 local HEAD = 4
 local PLAIN = { outcome = "SUCCESS", emits = {} }
 local FENCED = { outcome = "FENCED" }
@@ -666,28 +668,10 @@ local function run()
   local window_ms = args_int(ARGV[4], "windowMs", 0, 315360000000)
   local attempts = attempts_from(HEAD + 1)
   local ids, endings, held_as = attempts.ids, attempts.endings, attempts.held_as
-  local refusal = types_refusal(
-    stream,
-    "stream",
-    meta,
-    "hash",
-    published_0,
-    "hash",
-    published_1,
-    "hash",
-    leases,
-    "hash",
-    retries,
-    "zset",
-    dead,
-    "stream",
-    state,
-    "hash"
-  ) or types_refusal_of_all(processed, "set")
-  local loaded
-  if not refusal then
-    refusal, loaded = group_join(meta, state, consumer, incarnation)
-  end
+  redis.call("HLEN", published_0)
+  redis.call("HLEN", published_1)
+  redis.call("XLEN", dead)
+  local refusal, loaded = group_join(meta, state, consumer, incarnation)
   if not refusal and not pending_group_exists(stream, group) then
     refusal = { "NOGROUP" }
   end
@@ -698,12 +682,13 @@ local function run()
     return refusal
   end
   local now = clock_now()
+  local marked = loaded.ring(processed, now)
   fence(attempts, loaded.max_attempts)
   local publish_window = judge_all_emits(endings, window_ms, now)
   if not has_room_for_dead(endings) then
     return { "EXHAUSTED" }
   end
-  local reply = { "OK", -1, now }
+  local reply = { "OK", pending_next_due_in(retries, now), now }
   local acknowledged, released, members = {}, {}, {}
   local waiting, emitting, letters = {}, {}, {}
   for n, ending in ipairs(endings) do
@@ -743,7 +728,7 @@ local function run()
     pending_park(stream, group, retries, ids[n], attempt + 1, first_ms, due_at)
   end
   chunks_call(released, 1, "HDEL", leases)
-  ring_add(loaded.ring(processed, now), state, members)
+  ring_add(marked, state, members)
   publish(endings, emitting, publish_window)
   for _, n in ipairs(letters) do
     local attempt, first_ms = tokens_history(attempts.tokens[n])
@@ -755,7 +740,9 @@ local function run()
       first_ms = first_ms,
     }, group, endings[n].fields)
   end
-  reply[2] = pending_next_due_in(retries, now)
+  if #waiting > 0 then
+    reply[2] = pending_next_due_in(retries, now)
+  end
   return reply
 end
-return args_guarded(13, run)
+return args_guarded(TYPES, run)

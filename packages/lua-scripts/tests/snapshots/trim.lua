@@ -51,6 +51,17 @@ do
     return ms == ids_UINT64_MAX and id or increment(ms) .. "-0"
   end
 end
+local types_refusal
+do
+  function types_refusal(wanted)
+    for at = 1, #wanted do
+      local found = redis.call("TYPE", KEYS[at]).ok
+      if found ~= "none" and found ~= wanted[at] then
+        return { "WRONGTYPE", KEYS[at], found, wanted[at] }
+      end
+    end
+  end
+end
 local args_bad, args_int, args_guarded
 do
   function args_bad(field, value, wanted)
@@ -64,18 +75,20 @@ do
     end
     return number
   end
-  function args_guarded(keys, run)
-    if #KEYS ~= keys then
-      return redis.error_reply("SLUICE_BADARG KEYS '" .. #KEYS .. "': wanted " .. keys)
+  function args_guarded(wanted, run)
+    if #KEYS ~= #wanted then
+      return redis.error_reply("SLUICE_BADARG KEYS '" .. #KEYS .. "': wanted " .. #wanted)
     end
     local ok, reply = pcall(run)
-    if ok or type(reply) == "table" then
-      return reply
+    if ok then
+      local refused = reply[1] ~= "OK" and reply[1] ~= "NOPERM"
+      return refused and types_refusal(wanted) or reply
     end
-    if string.find(reply, "^SLUICE_BADARG ") then
-      return redis.error_reply(reply)
+    local text = reply.err or reply
+    if not string.find(text, "^SLUICE_BADARG ") then
+      text = string.match(text, "%-(%u+ .*)$") or text
     end
-    return redis.error_reply(string.match(reply, "%-(%u+ .*)$") or reply)
+    return string.find(text, "^WRONGTYPE ") and types_refusal(wanted) or redis.error_reply(text)
   end
 end
 local clock_now
@@ -154,19 +167,8 @@ do
     end
   end
 end
-local types_refusal
-do
-  function types_refusal(...)
-    local wanted = { ... }
-    for at = 1, #wanted, 2 do
-      local found = redis.call("TYPE", wanted[at]).ok
-      if found ~= "none" and found ~= wanted[at + 1] then
-        return { "WRONGTYPE", wanted[at], found, wanted[at + 1] }
-      end
-    end
-  end
-end
 local stream, meta = KEYS[1], KEYS[2]
+local TYPES = { "stream", "hash" }
 local EXACTLY = 100
 local function drop(threshold, limit)
   local dropped = redis.call("XTRIM", stream, "MINID", "~", threshold, "LIMIT", limit)
@@ -187,8 +189,7 @@ local function run()
   if #ARGV ~= 3 then
     args_bad("ARGV", #ARGV, "wanted 3 values")
   end
-  local refusal = types_refusal(stream, "stream", meta, "hash")
-    or protocol_refusal(redis.call("HGET", meta, "protocol"))
+  local refusal = types_refusal(TYPES) or protocol_refusal(redis.call("HGET", meta, "protocol"))
   if refusal then
     return refusal
   end
@@ -213,4 +214,4 @@ local function run()
   end
   return { "OK", dropped, threshold, more and 1 or 0 }
 end
-return args_guarded(2, run)
+return args_guarded(TYPES, run)
