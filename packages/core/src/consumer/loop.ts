@@ -8,55 +8,34 @@
  */
 import {
   firstToken,
-  type GroupKeys,
   type LeaseVerdict,
-  leaseAfterCall,
   leaseAfterReply,
-  leaseCall,
   leaseReply,
   type Member,
-  openCall,
-  openReply,
-  type Refusal,
   type ReleaseItem,
-  recoverCall,
   recoverReply,
-  releaseCall,
-  releaseReply,
-  type ScriptCall,
-  settleCall,
   settleReply,
 } from "@sluice/lua-scripts";
-import { type Connection, evaluate, hasMaybeExecuted, type Request } from "../connection.js";
+import { type Connection, hasMaybeExecuted, type Request } from "../connection.js";
 import { ConsumerStoppedError, ProtocolError, ServerError, SluiceError, SupersededError } from "../errors.js";
 import type { Logger } from "../logger.js";
-import { refusalError } from "../refusals.js";
 import { jittered, nextTick, sleep } from "../timing.js";
+import { type CallParts, Calls, MAX_CALL } from "./calls.js";
 import { Attempt, type Entry, entriesIn, recoveredAttempt } from "./entry.js";
 import { type Ending, Hand } from "./hand.js";
-import { type Recovery, RecoveryPass } from "./recovery.js";
+import { type Recovery, type RecoveryPass, RecoveryPasses } from "./recovery.js";
 import type { Reporter } from "./reporter.js";
-import type { ConsumerSettings } from "./settings.js";
+import { Turnstile } from "./turnstile.js";
 
-export interface LoopParts {
-  readonly connection: Connection;
+export interface LoopParts extends CallParts {
   /** The connection for blocking reads; without one the loop never waits for entries. */
   readonly blocking: Connection | undefined;
-  readonly stream: string;
-  readonly keys: GroupKeys;
-  readonly settings: ConsumerSettings;
-  readonly publishWindowMs: number;
-  readonly deadlineMs: number;
   readonly logger: Logger;
   readonly reporter: Reporter;
   /** Runs the handler. Never rejects. */
   readonly run: (attempt: Attempt) => Promise<Ending>;
 }
 
-/** Most attempts, or entries, that one script call takes. */
-const MAX_CALL = 1_000;
-/** Events emitted in one settle call take about this many characters at most, unless one attempt alone takes more. */
-const MAX_EMIT_CHARS = 4 * 1_024 * 1_024;
 /** Turns under way at a time. A third one is no faster: either Redis or this process is never idle by then. */
 const LANES = 2;
 /**
@@ -79,7 +58,7 @@ type Turn = {
   readonly settle: readonly Ending[];
   readonly lease: readonly Entry[];
   readonly nonce: string;
-  readonly recover: ScriptCall | undefined;
+  readonly recover: Request | undefined;
   /** The pass that `recover` is part of; without one it is about what is due alone. */
   readonly pass: RecoveryPass | undefined;
   readonly readCount: number;
@@ -90,6 +69,7 @@ export class Loop {
   /** Who this process is among those that go, or went, by the consumer's name. */
   readonly member: Member;
   private readonly parts: LoopParts;
+  private readonly calls: Calls;
   private phase: Phase = "reading";
   private paused = false;
   /** Sequences of turns that go on side by side. */
@@ -98,8 +78,12 @@ export class Loop {
   private turns = 0;
   private leasing = 0;
   private reading = 0;
-  /** Settles once the lane that handles what its turn has brought has sent its next one. */
-  private entered: Promise<void> | undefined;
+  /**
+   * One lane at a time is between the replies to a turn and sending its next one. Replies to both often come together;
+   * were both lanes to go on at once, they would send together too, and Redis and this process would wait for each other
+   * again.
+   */
+  private readonly betweenTurns = new Turnstile();
   private wanted = false;
   /** The stream had more to read at the last look. */
   private hot = true;
@@ -109,14 +93,12 @@ export class Loop {
   private blockedNonce: string | undefined;
   /** The entry read last: what comes next is behind it. */
   private lastRead = "0-0";
-  private pass: RecoveryPass | undefined;
-  private nextPass: RecoveryPass | undefined;
+  private readonly passes = new RecoveryPasses();
   /** By performance.now(): when the next waiting entry is due, as far as is known. */
   private dueAt = 0;
   private dueTimer: ReturnType<typeof setTimeout> | undefined;
   private failures = 0;
   private rejoining: Promise<void> | undefined;
-  private nonces = 0;
   /** By how long the slowest handler of the last settled batch took. */
   private lastBatchMs = 0;
   /** The handlers begun last ended within the tick: they wait for nothing, and slots are as good as never taken. */
@@ -125,8 +107,6 @@ export class Loop {
   private budget = Number.POSITIVE_INFINITY;
   /** The attempt that nothing else may run beside. */
   private alone: Attempt | undefined;
-  /** Where the group begins if nothing is recorded of it: `$` only once, since later that would skip entries. */
-  private beganAt: string;
   private readonly watchers = new Set<() => void>();
   private fatalError: unknown;
 
@@ -134,32 +114,18 @@ export class Loop {
     this.parts = parts;
     const { group, consumer } = parts.settings;
     this.member = { group, consumer, incarnation };
-    this.beganAt = parts.settings.startFrom;
+    this.calls = new Calls(parts, this.member);
   }
 
   /** Opens the group and takes the consumer's name; throws what keeps it from that. */
-  async open(mode: "TAKE" | "REJOIN"): Promise<"CREATED" | "JOINED" | "HEALED"> {
-    const { connection, keys, settings, deadlineMs, stream } = this.parts;
-    const { changeSettings: change, leaseMs, maxAttempts, idempotencyTtlMs } = settings;
-    const asked = {
-      mode,
-      startFrom: this.beganAt,
-      change: change && mode === "TAKE",
-      leaseMs,
-      maxAttempts,
-      idempotencyTtlMs,
-    };
-    const call = openCall(keys, { ...this.member, ...asked });
-    const reply = openReply(await evaluate(connection, call, { deadlineMs }));
-    if (reply.status !== "OK") throw refusalError("open", reply, { stream, ...this.member });
-    this.beganAt = reply.lowWaterId;
-    return reply.how;
+  open(mode: "TAKE" | "REJOIN"): Promise<"CREATED" | "JOINED" | "HEALED"> {
+    return this.calls.open(mode);
   }
 
   /** Takes back what is due, own or stale before anything new is read. Resolves when that is complete. */
   recover(first: boolean): Promise<Recovery> {
     if (this.phase === "closed") return Promise.reject(this.stopped());
-    const done = this.addPass(new RecoveryPass(first)).done();
+    const done = this.passes.add(first).done();
     this.kick();
     return done;
   }
@@ -198,7 +164,7 @@ export class Loop {
       });
     }
     for (const attempt of this.hand.running.values()) attempt.lost = true;
-    const settle = this.failures === 0 ? this.takeEnded() : [];
+    const settle = this.failures === 0 ? this.hand.takeEnded() : [];
     if (settle.length > 0) {
       const last = { settle, lease: [], recover: undefined, pass: undefined, nonce: "", readCount: 0 };
       this.note(last, await this.send(last));
@@ -211,8 +177,7 @@ export class Loop {
     this.phase = "closed";
     clearTimeout(this.dueTimer);
     const stopped = this.stopped();
-    this.pass?.fail(stopped);
-    this.nextPass?.fail(stopped);
+    this.passes.fail(stopped);
     this.changed();
   }
 
@@ -272,49 +237,26 @@ export class Loop {
    * many entries that was.
    */
   release(): Promise<number> {
-    return this.giveBack([...this.takeUnstarted(), ...[...this.hand.running.values()].map(leased)]);
+    return this.calls.release([...this.hand.takeUnstarted(), ...this.hand.unfinished]);
   }
 
   /** Gives back what was leased this long ago, in milliseconds, and still waits for a slot: others may have one. */
   giveLate(ms: number): Promise<void> {
-    const before = performance.now() - ms;
-    const { waiting } = this.hand;
-    const late = waiting.findIndex(({ leasedAt }) => leasedAt >= before);
-    return this.giveUnstarted(waiting.splice(0, late === -1 ? waiting.length : late).map(leased));
+    return this.giveUnstarted(this.hand.takeLate(performance.now() - ms));
   }
 
-  /** Everything in hand that was not begun. */
-  private takeUnstarted(): ReleaseItem[] {
-    const { prefetched, waiting } = this.hand;
-    return [...prefetched.splice(0).map(unleased), ...waiting.splice(0).map(leased)];
-  }
-
-  private async giveUnstarted(entries: readonly ReleaseItem[] = this.takeUnstarted()): Promise<void> {
+  private async giveUnstarted(entries: readonly ReleaseItem[] = this.hand.takeUnstarted()): Promise<void> {
     try {
-      await this.giveBack(entries);
+      await this.calls.release(entries);
     } catch (error) {
       // It is still pending with this consumer, and found there by recovery.
       await this.failed(error);
     }
   }
 
-  private async giveBack(entries: readonly ReleaseItem[]): Promise<number> {
-    const { connection, keys, deadlineMs } = this.parts;
-    let released = 0;
-    for (let first = 0; first < entries.length; first += MAX_CALL) {
-      const call = releaseCall(keys, this.member, entries.slice(first, first + MAX_CALL));
-      const reply = releaseReply(await evaluate(connection, call, { deadlineMs }));
-      if (reply.status !== "OK") throw this.refused("release", reply);
-      released += reply.verdicts.filter((verdict) => verdict === "RELEASED").length;
-    }
-    return released;
-  }
-
   /** Has the group's low-water ID recorded as it is now, for whoever may have to make the group again. */
-  async noteLowWater(): Promise<void> {
-    const { connection, keys, deadlineMs } = this.parts;
-    const input = { nonce: this.nonce(), max: 0, scope: "ALL", ownAfter: undefined, inHand: [] } as const;
-    await evaluate(connection, recoverCall(keys, this.member, input), { deadlineMs });
+  noteLowWater(): Promise<void> {
+    return this.calls.noteLowWater();
   }
 
   private async lane(): Promise<void> {
@@ -331,7 +273,7 @@ export class Loop {
       leave();
       if (this.worthALane) void this.lane();
       const replies = await sent;
-      leave = await this.enter();
+      leave = await this.betweenTurns.enter();
       const failure = this.note(turn, replies);
       if (failure !== undefined) {
         leave();
@@ -351,27 +293,6 @@ export class Loop {
       this.armDue();
     }
     this.changed();
-  }
-
-  /**
-   * Waits until no other lane is between the replies to a turn and sending its next one. Replies to both often come
-   * together; were both lanes to go on at once, they would send together too, and Redis and this process would wait for
-   * each other again.
-   *
-   * @returns the way to let the other lane go on.
-   */
-  private async enter(): Promise<() => void> {
-    while (this.entered !== undefined) await this.entered;
-    let resolve = () => {};
-    const entered = new Promise<void>((done) => {
-      resolve = done;
-    });
-    this.entered = entered;
-    return () => {
-      // A second time it changes nothing: the other lane may have entered meanwhile.
-      if (this.entered === entered) this.entered = undefined;
-      resolve();
-    };
   }
 
   /** Whether there is enough to do for a further turn beside the one under way. A small one would only cost more calls. */
@@ -407,6 +328,11 @@ export class Loop {
     return this.phase === "ending" || this.phase === "closed";
   }
 
+  /** The recovery pass under way. */
+  private get pass(): RecoveryPass | undefined {
+    return this.passes.current;
+  }
+
   private changed(): void {
     for (const watcher of this.watchers) watcher();
   }
@@ -418,16 +344,16 @@ export class Loop {
     while (this.spent && this.pass) this.endPass(this.pass);
     const { hand, pass, recovers } = this;
     if (this.turns > 0 && (recovers || this.failures > 0)) return undefined;
-    const settle = this.takeEnded();
-    const nonce = this.nonce();
+    const settle = this.hand.takeEnded();
+    const nonce = this.calls.nonce();
     const free = this.freeSlots();
     let lease: readonly Entry[] = [];
-    let recover: ScriptCall | undefined;
+    let recover: Request | undefined;
     if (free > 0) {
       // Recovery comes before new work, unless an entry waits for this process to finish what it has.
       if (pass?.aloneWaits && hand.ids().length + settle.length > 0) lease = hand.prefetched.splice(0, free);
       else if (pass) recover = this.recoverAll(pass, settle, nonce, free);
-      else if (recovers) recover = this.recoverDue(nonce, free);
+      else if (recovers) recover = this.calls.recoverDue(nonce, free);
       else lease = hand.prefetched.splice(0, Math.min(free, this.share));
     }
     const readCount = this.mayRead ? this.room(lease.length) : 0;
@@ -455,29 +381,10 @@ export class Loop {
     return Math.min(Math.min(free, this.budget) - this.leasing, MAX_CALL);
   }
 
-  private takeEnded(): Ending[] {
-    const { ended } = this.hand;
-    let count = 0;
-    let chars = 0;
-    for (const { item } of ended) {
-      if (count === MAX_CALL) break;
-      if (item.outcome === "SUCCESS") for (const { event } of item.emits) chars += event.length;
-      if (count > 0 && chars > MAX_EMIT_CHARS) break;
-      count += 1;
-    }
-    return ended.splice(0, count);
-  }
-
-  private recoverAll(pass: RecoveryPass, settle: readonly Ending[], nonce: string, max: number): ScriptCall {
+  private recoverAll(pass: RecoveryPass, settle: readonly Ending[], nonce: string, max: number): Request {
     const inHand = [...this.hand.ids(), ...settle.map(({ attempt }) => attempt.entry.id)];
     const { ownAfter } = pass;
-    const input = { nonce, max, scope: "ALL", ownAfter, inHand, onItsWay: this.blockedNonce } as const;
-    return recoverCall(this.parts.keys, this.member, input);
-  }
-
-  private recoverDue(nonce: string, max: number): ScriptCall {
-    const input = { nonce, max, scope: "DUE", ownAfter: undefined, inHand: [] } as const;
-    return recoverCall(this.parts.keys, this.member, input);
+    return this.calls.recoverAll(nonce, max, { ownAfter, inHand, onItsWay: this.blockedNonce });
   }
 
   /** How many entries to read: prefetched ones wait for a slot with their lease clock running, so not many. */
@@ -492,30 +399,15 @@ export class Loop {
     return Math.max(0, room);
   }
 
-  private nonce(): string {
-    this.nonces += 1;
-    return `${this.member.incarnation}_${this.nonces.toString(36)}`;
-  }
-
   // --- one round trip ----------------------------------------------------------------------------------------------
 
   private send(turn: Turn): Promise<readonly unknown[]> {
-    const { connection, keys, publishWindowMs, deadlineMs } = this.parts;
+    const { connection, deadlineMs } = this.parts;
     const requests: Request[] = [];
-    const script = (call: ScriptCall) => requests.push({ kind: "script", ...call });
-    if (turn.settle.length > 0) {
-      script(
-        settleCall(
-          keys,
-          this.member,
-          publishWindowMs,
-          turn.settle.map(({ item }) => item),
-        ),
-      );
-    }
-    if (turn.lease.length > 0) script(leaseCall(keys, this.member, turn.nonce, turn.lease));
-    if (turn.recover) script(turn.recover);
-    if (turn.readCount > 0) requests.push(this.readRequest(turn.readCount));
+    if (turn.settle.length > 0) requests.push(this.calls.settle(turn.settle));
+    if (turn.lease.length > 0) requests.push(this.calls.lease(turn.nonce, turn.lease));
+    if (turn.recover) requests.push(turn.recover);
+    if (turn.readCount > 0) requests.push(this.calls.read(turn.readCount));
 
     this.turns += 1;
     this.leasing += turn.lease.length;
@@ -553,19 +445,12 @@ export class Loop {
     }
   }
 
-  private readRequest(count: number, blockMs?: number): Request {
-    const { group, consumer } = this.member;
-    const block = blockMs === undefined ? [] : ["BLOCK", blockMs];
-    const args = ["GROUP", group, consumer, "COUNT", count, ...block, "STREAMS", this.parts.keys.stream, ">"];
-    return { kind: "command", name: "XREADGROUP", args };
-  }
-
   private noteSettled(endings: readonly Ending[], reply: unknown): unknown {
     const read = reply instanceof SluiceError ? reply : settleReply(reply, endings.length);
     if (read instanceof SluiceError || read.status !== "OK") {
       for (const { attempt } of endings) attempt.maybeSettled ||= hasMaybeExecuted(read);
       this.hand.ended.unshift(...endings);
-      return this.refused("settle", read);
+      return this.calls.refused("settle", read);
     }
     this.knowDue(read.nextDueInMs);
     this.lastBatchMs = 0;
@@ -584,7 +469,7 @@ export class Loop {
     if (read instanceof SluiceError || read.status !== "OK") {
       // Entries of a call that may have run may be leased by now; recovery finds them among our own.
       if (!hasMaybeExecuted(read)) this.hand.prefetched.unshift(...entries);
-      return this.refused("lease", read);
+      return this.calls.refused("lease", read);
     }
     this.knowDue(read.nextDueInMs);
     const { verdicts, now } = read;
@@ -605,7 +490,7 @@ export class Loop {
     const read = reply instanceof SluiceError ? reply : leaseAfterReply(reply);
     if (read instanceof SluiceError || read.status !== "OK") {
       if (!hasMaybeExecuted(read)) this.take(entries);
-      return this.refused("lease", read);
+      return this.calls.refused("lease", read);
     }
     this.knowDue(read.nextDueInMs);
     const { verdicts, now } = read;
@@ -636,20 +521,19 @@ export class Loop {
 
   private noteRecovered(reply: unknown, pass: RecoveryPass | undefined): unknown {
     const read = reply instanceof SluiceError ? reply : recoverReply(reply);
-    if (read instanceof SluiceError || read.status !== "OK") return this.refused("recover", read);
+    if (read instanceof SluiceError || read.status !== "OK") return this.calls.refused("recover", read);
     this.knowDue(read.nextDueInMs);
     if (read.more && !pass) this.dueAt = 0;
     this.parts.reporter.recoveredCounts(read.counts);
     this.takeLeased(read.leased.map(({ token, alone, fields }) => recoveredAttempt(token, alone, fields)));
-    if (read.aloneWaits && !this.pass) this.pass = new RecoveryPass(false);
+    if (read.aloneWaits && !this.pass) this.passes.add(false);
     // A pass that was asked for while this call was under way has yet to begin.
     if (pass?.note(read)) this.endPass(pass);
     return undefined;
   }
 
   private endPass(pass: RecoveryPass): void {
-    this.pass = this.nextPass;
-    this.nextPass = undefined;
+    this.passes.end();
     this.hot = true;
     this.parts.reporter.recoveryEnded(pass.complete(), pass.first || pass.foundSomething);
   }
@@ -670,12 +554,11 @@ export class Loop {
   }
 
   private take(entries: readonly Entry[]): void {
-    const { prefetched } = this.hand;
-    prefetched.push(...entries);
+    this.hand.prefetched.push(...entries);
     if (this.paused) void this.giveUnstarted();
     // Two lanes read for handlers that were quick, and are no longer.
-    const surplus = prefetched.splice(this.parts.settings.concurrency);
-    if (surplus.length > 0) void this.giveUnstarted(surplus.map(unleased));
+    const surplus = this.hand.takePrefetched(this.parts.settings.concurrency);
+    if (surplus.length > 0) void this.giveUnstarted(surplus);
   }
 
   /** What runs and has been leased for longer than `ms`. */
@@ -758,15 +641,14 @@ export class Loop {
   }
 
   private async blockFor(blocking: Connection, count: number): Promise<void> {
-    const { settings, deadlineMs, keys } = this.parts;
+    const { settings, deadlineMs } = this.parts;
     this.blockedFor = count;
-    const requests = [this.readRequest(count, settings.blockMs)];
-    const nonce = this.nonce();
+    const requests = [this.calls.read(count, settings.blockMs)];
+    const nonce = this.calls.nonce();
     const leases = this.leasedWithRead(count);
     if (leases > 0) {
       this.blockedNonce = nonce;
-      const call = leaseAfterCall(keys, this.member, nonce, this.lastRead, leases);
-      requests.push({ kind: "script", ...call });
+      requests.push(this.calls.leaseAfter(nonce, this.lastRead, leases));
     }
     const sentAt = performance.now();
     // The deadline is the watchdog: a read that has not come back by then hangs on a dead connection.
@@ -793,11 +675,6 @@ export class Loop {
 
   // --- what goes wrong ---------------------------------------------------------------------------------------------
 
-  private refused(attempted: string, read: SluiceError | Refusal): SluiceError {
-    if (read instanceof SluiceError) return read;
-    return refusalError(attempted, read, { stream: this.parts.stream, ...this.member });
-  }
-
   /** Goes on from a failed call, after a pause, or stops for good where going on could only do harm. */
   private async failed(error: unknown): Promise<void> {
     if (this.over) return;
@@ -822,8 +699,7 @@ export class Loop {
 
   /** A consumer that has just come and cannot recover, say for want of a permission, is better told than kept trying. */
   private hopeless(error: unknown): boolean {
-    const starts = this.pass?.first === true || this.nextPass?.first === true;
-    return starts && error instanceof SluiceError && !error.retryable && !isNoGroup(error);
+    return this.passes.starting && error instanceof SluiceError && !error.retryable && !isNoGroup(error);
   }
 
   /** The group is gone: makes it again where it was, and takes back what that delivers anew. */
@@ -839,27 +715,9 @@ export class Loop {
   }
 
   private recoverSoon(): void {
-    this.addPass(new RecoveryPass(false));
+    this.passes.add(false);
     this.hot = true;
   }
-
-  /** A pass that is under way has gone past what is new to recover, so another one follows it. */
-  private addPass(pass: RecoveryPass): RecoveryPass {
-    if (this.pass === undefined) {
-      this.pass = pass;
-      return pass;
-    }
-    this.nextPass ??= pass;
-    return this.nextPass;
-  }
-}
-
-function unleased({ id, key }: Entry): ReleaseItem {
-  return { id, key, token: undefined };
-}
-
-function leased({ entry, token }: Attempt): ReleaseItem {
-  return { id: entry.id, key: entry.key, token };
 }
 
 function isNoGroup(error: unknown): boolean {

@@ -1,4 +1,4 @@
-/** A recovery pass: what it has done so far, and where it goes on. */
+/** Recovery passes: what each has done so far, where it goes on, and which follows which. */
 import type { RecoverReply, RecoveryCounts } from "@sluice/lua-scripts";
 
 /** What a recovery pass did: entries by what became of them. */
@@ -51,5 +51,38 @@ export class RecoveryPass {
 
   fail(error: unknown): void {
     for (const { reject } of this.waiters) reject(error);
+  }
+}
+
+/** The pass that is under way, and the one that follows it: it has gone past what is new to recover. */
+export class RecoveryPasses {
+  current: RecoveryPass | undefined;
+  private next: RecoveryPass | undefined;
+
+  /** A pass that begins from now on: a new one, unless one has yet to begin. */
+  add(first: boolean): RecoveryPass {
+    const pass = new RecoveryPass(first);
+    if (this.current === undefined) {
+      this.current = pass;
+      return pass;
+    }
+    this.next ??= pass;
+    return this.next;
+  }
+
+  /** Ends the current one, and lets the next one begin. */
+  end(): void {
+    this.current = this.next;
+    this.next = undefined;
+  }
+
+  /** Whether the consumer's first pass has yet to be complete. */
+  get starting(): boolean {
+    return this.current?.first === true || this.next?.first === true;
+  }
+
+  fail(error: unknown): void {
+    this.current?.fail(error);
+    this.next?.fail(error);
   }
 }

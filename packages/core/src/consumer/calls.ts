@@ -1,0 +1,151 @@
+/** What one consumer asks of Redis: its calls as requests, and those that it makes by themselves. */
+import {
+  type GroupKeys,
+  leaseAfterCall,
+  leaseCall,
+  type Member,
+  openCall,
+  openReply,
+  type Refusal,
+  type ReleaseItem,
+  recoverCall,
+  releaseCall,
+  releaseReply,
+  type ScriptCall,
+  settleCall,
+} from "@sluice/lua-scripts";
+import { type Connection, evaluate, type Request } from "../connection.js";
+import { SluiceError } from "../errors.js";
+import { refusalError } from "../refusals.js";
+import type { Entry } from "./entry.js";
+import type { Ending } from "./hand.js";
+import type { ConsumerSettings } from "./settings.js";
+
+/** Most attempts, or entries, that one script call takes. */
+export const MAX_CALL = 1_000;
+
+export interface CallParts {
+  readonly connection: Connection;
+  readonly stream: string;
+  readonly keys: GroupKeys;
+  readonly settings: ConsumerSettings;
+  readonly publishWindowMs: number;
+  readonly deadlineMs: number;
+}
+
+export class Calls {
+  private nonces = 0;
+  /** Where the group begins if nothing is recorded of it: `$` only once, since later that would skip entries. */
+  private beganAt: string;
+
+  constructor(
+    private readonly parts: CallParts,
+    /** Who asks. */
+    readonly member: Member,
+  ) {
+    this.beganAt = parts.settings.startFrom;
+  }
+
+  /** For one call: no two of this process are the same. */
+  nonce(): string {
+    this.nonces += 1;
+    return `${this.member.incarnation}_${this.nonces.toString(36)}`;
+  }
+
+  settle(endings: readonly Ending[]): Request {
+    const items = endings.map(({ item }) => item);
+    return script(settleCall(this.parts.keys, this.member, this.parts.publishWindowMs, items));
+  }
+
+  lease(nonce: string, entries: readonly Entry[]): Request {
+    return script(leaseCall(this.parts.keys, this.member, nonce, entries));
+  }
+
+  /** Of what a read brings that is sent before it on the same connection. */
+  leaseAfter(nonce: string, after: string, max: number): Request {
+    return script(leaseAfterCall(this.parts.keys, this.member, nonce, after, max));
+  }
+
+  recoverDue(nonce: string, max: number): Request {
+    const input = { nonce, max, scope: "DUE", ownAfter: undefined, inHand: [] } as const;
+    return script(recoverCall(this.parts.keys, this.member, input));
+  }
+
+  /**
+   * @param mine.ownAfter - where own pending entries go on, if not all were looked at.
+   * @param mine.inHand - the IDs of what needs no recovery.
+   * @param mine.onItsWay - the nonce of a lease whose reply has yet to come.
+   */
+  recoverAll(
+    nonce: string,
+    max: number,
+    mine: {
+      readonly ownAfter: string | undefined;
+      readonly inHand: readonly string[];
+      readonly onItsWay: string | undefined;
+    },
+  ): Request {
+    return script(recoverCall(this.parts.keys, this.member, { nonce, max, scope: "ALL", ...mine }));
+  }
+
+  read(count: number, blockMs?: number): Request {
+    const { group, consumer } = this.member;
+    const block = blockMs === undefined ? [] : ["BLOCK", blockMs];
+    const args = ["GROUP", group, consumer, "COUNT", count, ...block, "STREAMS", this.parts.keys.stream, ">"];
+    return { kind: "command", name: "XREADGROUP", args };
+  }
+
+  /** Opens the group and takes the consumer's name; throws what keeps it from that. */
+  async open(mode: "TAKE" | "REJOIN"): Promise<"CREATED" | "JOINED" | "HEALED"> {
+    const { connection, keys, settings, deadlineMs } = this.parts;
+    const { changeSettings: change, leaseMs, maxAttempts, idempotencyTtlMs } = settings;
+    const asked = {
+      mode,
+      startFrom: this.beganAt,
+      change: change && mode === "TAKE",
+      leaseMs,
+      maxAttempts,
+      idempotencyTtlMs,
+    };
+    const call = openCall(keys, { ...this.member, ...asked });
+    const reply = openReply(await evaluate(connection, call, { deadlineMs }));
+    if (reply.status !== "OK") throw this.refused("open", reply);
+    this.beganAt = reply.lowWaterId;
+    return reply.how;
+  }
+
+  /** Gives entries back, due at once for others. Returns how many were still this consumer's. */
+  async release(entries: readonly ReleaseItem[]): Promise<number> {
+    const { connection, keys, deadlineMs } = this.parts;
+    let released = 0;
+    for (let first = 0; first < entries.length; first += MAX_CALL) {
+      const call = releaseCall(keys, this.member, entries.slice(first, first + MAX_CALL));
+      const reply = releaseReply(await evaluate(connection, call, { deadlineMs }));
+      if (reply.status !== "OK") throw this.refused("release", reply);
+      released += reply.verdicts.filter((verdict) => verdict === "RELEASED").length;
+    }
+    return released;
+  }
+
+  /** Has the group's low-water ID recorded as it is now, for whoever may have to make the group again. */
+  async noteLowWater(): Promise<void> {
+    const { connection, deadlineMs } = this.parts;
+    const request = this.recoverAll(this.nonce(), 0, {
+      ownAfter: undefined,
+      inHand: [],
+      onItsWay: undefined,
+    });
+    const [reply] = await connection.send([request], { deadlineMs });
+    if (reply instanceof SluiceError) throw reply;
+  }
+
+  /** What a call that went wrong, or was refused, means to a user. */
+  refused(attempted: string, read: SluiceError | Refusal): SluiceError {
+    if (read instanceof SluiceError) return read;
+    return refusalError(attempted, read, { stream: this.parts.stream, ...this.member });
+  }
+}
+
+function script(call: ScriptCall): Request {
+  return { kind: "script", ...call };
+}
