@@ -38,6 +38,8 @@ export interface LoopParts extends CallParts {
 
 /** Turns under way at a time. A third one is no faster: either Redis or this process is never idle by then. */
 const LANES = 2;
+/** Entries that one turn leases or reads at most. With 512 a turn both sides wait longer for each other: a fifth slower. */
+const MAX_TURN = 256;
 /**
  * Most entries that are leased together with the blocking read that brings them. The script reads their keys from the
  * stream, payload and all; beyond a few, another round trip costs less.
@@ -76,6 +78,8 @@ export class Loop {
   private lanes = 0;
   /** Turns under way, and what they lease and read. */
   private turns = 0;
+  /** Those of them that emit events. */
+  private emitting = 0;
   private leasing = 0;
   private reading = 0;
   /**
@@ -155,14 +159,7 @@ export class Loop {
   async finish(): Promise<void> {
     if (this.phase === "closed") return;
     this.phase = "ending";
-    while (this.lanes > 0) {
-      await new Promise<void>((resolve) => {
-        const stop = this.watch(() => {
-          stop();
-          resolve();
-        });
-      });
-    }
+    await this.until(() => this.lanes === 0);
     for (const attempt of this.hand.running.values()) attempt.lost = true;
     const settle = this.failures === 0 ? this.hand.takeEnded() : [];
     if (settle.length > 0) {
@@ -217,6 +214,17 @@ export class Loop {
   watch(watcher: () => void): () => void {
     this.watchers.add(watcher);
     return () => this.watchers.delete(watcher);
+  }
+
+  private async until(condition: () => boolean): Promise<void> {
+    while (!condition()) {
+      await new Promise<void>((resolve) => {
+        const stop = this.watch(() => {
+          stop();
+          resolve();
+        });
+      });
+    }
   }
 
   /** Looks again, at the stream and at waiting entries. */
@@ -306,7 +314,7 @@ export class Loop {
 
   /** What one turn leases at most, so that as much is left for another. */
   private get share(): number {
-    return Math.ceil(this.reach / LANES);
+    return Math.min(Math.ceil(this.reach / LANES), MAX_TURN);
   }
 
   /**
@@ -315,7 +323,7 @@ export class Loop {
    */
   private get reach(): number {
     const { concurrency } = this.parts.settings;
-    return this.quick ? LANES * concurrency : concurrency;
+    return this.quick ? Math.max(concurrency, LANES * Math.min(concurrency, MAX_TURN)) : concurrency;
   }
 
   /** Whether the next turn takes something back. It has to know of all that is in hand: no other is under way beside it. */
@@ -395,7 +403,7 @@ export class Loop {
     const started = this.leasing + leasing;
     const free = this.reach - hand.running.size - hand.waiting.length - started;
     const ahead = this.lastBatchMs < leaseMs / 10 ? this.reach : Math.max(0, free);
-    const room = Math.min(ahead - waiting, this.budget - started - waiting, batchSize);
+    const room = Math.min(ahead - waiting, this.budget - started - waiting, batchSize, MAX_TURN);
     return Math.max(0, room);
   }
 
@@ -410,6 +418,7 @@ export class Loop {
     if (turn.readCount > 0) requests.push(this.calls.read(turn.readCount));
 
     this.turns += 1;
+    if (emits(turn)) this.emitting += 1;
     this.leasing += turn.lease.length;
     this.reading += turn.readCount;
     return connection.send(requests, { deadlineMs });
@@ -418,6 +427,7 @@ export class Loop {
   /** Takes in what a turn has brought. Returns what went wrong with it. */
   private note(turn: Turn, replies: readonly unknown[]): unknown {
     this.turns -= 1;
+    if (emits(turn)) this.emitting -= 1;
     this.leasing -= turn.lease.length;
     this.reading -= turn.readCount;
     if (this.phase === "closed") return undefined;
@@ -653,11 +663,13 @@ export class Loop {
     const sentAt = performance.now();
     // The deadline is the watchdog: a read that has not come back by then hangs on a dead connection.
     const [read, lease] = await blocking.send(requests, { deadlineMs: settings.blockMs + deadlineMs });
+    const isFresh = performance.now() - sentAt < settings.leaseMs / 2;
+    // What came may be what an attempt emitted: whoever listens hears of that attempt's end first.
+    await this.until(() => this.emitting === 0);
     this.blockedFor = 0;
     this.blockedNonce = undefined;
     // A consumer that stops closes the connection under its read.
     if (this.phase === "closed" || (read instanceof SluiceError && this.phase !== "reading")) return;
-    const isFresh = performance.now() - sentAt < settings.leaseMs / 2;
     const failure = this.noting(() => {
       if (read instanceof SluiceError) return read;
       const entries = this.delivered(read);
@@ -718,6 +730,10 @@ export class Loop {
     this.passes.add(false);
     this.hot = true;
   }
+}
+
+function emits({ settle }: Turn): boolean {
+  return settle.some(({ item }) => item.outcome === "SUCCESS" && item.emits.length > 0);
 }
 
 function isNoGroup(error: unknown): boolean {

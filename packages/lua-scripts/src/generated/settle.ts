@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** settle: end a batch of attempts, each judged alone. */
 export const settleScript: Script = {
   name: "settle",
-  sha1: "828921983e6f4eee43d60d6a0fda121aca2107b9",
+  sha1: "637e444e0daf8c893ece835eeea5f05afbbdf01f",
   keys: ["stream", "meta", "published.0", "published.1", "leases", "processed.0", "processed.1", "processed.2", "processed.3", "processed.4", "retries", "dead", "state"],
   groupKeys: [],
   source: `-- sluice settle: generated from src/scripts/settle.lua, do not edit
@@ -541,21 +541,33 @@ local function ending_from(at)
     end
     return { outcome = outcome, reason = reason, message = args_text(ARGV[at + 4], "message") }, at + 5
   end
-  args_bad("outcome", outcome, "wanted SUCCESS, SKIP, RETRY or FAILURE")
+  args_bad("outcome", outcome, "wanted SUCCESSES, SUCCESS, SKIP, RETRY or FAILURE")
 end
 local function attempts_from(at)
   local attempts = { endings = {}, tokens = {}, ids = {}, held_as = {}, keys = {} }
   local count = 0
-  while ARGV[at] do
+  local function take(key, token, ending)
     if count == 1000 then
       args_bad("attempts", count + 1, "wanted at most " .. 1000)
     end
     count = count + 1
-    local key, token = ARGV[at + 1], ARGV[at + 2]
     local id = tokens_entry(token or args_id(token, "token"))
     attempts.keys[count], attempts.tokens[count], attempts.ids[count] = key, token, id
     attempts.held_as[count] = marks_of_key(key, id)
-    attempts.endings[count], at = ending_from(at)
+    attempts.endings[count] = ending
+  end
+  while ARGV[at] do
+    local first = at
+    if ARGV[first] == "SUCCESSES" then
+      at = first + 2 + 2 * args_int(ARGV[first + 1], "successes", 1, 1000)
+      for n = first + 2, at - 1, 2 do
+        take(ARGV[n], ARGV[n + 1], PLAIN)
+      end
+    else
+      local ending
+      ending, at = ending_from(first)
+      take(ARGV[first + 1], ARGV[first + 2], ending)
+    end
   end
   if count == 0 then
     args_bad("attempts", 0, "wanted 1 to " .. 1000)

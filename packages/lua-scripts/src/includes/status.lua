@@ -34,6 +34,8 @@ local status = {
   --- lease, extend, release: the entry is no longer this consumer's.
   LOST = "LOST",
 
+  --- settle (asked): several handlers succeeded and emitted nothing.
+  SUCCESSES = "SUCCESSES",
   --- settle (asked): the handler succeeded.
   SUCCESS = "SUCCESS",
   --- settle (asked): acknowledge without recording the key as processed.

@@ -21,7 +21,8 @@
 -- @arg   consumer        string
 -- @arg   incarnation     string  which process goes by the consumer's name
 -- @arg   windowMs        integer milliseconds, the publish window for emitted keys; 0 for none
--- @arg   attempts        1..1000 times, one of
+-- @arg   attempts        1..1000 in all, each time one of
+--                        SUCCESSES, N, then N times (idempotency_key, token): successes that emitted nothing;
 --                        SUCCESS, idempotency_key, token, N, then N times (idempotency_key, event, fingerprint or
 --                        empty: not through the publish window);
 --                        SKIP, idempotency_key, token;
@@ -104,23 +105,35 @@ local function ending_from(at)
     end
     return { outcome = outcome, reason = reason, message = args.text(ARGV[at + 4], "message") }, at + 5
   end
-  args.bad("outcome", outcome, "wanted SUCCESS, SKIP, RETRY or FAILURE")
+  args.bad("outcome", outcome, "wanted SUCCESSES, SUCCESS, SKIP, RETRY or FAILURE")
 end
 
 -- The attempts from ARGV[at] on: of the n-th its ending, token, entry ID and what its key is held as.
 local function attempts_from(at)
   local attempts = { endings = {}, tokens = {}, ids = {}, held_as = {}, keys = {} }
   local count = 0
-  while ARGV[at] do
+  local function take(key, token, ending)
     if count == constants.MAX_ENTRIES then
       args.bad("attempts", count + 1, "wanted at most " .. constants.MAX_ENTRIES)
     end
     count = count + 1
-    local key, token = ARGV[at + 1], ARGV[at + 2]
     local id = tokens.entry(token or args.id(token, "token"))
     attempts.keys[count], attempts.tokens[count], attempts.ids[count] = key, token, id
     attempts.held_as[count] = marks.of_key(key, id)
-    attempts.endings[count], at = ending_from(at)
+    attempts.endings[count] = ending
+  end
+  while ARGV[at] do
+    local first = at
+    if ARGV[first] == status.SUCCESSES then
+      at = first + 2 + 2 * args.int(ARGV[first + 1], "successes", 1, constants.MAX_ENTRIES)
+      for n = first + 2, at - 1, 2 do
+        take(ARGV[n], ARGV[n + 1], PLAIN)
+      end
+    else
+      local ending
+      ending, at = ending_from(first)
+      take(ARGV[first + 1], ARGV[first + 2], ending)
+    end
   end
   if count == 0 then
     args.bad("attempts", 0, "wanted 1 to " .. constants.MAX_ENTRIES)

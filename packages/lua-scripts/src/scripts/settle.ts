@@ -41,24 +41,43 @@ export function settleCall(
   attempts: readonly Attempt[],
 ): ScriptCall {
   const args: Arg[] = [member.group, member.consumer, member.incarnation, windowMs];
-  for (const attempt of attempts) {
-    args.push(attempt.outcome, attempt.key, attempt.token);
-    switch (attempt.outcome) {
-      case Status.SUCCESS:
-        args.push(attempt.emits.length);
-        for (const emit of attempt.emits) {
-          args.push(emit.key, emit.event, emit.fingerprint);
-        }
-        break;
-      case Status.RETRY:
-        args.push(attempt.delayMs, attempt.message);
-        break;
-      case Status.FAILURE:
-        args.push(attempt.reason, attempt.message);
-        break;
+  let at = 0;
+  for (let attempt = attempts[at]; attempt !== undefined; attempt = attempts[at]) {
+    let end = at;
+    while (isPlain(attempts[end])) end += 1;
+    if (end === at) {
+      pushAttempt(args, attempt);
+      at += 1;
+    } else {
+      args.push(Status.SUCCESSES, end - at);
+      for (const { key, token } of attempts.slice(at, end)) args.push(key, token);
+      at = end;
     }
   }
   return { script: settleScript, keys: keysOf(settleScript, keys), args };
+}
+
+/** How most attempts end: two words for each of them, rather than four. */
+function isPlain(attempt: Attempt | undefined): boolean {
+  return attempt?.outcome === Status.SUCCESS && attempt.emits.length === 0;
+}
+
+function pushAttempt(args: Arg[], attempt: Attempt): void {
+  args.push(attempt.outcome, attempt.key, attempt.token);
+  switch (attempt.outcome) {
+    case Status.SUCCESS:
+      args.push(attempt.emits.length);
+      for (const emit of attempt.emits) {
+        args.push(emit.key, emit.event, emit.fingerprint);
+      }
+      break;
+    case Status.RETRY:
+      args.push(attempt.delayMs, attempt.message);
+      break;
+    case Status.FAILURE:
+      args.push(attempt.reason, attempt.message);
+      break;
+  }
 }
 
 /** `count`: how many attempts the call was about. */

@@ -23,7 +23,7 @@ const windowMs = 60_000;
 
 /** Words that no reply carries, or that need a user or keys of another kind than a journey has. */
 const NOT_ANSWERED: readonly string[] = [
-  ...["SUCCESS", "SKIP", "RETRY", "FAILURE"], // what settle is asked
+  ...["SUCCESSES", "SUCCESS", "SKIP", "RETRY", "FAILURE"], // what settle is asked
   ...["FAILED", "MAX_ATTEMPTS", "INVALID", "MALFORMED", "UNHANDLED", "EMIT_REJECTED"], // reasons of dead letters
   ...["LEASED", "SETTLED"], // what most items are, and a reply does not name
   ...["WRONGTYPE", "NOPERM"],
