@@ -359,7 +359,7 @@ export class Loop {
     let recover: Request | undefined;
     if (free > 0) {
       // Recovery comes before new work, unless an entry waits for this process to finish what it has.
-      if (pass?.aloneWaits && hand.ids().length + settle.length > 0) lease = hand.prefetched.splice(0, free);
+      if (pass?.aloneWaits && this.busy(settle)) lease = hand.prefetched.splice(0, free);
       else if (pass) recover = this.recoverAll(pass, settle, nonce, free);
       else if (recovers) recover = this.calls.recoverDue(nonce, free);
       else lease = hand.prefetched.splice(0, Math.min(free, this.share));
@@ -367,6 +367,11 @@ export class Loop {
     const readCount = this.mayRead ? this.room(lease.length) : 0;
     if (settle.length + lease.length + readCount === 0 && !recover) return undefined;
     return { settle, lease, nonce, recover, pass, readCount };
+  }
+
+  /** Whether anything is in hand, or on its way to be. */
+  private busy(settle: readonly Ending[]): boolean {
+    return !this.hand.empty || settle.length > 0 || this.blockedNonce !== undefined;
   }
 
   /** Whether anything new may be begun at all. */

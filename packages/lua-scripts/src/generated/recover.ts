@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** recover: take back what is due, and lease it. */
 export const recoverScript: Script = {
   name: "recover",
-  sha1: "899c862c69528a6a21cc9e4bd7418b9459b7fa5e",
+  sha1: "b97f3d1c9c0d4833a522e044218ce8d762f1491b",
   keys: ["stream", "meta", "leases", "processed.0", "processed.1", "processed.2", "processed.3", "processed.4", "retries", "dead", "state"],
   groupKeys: [],
   source: `-- sluice recover: generated from src/scripts/recover.lua, do not edit
@@ -624,7 +624,7 @@ local function begin(group, consumer, nonce, max, in_hand, on_its_way)
   return {
     in_hand = in_hand,
     on_its_way = on_its_way,
-    free = next(in_hand) == nil,
+    free = next(in_hand) == nil and next(on_its_way) == nil,
     alone_waits = 0,
     group = group,
     consumer = consumer,

@@ -615,7 +615,7 @@ local function begin(group, consumer, nonce, max, in_hand, on_its_way)
   return {
     in_hand = in_hand,
     on_its_way = on_its_way,
-    free = next(in_hand) == nil,
+    free = next(in_hand) == nil and next(on_its_way) == nil,
     alone_waits = 0,
     group = group,
     consumer = consumer,

@@ -120,7 +120,12 @@ export const SCRIPT_ROWS: Readonly<Record<string, ScriptRows>> = {
     rows: [
       ...MEMBER,
       row("windowMs", "windowMs", 3, kind.integer(0, MAX_SPAN_MS)),
-      row("attempts", "outcome", [4, 14, 17, 22], kind.word("wanted SUCCESSES, SUCCESS, SKIP, RETRY or FAILURE")),
+      row(
+        "attempts",
+        "outcome",
+        [4, 14, 17, 22],
+        kind.word("wanted SUCCESSES, SUCCESS, SKIP, RETRY or FAILURE"),
+      ),
       row("attempts", "idempotency_key", [5, 15, 18, 23], kind.ENTRY_KEY),
       row("attempts", "token", [6, 16, 19, 24], kind.TOKEN),
       row("attempts", "token", [6, 16, 19, 24], kind.ISSUED_TOKEN),
