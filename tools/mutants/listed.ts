@@ -159,7 +159,6 @@ const CASES: ReadonlyMap<string, string> = new Map([
   ["recovery takes what the process has in hand", "handlers/a-long-handler-keeps-its-event"],
   ["recovery takes entries whose lease is not over", "handlers/a-long-handler-keeps-its-event"],
   ["recovery passes over stale entries", "recovery/killed-in-mid-handler"],
-  ["recovery gives poison company", "recovery/poison-waits-for-what-is-in-hand"],
   ["recovery does not remember whom it buried", "recovery/poison-is-buried"],
   ["recovery sweeps tokens whose entry is pending", "idempotency/race-waits"],
   ["recovery does not find waiting entries without a due time", "recovery/waiting-without-a-due-time"],
@@ -182,6 +181,13 @@ const CASES: ReadonlyMap<string, string> = new Map([
 
 /** What of the model's mutants no client can show, with the vector that does. */
 const VECTORS: ReadonlyMap<string, Pick<ListedMutant, "foundBy" | "noCase">> = new Map([
+  [
+    "recovery gives poison company",
+    {
+      foundBy: "vectors/recover/a-last-attempt-waits-for-those-in-hand",
+      noCase: "a client begins a last attempt beside nothing, and nothing beside it, whatever it is leased",
+    },
+  ],
   [
     "settle takes one token twice in a batch",
     { foundBy: "vectors/settle/an-attempt-is-ended-once", noCase: "a client ends an attempt once" },
