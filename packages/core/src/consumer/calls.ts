@@ -129,14 +129,9 @@ export class Calls {
 
   /** Has the group's low-water ID recorded as it is now, for whoever may have to make the group again. */
   async noteLowWater(): Promise<void> {
-    const { connection, deadlineMs } = this.parts;
-    const request = this.recoverAll(this.nonce(), 0, {
-      ownAfter: undefined,
-      inHand: [],
-      onItsWay: undefined,
-    });
-    const [reply] = await connection.send([request], { deadlineMs });
-    if (reply instanceof SluiceError) throw reply;
+    const { connection, keys, deadlineMs } = this.parts;
+    const input = { nonce: this.nonce(), max: 0, scope: "ALL", ownAfter: undefined, inHand: [] } as const;
+    await evaluate(connection, recoverCall(keys, this.member, input), { deadlineMs });
   }
 
   /** What a call that went wrong, or was refused, means to a user. */

@@ -58,6 +58,8 @@ type Phase = "reading" | "draining" | "ending" | "closed";
 
 type Turn = {
   readonly settle: readonly Ending[];
+  /** Some of what it settles emits events. */
+  readonly emits: boolean;
   readonly lease: readonly Entry[];
   readonly nonce: string;
   readonly recover: Request | undefined;
@@ -163,7 +165,8 @@ export class Loop {
     for (const attempt of this.hand.running.values()) attempt.lost = true;
     const settle = this.failures === 0 ? this.hand.takeEnded() : [];
     if (settle.length > 0) {
-      const last = { settle, lease: [], recover: undefined, pass: undefined, nonce: "", readCount: 0 };
+      const nothing = { lease: [], recover: undefined, pass: undefined, nonce: "", readCount: 0 };
+      const last = { settle, emits: emits(settle), ...nothing };
       this.note(last, await this.send(last));
     }
     this.close();
@@ -366,7 +369,7 @@ export class Loop {
     }
     const readCount = this.mayRead ? this.room(lease.length) : 0;
     if (settle.length + lease.length + readCount === 0 && !recover) return undefined;
-    return { settle, lease, nonce, recover, pass, readCount };
+    return { settle, emits: emits(settle), lease, nonce, recover, pass, readCount };
   }
 
   /** Whether anything is in hand, or on its way to be. */
@@ -423,7 +426,7 @@ export class Loop {
     if (turn.readCount > 0) requests.push(this.calls.read(turn.readCount));
 
     this.turns += 1;
-    if (emits(turn)) this.emitting += 1;
+    if (turn.emits) this.emitting += 1;
     this.leasing += turn.lease.length;
     this.reading += turn.readCount;
     return connection.send(requests, { deadlineMs });
@@ -432,14 +435,14 @@ export class Loop {
   /** Takes in what a turn has brought. Returns what went wrong with it. */
   private note(turn: Turn, replies: readonly unknown[]): unknown {
     this.turns -= 1;
-    if (emits(turn)) this.emitting -= 1;
+    if (turn.emits) this.emitting -= 1;
     this.leasing -= turn.lease.length;
     this.reading -= turn.readCount;
     if (this.phase === "closed") return undefined;
     return this.noting(() => {
       let at = 0;
       const failures: unknown[] = [];
-      if (turn.settle.length > 0) failures.push(this.noteSettled(turn.settle, replies[at++]));
+      if (turn.settle.length > 0) failures.push(this.noteSettled(turn, replies[at++]));
       if (turn.lease.length > 0) failures.push(this.noteLeased(turn.lease, turn.nonce, replies[at++]));
       if (turn.recover) failures.push(this.noteRecovered(replies[at++], turn.pass));
       if (turn.readCount > 0) failures.push(this.noteRead(replies[at++]));
@@ -460,7 +463,7 @@ export class Loop {
     }
   }
 
-  private noteSettled(endings: readonly Ending[], reply: unknown): unknown {
+  private noteSettled({ settle: endings, emits }: Turn, reply: unknown): unknown {
     const read = reply instanceof SluiceError ? reply : settleReply(reply, endings.length);
     if (read instanceof SluiceError || read.status !== "OK") {
       for (const { attempt } of endings) attempt.maybeSettled ||= hasMaybeExecuted(read);
@@ -468,12 +471,12 @@ export class Loop {
       return this.calls.refused("settle", read);
     }
     this.knowDue(read.nextDueInMs);
+    // What was emitted is in the stream, to be read.
+    if (emits) this.hot = true;
     this.lastBatchMs = 0;
     const { verdicts } = read;
     endings.forEach((ending, at) => {
       this.lastBatchMs = Math.max(this.lastBatchMs, ending.durationMs);
-      // What it emitted is in the stream, to be read.
-      if (ending.item.outcome === "SUCCESS" && ending.item.emits.length > 0) this.hot = true;
       this.parts.reporter.settled(ending, verdicts[at] ?? "FENCED");
     });
     return undefined;
@@ -509,10 +512,10 @@ export class Loop {
     }
     this.knowDue(read.nextDueInMs);
     const { verdicts, now } = read;
-    const [judged, left] = split(entries, ({ id }) => verdicts.has(id));
+    const judged = entries.filter(({ id }) => verdicts.has(id));
     if (isFresh) this.takeVerdicts(judged, ({ id }) => verdicts.get(id) ?? "LOST", nonce, now);
     else if (judged.length > 0) this.recoverSoon();
-    this.take(left);
+    this.take(entries.filter(({ id }) => !verdicts.has(id)));
     return undefined;
   }
 
@@ -737,16 +740,10 @@ export class Loop {
   }
 }
 
-function emits({ settle }: Turn): boolean {
-  return settle.some(({ item }) => item.outcome === "SUCCESS" && item.emits.length > 0);
+function emits(endings: readonly Ending[]): boolean {
+  return endings.some(({ item }) => item.outcome === "SUCCESS" && item.emits.length > 0);
 }
 
 function isNoGroup(error: unknown): boolean {
   return error instanceof ServerError && error.prefix === "NOGROUP";
-}
-
-function split<T>(values: readonly T[], isFirst: (value: T) => boolean): [T[], T[]] {
-  const [first, second]: [T[], T[]] = [[], []];
-  for (const value of values) (isFirst(value) ? first : second).push(value);
-  return [first, second];
 }

@@ -28,7 +28,7 @@ export const Status = {
   MISMATCH: "MISMATCH",
   /** publish: the stream has reached its length limit. */
   FULL: "FULL",
-  /** lease: the entry is this consumer's to handle. Most are: the reply names only the others. */
+  /** lease: the entry is this consumer's to handle. Most are: of entries listed, the reply names only the others. */
   LEASED: "LEASED",
   /** lease: another pending entry holds the key; this one waits. */
   DEFERRED: "DEFERRED",

@@ -27,7 +27,7 @@ local status = {
   --- publish: the stream has reached its length limit.
   FULL = "FULL",
 
-  --- lease: the entry is this consumer's to handle. Most are: the reply names only the others.
+  --- lease: the entry is this consumer's to handle. Most are: of entries listed, the reply names only the others.
   LEASED = "LEASED",
   --- lease: another pending entry holds the key; this one waits.
   DEFERRED = "DEFERRED",
