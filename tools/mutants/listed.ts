@@ -47,7 +47,7 @@ const CHANGES: readonly ScriptChange[] = [
   {
     name: "another payload under a known key passes in silence",
     scripts: ["publish"],
-    from: 'same and "DUPLICATE" or "MISMATCH"',
+    from: 'and "DUPLICATE" or "MISMATCH"',
     to: '"DUPLICATE"',
     foundBy: "errors/mismatch",
   },

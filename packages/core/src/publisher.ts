@@ -192,7 +192,10 @@ export class Publisher {
     const leftMs = () => Math.max(1, Math.ceil(deadlineMs - (performance.now() - startedAt)));
     for (;;) {
       try {
-        const reply = publishReply(await evaluate(this.connection, call, { deadlineMs: leftMs() }));
+        const reply = publishReply(
+          await evaluate(this.connection, call, { deadlineMs: leftMs() }),
+          events.length,
+        );
         if (reply.status !== "OK") throw refusalError("publish", reply, { stream });
         return { reply, resent: maybeExecuted };
       } catch (error) {

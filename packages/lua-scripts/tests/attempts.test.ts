@@ -1,6 +1,6 @@
 /** How attempts are counted across crashes, and what that ends in: the number goes up as designed and not otherwise. */
 import { describe, expect, test } from "vitest";
-import { numberOf, recovered, retry, success } from "./support/attempts.js";
+import { numberOf, recovered, retry, skip, success } from "./support/attempts.js";
 import { openGroup, type Taken, type TestGroup } from "./support/group.js";
 import { lettersOf, processedIn } from "./support/look.js";
 import { useRedis } from "./support/redis.js";
@@ -60,7 +60,7 @@ describe("the number of an attempt", () => {
       await group.extend("c2", holder);
       expect(await takenBack(group, "c1")).toEqual([]);
     }
-    await group.settle("c2", { outcome: "SKIP", key: holder.key, token: holder.token });
+    await group.settle("c2", skip(holder));
     await passTime(group, 5_000);
     expect((await takenBack(group, "c1")).map(numberOf)).toEqual([1]);
   });

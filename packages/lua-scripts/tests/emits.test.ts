@@ -136,6 +136,6 @@ describe("a stream whose last ID leaves no room", () => {
     expect(await group.settle("c1", success(a, [emit("~1")]), success(b))).toEqual(["DEAD", "SETTLED"]);
     expect((await lettersOf(group)).map(({ about }) => about.reason)).toEqual(["EMIT_REJECTED"]);
     expect(await group.pending()).toEqual([]);
-    expect(publishReply(await group.run(group.publishCall(["c"])))).toEqual({ status: "EXHAUSTED" });
+    expect(publishReply(await group.run(group.publishCall(["c"])), 1)).toEqual({ status: "EXHAUSTED" });
   });
 });

@@ -105,7 +105,7 @@ describe("the publish window", () => {
       const [first] = (await group.publish(["a"], { windowMs })).results;
       const age = { sinceMs: timeOf(first?.id), ageMs: windowMs - stallMs };
       const { reply } = await runAtAge(group, age, group.publishCall(["a"], { windowMs }));
-      expect(publishReply(reply)).toMatchObject({ results: [{ verdict: "DUPLICATE", id: first?.id }] });
+      expect(publishReply(reply, 1)).toMatchObject({ results: [{ verdict: "DUPLICATE", id: first?.id }] });
     },
   );
 
@@ -118,7 +118,7 @@ describe("the publish window", () => {
       const [first] = (await group.publish(["a"], { windowMs })).results;
       const age = { sinceMs: timeOf(first?.id), ageMs: 2 * windowMs };
       const { reply } = await runAtAge(group, age, group.publishCall(["a"], { windowMs }));
-      expect(publishReply(reply)).toMatchObject({ results: [{ verdict: "NEW" }] });
+      expect(publishReply(reply, 1)).toMatchObject({ results: [{ verdict: "NEW" }] });
     },
   );
 
@@ -147,7 +147,7 @@ describe("the publish window", () => {
     const [first] = (await group.publish(["a"], { windowMs })).results;
     const age = { sinceMs: timeOf(first?.id), ageMs: windowMs - stallMs };
     const { reply } = await runAtAge(group, age, group.publishCall(["a"], { windowMs }));
-    expect(publishReply(reply)).toMatchObject({ results: [{ verdict: "DUPLICATE", id: first?.id }] });
+    expect(publishReply(reply, 1)).toMatchObject({ results: [{ verdict: "DUPLICATE", id: first?.id }] });
   });
 
   test("remembers for at least itself, and at most twice, when the server's clock goes back", async () => {

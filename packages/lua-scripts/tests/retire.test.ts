@@ -2,7 +2,7 @@
 import { retireCall } from "@sluice/lua-scripts";
 import { describe, expect, test } from "vitest";
 import { retire } from "./operations/calls.js";
-import { retry, success } from "./support/attempts.js";
+import { recovered, retry, skip, success } from "./support/attempts.js";
 import { openGroup, TestGroup } from "./support/group.js";
 import { stateOf } from "./support/look.js";
 import { run, useRedis } from "./support/redis.js";
@@ -109,7 +109,7 @@ test("the waiting entries' own consumer stays, also when nothing waits", async (
   const group = await openGroup(redis);
   await group.settle("c1", retry(await group.inHand("a")));
   const [again] = (await group.recover("c1")).leased;
-  if (again) await group.settle("c1", { outcome: "SKIP", key: "a", token: again.token });
+  if (again) await group.settle("c1", skip(recovered(again)));
   await retire(group);
   expect(await consumersOf(group)).toEqual(["/waiting"]);
 });

@@ -1,5 +1,5 @@
 /** Entries as Redis delivers them, and what a consumer has in hand of them. */
-import { attemptOf, entryOf } from "@sluice/lua-scripts";
+import { attemptOf, partsOf, tokenOf } from "@sluice/lua-scripts";
 import { fitsBytes } from "../envelope.js";
 import { MAX_IDEMPOTENCY_KEY_BYTES } from "../names.js";
 
@@ -50,12 +50,17 @@ export class Attempt {
 
   constructor(
     readonly entry: Entry,
-    readonly token: string,
+    /** What follows the entry's ID in the attempt's token. */
+    readonly tail: string,
     /** From 1. */
     readonly number: number,
     /** Nothing else may run beside it. */
     readonly alone: boolean,
   ) {}
+
+  get token(): string {
+    return tokenOf({ id: this.entry.id, tail: this.tail });
+  }
 
   /** Made when it is first asked for: most handlers never look, and making one costs more than settling. */
   get signal(): AbortSignal {
@@ -74,5 +79,6 @@ export class Attempt {
 
 /** The attempt that recovery leased. */
 export function recoveredAttempt(token: string, alone: boolean, fields: readonly string[]): Attempt {
-  return new Attempt(entryFrom(entryOf(token), fields), token, attemptOf(token), alone);
+  const { id, tail } = partsOf(token);
+  return new Attempt(entryFrom(id, fields), tail, attemptOf(token), alone);
 }

@@ -7,7 +7,7 @@
  * second connection. How handlers are run is `run.ts`; starting and stopping is `consumer.ts`.
  */
 import {
-  firstToken,
+  firstTail,
   type LeaseVerdict,
   leaseAfterReply,
   leaseReply,
@@ -526,10 +526,11 @@ export class Loop {
     now: number,
   ): void {
     const attempts: Attempt[] = [];
+    const tail = firstTail(this.member.consumer, nonce, now);
     entries.forEach((entry, at) => {
       const verdict = verdictOn(entry, at);
       if (verdict === "LEASED") {
-        attempts.push(new Attempt(entry, firstToken(entry.id, this.member.consumer, nonce, now), 1, false));
+        attempts.push(new Attempt(entry, tail, 1, false));
       } else {
         this.parts.reporter.notLeased(entry, verdict);
       }

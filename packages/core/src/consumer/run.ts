@@ -56,7 +56,8 @@ export class Runner {
   /** Runs one attempt. Never rejects. */
   async run(attempt: Attempt): Promise<Ending> {
     const startedAt = performance.now();
-    const { key } = attempt.entry;
+    const { tail, entry } = attempt;
+    const { id, key } = entry;
     const event = this.read(attempt);
     const type = "type" in event ? event.type : undefined;
     let outcome: Outcome;
@@ -66,16 +67,15 @@ export class Runner {
       outcome = this.thrown(attempt, type, error);
     }
     const durationMs = performance.now() - startedAt;
-    const { token } = attempt;
     if (outcome.outcome === "SUCCESS") {
       const { emits } = outcome;
-      return { attempt, type, durationMs, item: { outcome: "SUCCESS", key, token, emits } };
+      return { attempt, type, durationMs, item: { outcome: "SUCCESS", key, id, tail, emits } };
     }
     if (outcome.outcome === "SKIP") {
-      const item: SettleItem = { outcome: "SKIP", key, token };
+      const item: SettleItem = { outcome: "SKIP", key, id, tail };
       return { attempt, type, durationMs, item, skipped: outcome.skipped };
     }
-    return { attempt, type, durationMs, item: { ...outcome, key, token } };
+    return { attempt, type, durationMs, item: { ...outcome, key, id, tail } };
   }
 
   /** The event as it was stored, or what becomes of an entry that is none of ours to handle. */

@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** extend: let the consumer that holds an entry keep it for another lease. */
 export const extendScript: Script = {
   name: "extend",
-  sha1: "fd21844964ae2ed9f9de6457b55e22f5ff748e29",
+  sha1: "da6808ac9dc0a1114c9912b3527a6c8a3b90882b",
   keys: ["stream", "meta", "leases", "state"],
   groupKeys: [],
   source: `-- sluice extend: generated from src/scripts/extend.lua, do not edit
@@ -57,7 +57,7 @@ do
     return value
   end
   function args_key(value, field)
-    if not value or #value > 256 or not string.find(value, "^[^%c]+$") then
+    if not value or #value > 256 or not string.find(value, "^%C+$") then
       args_bad(field, value, "wanted 1 to " .. 256 .. " bytes without control characters")
     end
     return value

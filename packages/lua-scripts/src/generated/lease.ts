@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** lease: decide, for a batch that XREADGROUP delivered, which entries this consumer may handle. */
 export const leaseScript: Script = {
   name: "lease",
-  sha1: "ac5f3ce3dca67144bbf407f3a5273ccd73c57084",
+  sha1: "1896d89c8691a599ef250b51c93473754c382872",
   keys: ["stream", "meta", "leases", "processed.0", "processed.1", "processed.2", "processed.3", "processed.4", "retries", "state"],
   groupKeys: [],
   source: `-- sluice lease: generated from src/scripts/lease.lua, do not edit
@@ -78,7 +78,7 @@ do
     return value
   end
   function args_key(value, field)
-    if not value or #value > 256 or not string.find(value, "^[^%c]+$") then
+    if not value or #value > 256 or not string.find(value, "^%C+$") then
       args_bad(field, value, "wanted 1 to " .. 256 .. " bytes without control characters")
     end
     return value
@@ -487,6 +487,8 @@ local function run()
   local tail = tokens_tail(consumer, 1, nonce, now)
   local reply = { "OK", pending_next_due_in(retries, now), now }
   local rested_ms = loaded.lease_ms / 100
+  local any_settled = next(settled) ~= nil
+  local leased = 0
   local duplicates, restarted, deferred, new_tokens, taken = {}, {}, {}, {}, {}
   for n = 1, #asked do
     local id, key = asked[n], held_as[n]
@@ -494,7 +496,7 @@ local function run()
     local exception
     if not idle[n] or token and tokens_entry(token) == id then
       exception = "LOST"
-    elseif settled[key] or settled[marks_of_entry(id)] then
+    elseif any_settled and (settled[key] or settled[marks_of_entry(id)]) then
       exception = "DUPLICATE"
       duplicates[#duplicates + 1] = id
     else
@@ -507,8 +509,8 @@ local function run()
         if idle[n] > rested_ms then
           restarted[#restarted + 1] = id
         end
-        new_tokens[#new_tokens + 1] = key
-        new_tokens[#new_tokens + 1] = taken[key]
+        leased = leased + 1
+        new_tokens[2 * leased - 1], new_tokens[2 * leased] = key, taken[key]
       end
     end
     if after or exception then

@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** release: give entries back, due at once for any consumer, without burning an attempt. */
 export const releaseScript: Script = {
   name: "release",
-  sha1: "3f79f65aecc3f25580164a20cd09ef5ebe8deced",
+  sha1: "2b64477414a57fdd146b4bba9c205c1d552c0cbe",
   keys: ["stream", "meta", "leases", "retries", "state"],
   groupKeys: [],
   source: `-- sluice release: generated from src/scripts/release.lua, do not edit
@@ -57,7 +57,7 @@ do
     return value
   end
   function args_key(value, field)
-    if not value or #value > 256 or not string.find(value, "^[^%c]+$") then
+    if not value or #value > 256 or not string.find(value, "^%C+$") then
       args_bad(field, value, "wanted 1 to " .. 256 .. " bytes without control characters")
     end
     return value

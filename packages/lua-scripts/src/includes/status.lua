@@ -18,7 +18,7 @@ local status = {
   --- All or nothing was asked, and nothing was published: an entry below says why.
   REFUSED = "REFUSED",
 
-  --- publish: a new entry, with the ID that Redis assigned.
+  --- publish: a new entry, with the ID that Redis assigned. Most are: the reply names only the others.
   NEW = "NEW",
   --- publish: published within the window, with the ID of that entry. lease: processed, and acknowledged here.
   DUPLICATE = "DUPLICATE",

@@ -50,15 +50,14 @@ end
 function window.published(self, stream, keys)
   local found = {}
   for back = 0, 1 do
+    -- Asked although it may be forgotten, since a key of another type has to be told before anything is written.
+    local replies = chunks.ask("HMGET", generation(self, back), keys)
     -- After one turn the older generation is in the place that is filled next; after two, both are forgotten.
     local live = (back == 0 and self.turns == 0) or (back == 1 and self.turns <= 1)
-    if live and #keys > 0 then
-      local replies = chunks.ask("HMGET", generation(self, back), keys)
-      for at = 1, #keys do
-        if replies[at] and not found[keys[at]] then
-          local id, fingerprint = string.match(replies[at], "^([^|]*)|(.*)$")
-          found[keys[at]] = { id = id, fingerprint = fingerprint }
-        end
+    for at = 1, live and #keys or 0 do
+      if replies[at] and not found[keys[at]] then
+        local id, fingerprint = string.match(replies[at], "^([^|]*)|(.*)$")
+        found[keys[at]] = { id = id, fingerprint = fingerprint }
       end
     end
   end

@@ -164,6 +164,8 @@ local function run()
   local tail = tokens.tail(consumer, 1, nonce, now)
   local reply = { status.OK, pending.next_due_in(retries, now), now }
   local rested_ms = loaded.lease_ms / constants.LEASE_PARTS
+  local any_settled = next(settled) ~= nil -- asked once: a mark made for each entry is a tenth of the call
+  local leased = 0
   local duplicates, restarted, deferred, new_tokens, taken = {}, {}, {}, {}, {}
   for n = 1, #asked do
     local id, key = asked[n], held_as[n]
@@ -171,7 +173,7 @@ local function run()
     local exception
     if not idle[n] or token and tokens.entry(token) == id then
       exception = status.LOST
-    elseif settled[key] or settled[marks.of_entry(id)] then
+    elseif any_settled and (settled[key] or settled[marks.of_entry(id)]) then
       exception = status.DUPLICATE
       duplicates[#duplicates + 1] = id
     else
@@ -184,8 +186,8 @@ local function run()
         if idle[n] > rested_ms then
           restarted[#restarted + 1] = id
         end
-        new_tokens[#new_tokens + 1] = key
-        new_tokens[#new_tokens + 1] = taken[key]
+        leased = leased + 1
+        new_tokens[2 * leased - 1], new_tokens[2 * leased] = key, taken[key]
       end
     end
     if after or exception then

@@ -1,6 +1,6 @@
 /** What the scripts that act for a consumer share: who asks, and how tokens are made. */
 
-import { type Refusal, UnexpectedReplyError, valuesOf } from "../reply.js";
+import { type Refusal, valuesOf, verdictsFrom } from "../reply.js";
 
 /** The consumer that a call acts for. */
 export interface Member {
@@ -10,9 +10,26 @@ export interface Member {
   readonly incarnation: string;
 }
 
-/** The token of a first attempt, as `lease` records it; recovery returns tokens whole. */
-export function firstToken(entryId: string, consumer: string, nonce: string, now: number): string {
-  return `${entryId}|${consumer}|1|${nonce}.${now}`;
+/** A token in its two parts. */
+export interface TokenParts {
+  /** The entry's. */
+  readonly id: string;
+  /** What follows it: the same for all that one call leased as first attempts. */
+  readonly tail: string;
+}
+
+/** The tail of the first attempts that a `lease` records; recovery returns tokens whole. */
+export function firstTail(consumer: string, nonce: string, now: number): string {
+  return `|${consumer}|1|${nonce}.${now}`;
+}
+
+export function partsOf(token: string): TokenParts {
+  const id = entryOf(token);
+  return { id, tail: token.slice(id.length) };
+}
+
+export function tokenOf({ id, tail }: TokenParts): string {
+  return id + tail;
 }
 
 /** The attempt's number in a token. */
@@ -35,17 +52,16 @@ export function dueIn(value: string | number | undefined): number | undefined {
 export interface Verdicts<V extends string> {
   /** Milliseconds until the next waiting entry is due; undefined if none waits. */
   readonly nextDueInMs: number | undefined;
-  /** The server's clock, in milliseconds since 1970; part of the tokens of a lease (`firstToken`). */
+  /** The server's clock, in milliseconds since 1970; part of the tokens of a lease (`firstTail`). */
   readonly now: number;
   readonly verdicts: readonly V[];
 }
 
 /**
- * Reads such a reply. It names only what is not `usual`: a word for each item takes a client half a microsecond to
- * decode, an eighth of what the server takes to judge it.
+ * Reads such a reply.
  *
  * @param count how many items the call was about
- * @throws UnexpectedReplyError for positions that do not ascend from 1 to `count`, and for words that are none of these
+ * @throws UnexpectedReplyError as `verdictsFrom`
  */
 export function verdictsIn<V extends string>(
   reply: unknown,
@@ -56,20 +72,6 @@ export function verdictsIn<V extends string>(
   const read = valuesOf(reply);
   if ("refusal" in read) return read.refusal;
   const { values } = read;
-  const verdicts = new Array<V>(count).fill(usual);
-  let last = 0;
-  for (let at = 3; at < values.length; at += 2) {
-    const position = Number(values[at]);
-    const verdict = exceptions.find((word) => word === values[at + 1]);
-    const ascends = Number.isInteger(position) && position > last && position <= count;
-    if (!ascends || verdict === undefined) {
-      throw new UnexpectedReplyError(
-        `reply of a script: ${JSON.stringify(values.slice(3))}: wanted positions that ascend from 1 to ${count}, ` +
-          `each with ${exceptions.join(" | ")}`,
-      );
-    }
-    verdicts[position - 1] = verdict;
-    last = position;
-  }
+  const verdicts = verdictsFrom(values.slice(3), count, usual, exceptions);
   return { status: "OK", nextDueInMs: dueIn(values[1]), now: Number(values[2]), verdicts };
 }

@@ -16,8 +16,9 @@
 -- @arg   atomic       0 | 1: 1 publishes all or nothing
 -- @arg   events       list of (idempotency_key, event, fingerprint), 1..1000
 -- @reply OK | REFUSED, the stream's length and its limit (0: none), its slowest group (empty unless an event was
---        FULL), then in the order asked (NEW | DUPLICATE | MISMATCH | FULL, entry_id); REFUSED is answered to an
---        atomic call of which one is MISMATCH or FULL, and then nothing was published
+--        FULL), the entry_id of each event in the order asked (empty: there is none), then (position, DUPLICATE |
+--        MISMATCH | FULL) for each that is not NEW; positions count from 1 in the order asked, and ascend. REFUSED is
+--        answered to an atomic call of which one is MISMATCH or FULL, and then nothing was published
 -- @reply PROTOCOL, found
 -- @reply WRONGTYPE, key, found, wanted
 -- @reply EXHAUSTED
@@ -38,7 +39,7 @@ local window = require("window")
 
 local stream, meta, published_0, published_1 = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local TYPES = { "stream", "hash", "hash", "hash" }
-local HEAD, WIDTH = 3, 3
+local HEAD, WIDTH, ANSWER = 3, 3, 4
 
 -- 0 is no limit.
 local function lesser_limit(a, b)
@@ -60,9 +61,6 @@ local function run()
   for n = 1, count do
     keys[n] = args.key(ARGV[HEAD + (n - 1) * WIDTH + 1], "idempotency_key")
   end
-  -- Not always read before they are written: see types.lua.
-  redis.call("HLEN", published_0)
-  redis.call("HLEN", published_1)
   local recorded = redis.call("HMGET", meta, "protocol", "maxLength", unpack(window.FIELDS))
   local refusal = protocol.refusal(recorded[1])
   if refusal then
@@ -70,57 +68,68 @@ local function run()
   end
   max_length = lesser_limit(max_length, tonumber(recorded[2] or 0))
 
-  local publish_window = window_ms > 0
-    and window.at(
-      { published_0, published_1 },
-      { recorded[3], recorded[4], recorded[5] },
-      window_ms,
-      clock.now()
-    )
-  local known = publish_window and window.published(publish_window, stream, keys) or {}
+  local publish_window, known = nil, {}
+  if window_ms > 0 then
+    local placed = { recorded[3], recorded[4], recorded[5] }
+    publish_window = window.at({ published_0, published_1 }, placed, window_ms, clock.now())
+    known = window.published(publish_window, stream, keys)
+  else
+    -- For their types alone: see types.lua.
+    redis.call("HLEN", published_0)
+    redis.call("HLEN", published_1)
+  end
   local room = max_length > 0 and max_length - redis.call("XLEN", stream) or count
 
-  local verdicts, refused, full = {}, false, false
-  local first_in_batch = {}
+  -- What becomes of those that are not new, and where the first of each key stands.
+  local verdicts, exceptions, first_in_batch = {}, {}, {}
+  local refused, full = false, false
   for n = 1, count do
-    local key, fingerprint = keys[n], ARGV[HEAD + n * WIDTH]
-    local first = known[key]
-    local twin = publish_window and first_in_batch[key]
+    local key = keys[n]
+    local first, twin = known[key], first_in_batch[key]
     if first or twin then
-      local same = fingerprint == (first and first.fingerprint or ARGV[HEAD + twin * WIDTH])
-      verdicts[n] = same and status.DUPLICATE or status.MISMATCH
+      local fingerprint = first and first.fingerprint or ARGV[HEAD + twin * WIDTH]
+      verdicts[n] = fingerprint == ARGV[HEAD + n * WIDTH] and status.DUPLICATE or status.MISMATCH
     elseif room <= 0 then
       verdicts[n], full = status.FULL, true
     else
-      verdicts[n], room = status.NEW, room - 1
-      first_in_batch[key] = n
+      room = room - 1
+      first_in_batch[key] = publish_window and n
     end
-    refused = refused or verdicts[n] == status.MISMATCH or verdicts[n] == status.FULL
+    if verdicts[n] then
+      exceptions[#exceptions + 1] = n
+      exceptions[#exceptions + 1] = verdicts[n]
+      refused = refused or verdicts[n] ~= status.DUPLICATE
+    end
   end
 
   refused = refused and atomic
-  local added, fresh, remembered = {}, 0, {}
-  for n = 1, refused and 0 or count do
-    if verdicts[n] == status.NEW then
-      local event = ARGV[HEAD + n * WIDTH - 1]
-      local id = redis.pcall("XADD", stream, "*", "key", keys[n], "event", event)
-      if type(id) == "table" then
+  local reply, remembered, fresh = { refused and status.REFUSED or status.OK, 0, max_length, "" }, {}, 0
+  for n = 1, count do
+    local key, id = keys[n], ""
+    if verdicts[n] then
+      id = known[key] and known[key].id or reply[ANSWER + (first_in_batch[key] or n)] or ""
+    elseif not refused then
+      id = redis.pcall("XADD", stream, "*", "key", key, "event", ARGV[HEAD + n * WIDTH - 1])
+      if fresh == 0 then
         -- Only the first XADD can fail: of maxmemory, of a key that is no stream, or because the stream's last ID is
         -- the greatest there is.
-        if string.find(id.err, "exhausted", 1, true) then
+        if type(id) == "table" then
+          if string.find(id.err, "exhausted", 1, true) then
+            return { status.EXHAUSTED }
+          end
+          error(id, 0)
+        end
+        if not stream_info.has_room(id) then
+          redis.call("XDEL", stream, id)
           return { status.EXHAUSTED }
         end
-        error(id, 0)
       end
-      if fresh == 0 and not stream_info.has_room(id) then
-        redis.call("XDEL", stream, id)
-        return { status.EXHAUSTED }
-      end
-      added[n], fresh = id, fresh + 1
+      fresh = fresh + 1
       if publish_window then
-        remembered[2 * fresh - 1], remembered[2 * fresh] = keys[n], id .. "|" .. ARGV[HEAD + n * WIDTH]
+        remembered[2 * fresh - 1], remembered[2 * fresh] = key, id .. "|" .. ARGV[HEAD + n * WIDTH]
       end
     end
+    reply[ANSWER + n] = id
   end
   if fresh > 0 then
     if not recorded[1] then
@@ -131,16 +140,14 @@ local function run()
     end
   end
 
-  local reply = {
-    refused and status.REFUSED or status.OK,
-    max_length > 0 and redis.call("XLEN", stream) or 0,
-    max_length,
-    full and slowest_group() or "",
-  }
-  for n = 1, count do
-    local key = keys[n]
-    reply[3 + 2 * n] = verdicts[n]
-    reply[4 + 2 * n] = added[n] or known[key] and known[key].id or added[first_in_batch[key]] or ""
+  if max_length > 0 then
+    reply[2] = redis.call("XLEN", stream)
+  end
+  if full then
+    reply[4] = slowest_group()
+  end
+  for at = 1, #exceptions do
+    reply[#reply + 1] = exceptions[at]
   end
   return reply
 end

@@ -2,7 +2,7 @@
 import { publishScript } from "../generated/publish.js";
 import { Status } from "../generated/status.js";
 import { keysOf, type StreamKeys } from "../keys.js";
-import { type Refusal, valuesOf } from "../reply.js";
+import { type Refusal, UnexpectedReplyError, valuesOf, verdictsFrom } from "../reply.js";
 import type { Arg, ScriptCall } from "../script.js";
 
 export interface PublishInput {
@@ -24,7 +24,11 @@ export interface PublishItem {
   readonly fingerprint: string;
 }
 
-export type PublishVerdict = "NEW" | "DUPLICATE" | "MISMATCH" | "FULL";
+/** How most events are, and what the reply names. */
+const USUAL = Status.NEW;
+const EXCEPTIONS = [Status.DUPLICATE, Status.MISMATCH, Status.FULL] as const;
+
+export type PublishVerdict = typeof USUAL | (typeof EXCEPTIONS)[number];
 
 export interface PublishReply {
   /** True if an atomic call published nothing, for a reason that a verdict gives. */
@@ -47,24 +51,32 @@ export function publishCall(keys: StreamKeys, input: PublishInput): ScriptCall {
   return { script: publishScript, keys: keysOf(publishScript, keys), args };
 }
 
-export function publishReply(reply: unknown): Refusal | (PublishReply & { readonly status: "OK" }) {
+/**
+ * `count`: how many events the call was about.
+ *
+ * @throws UnexpectedReplyError for a reply about another number of events, and as `verdictsFrom`
+ */
+export function publishReply(
+  reply: unknown,
+  count: number,
+): Refusal | (PublishReply & { readonly status: "OK" }) {
   const read = valuesOf(reply);
   if ("refusal" in read) {
     return read.refusal;
   }
   const { values } = read;
   const [status, length, maxLength, slowestGroup] = values;
-  const results: { verdict: PublishVerdict; id: string }[] = [];
-  for (let at = 4; at < values.length; at += 2) {
-    // The script answers with these words only.
-    results.push({ verdict: values[at] as PublishVerdict, id: String(values[at + 1]) });
+  const ids = values.slice(4, 4 + count);
+  if (ids.length < count) {
+    throw new UnexpectedReplyError(`reply of a script: ${ids.length} entry IDs: wanted ${count}`);
   }
+  const verdicts = verdictsFrom<PublishVerdict>(values.slice(4 + count), count, USUAL, EXCEPTIONS);
   return {
     status: "OK",
     refused: status === Status.REFUSED,
     length: Number(length),
     maxLength: Number(maxLength),
     ...(slowestGroup ? { slowestGroup: String(slowestGroup) } : {}),
-    results,
+    results: verdicts.map((verdict, at) => ({ verdict, id: String(ids[at]) })),
   };
 }

@@ -22,7 +22,8 @@
 -- @arg   incarnation     string  which process goes by the consumer's name
 -- @arg   windowMs        integer milliseconds, the publish window for emitted keys; 0 for none
 -- @arg   attempts        1..1000 in all, each time one of
---                        SUCCESSES, N, then N times (idempotency_key, token): successes that emitted nothing;
+--                        SUCCESSES, tail, N, then N times (idempotency_key, entry_id): successes that emitted nothing,
+--                        and whose tokens end alike: each is the entry's ID and the tail `|consumer|attempt|nonce`;
 --                        SUCCESS, idempotency_key, token, N, then N times (idempotency_key, event, fingerprint or
 --                        empty: not through the publish window);
 --                        SKIP, idempotency_key, token;
@@ -108,37 +109,36 @@ local function ending_from(at)
   args.bad("outcome", outcome, "wanted SUCCESSES, SUCCESS, SKIP, RETRY or FAILURE")
 end
 
--- The attempts from ARGV[at] on: of the n-th its ending, token, entry ID and what its key is held as.
+-- The attempts from ARGV[at] on: of the n-th its ending, key, entry ID, token and what its key is held as.
 local function attempts_from(at)
-  local attempts = { endings = {}, tokens = {}, ids = {}, held_as = {}, keys = {} }
-  local count = 0
-  local function take(key, token, ending)
-    if count == constants.MAX_ENTRIES then
-      args.bad("attempts", count + 1, "wanted at most " .. constants.MAX_ENTRIES)
-    end
-    count = count + 1
-    local id = tokens.entry(token or args.id(token, "token"))
-    attempts.keys[count], attempts.tokens[count], attempts.ids[count] = key, token, id
-    attempts.held_as[count] = marks.of_key(key, id)
-    attempts.endings[count] = ending
-  end
+  local endings, keys, ids, issued, held_as, count = {}, {}, {}, {}, {}, 0
   while ARGV[at] do
-    local first = at
-    if ARGV[first] == status.SUCCESSES then
-      at = first + 2 + 2 * args.int(ARGV[first + 1], "successes", 1, constants.MAX_ENTRIES)
-      for n = first + 2, at - 1, 2 do
-        take(ARGV[n], ARGV[n + 1], PLAIN)
+    if ARGV[at] == status.SUCCESSES then
+      local tail = args.text(ARGV[at + 1], "tail")
+      local upto = count + args.int(ARGV[at + 2], "successes", 1, constants.MAX_ENTRIES)
+      at = at + 3
+      for n = count + 1, upto do
+        local key, id = ARGV[at], ARGV[at + 1] or args.id(nil, "entry_id")
+        endings[n], keys[n], ids[n], issued[n] = PLAIN, key, id, id .. tail
+        held_as[n] = marks.of_key(key, id)
+        at = at + 2
       end
+      count = upto
     else
-      local ending
-      ending, at = ending_from(first)
-      take(ARGV[first + 1], ARGV[first + 2], ending)
+      local key, token = ARGV[at + 1], ARGV[at + 2]
+      count = count + 1
+      endings[count], at = ending_from(at)
+      keys[count], issued[count], ids[count] = key, token, tokens.entry(token or args.id(nil, "token"))
+      held_as[count] = marks.of_key(key, ids[count])
+    end
+    if count > constants.MAX_ENTRIES then
+      args.bad("attempts", count, "wanted at most " .. constants.MAX_ENTRIES)
     end
   end
   if count == 0 then
     args.bad("attempts", 0, "wanted 1 to " .. constants.MAX_ENTRIES)
   end
-  return attempts
+  return { endings = endings, keys = keys, ids = ids, tokens = issued, held_as = held_as }
 end
 
 -- Whether a key and token can be those of any attempt. A token that is current under its key was looked at when it was
@@ -160,9 +160,10 @@ local function dead_letter(reason, message)
 end
 
 -- Fences the attempts whose token is not the current one. One that may not be tried again becomes a dead letter.
+-- Tells whether all have ended as most do.
 local function fence(attempts, max_attempts)
   local current = chunks.ask("HMGET", leases, attempts.held_as)
-  local endings, spent = attempts.endings, {}
+  local endings, spent, all_plain = attempts.endings, {}, true
   for n, token in ipairs(attempts.tokens) do
     if current[n] ~= token then
       check(attempts, n)
@@ -175,7 +176,9 @@ local function fence(attempts, max_attempts)
         endings[n] = dead_letter(status.MAX_ATTEMPTS, endings[n].message)
       end
     end
+    all_plain = all_plain and endings[n] == PLAIN
   end
+  return all_plain
 end
 
 -- What of the emitted events is new, or what becomes of the attempt if they cannot be published. `known` is what the
@@ -248,6 +251,50 @@ local function has_room_for_dead(endings)
   return true
 end
 
+-- What is to be done: what is written for many at a time, and the attempts that are looked at one by one. What is not
+-- SETTLED goes to the reply.
+local function plan(attempts, all_plain, reply)
+  local ids, held_as = attempts.ids, attempts.held_as
+  local todo = { waiting = {}, emitting = {}, letters = {} }
+  if all_plain then
+    todo.acknowledged, todo.released, todo.members = ids, held_as, held_as
+    return todo
+  end
+  local acknowledged, released, members = {}, {}, {}
+  for n, ending in ipairs(attempts.endings) do
+    local outcome = ending.outcome
+    local exception
+    if outcome == status.FENCED then
+      exception = status.FENCED
+    else
+      released[#released + 1] = held_as[n]
+      if outcome == status.RETRY then
+        exception = status.WAITING
+        todo.waiting[#todo.waiting + 1] = n
+      else
+        acknowledged[#acknowledged + 1] = ids[n]
+      end
+    end
+    if outcome == status.SUCCESS then
+      members[#members + 1] = held_as[n]
+      if ending ~= PLAIN then
+        todo.emitting[#todo.emitting + 1] = n
+      end
+    elseif outcome == status.FAILURE then
+      exception = status.DEAD
+      ending.fields = entries.read(stream, ids[n])
+      members[#members + 1] = marks.of_entry(ids[n])
+      todo.letters[#todo.letters + 1] = n
+    end
+    if exception then
+      reply[#reply + 1] = n
+      reply[#reply + 1] = exception
+    end
+  end
+  todo.acknowledged, todo.released, todo.members = acknowledged, released, members
+  return todo
+end
+
 local function publish(endings, emitting, publish_window)
   local published = {}
   for _, n in ipairs(emitting) do
@@ -269,7 +316,7 @@ local function run()
   local incarnation = args.nonce(ARGV[3], "incarnation")
   local window_ms = args.int(ARGV[4], "windowMs", 0, constants.MAX_SPAN_MS)
   local attempts = attempts_from(HEAD + 1)
-  local ids, endings, held_as = attempts.ids, attempts.endings, attempts.held_as
+  local ids, endings = attempts.ids, attempts.endings
   -- Not always read before they are written: see types.lua.
   redis.call("HLEN", published_0)
   redis.call("HLEN", published_1)
@@ -287,57 +334,29 @@ local function run()
 
   local now = clock.now()
   local marked = loaded.ring(processed, now)
-  fence(attempts, loaded.max_attempts)
-  local publish_window = judge_all_emits(endings, window_ms, now)
-  if not has_room_for_dead(endings) then
-    return { status.EXHAUSTED }
+  local all_plain = fence(attempts, loaded.max_attempts)
+  local publish_window
+  if not all_plain then
+    publish_window = judge_all_emits(endings, window_ms, now)
+    if not has_room_for_dead(endings) then
+      return { status.EXHAUSTED }
+    end
   end
 
   local reply = { status.OK, pending.next_due_in(retries, now), now }
-  local acknowledged, released, members = {}, {}, {}
-  local waiting, emitting, letters = {}, {}, {}
-  for n, ending in ipairs(endings) do
-    local outcome = ending.outcome
-    local exception
-    if outcome == status.FENCED then
-      exception = status.FENCED
-    else
-      released[#released + 1] = held_as[n]
-      if outcome == status.RETRY then
-        exception = status.WAITING
-        waiting[#waiting + 1] = n
-      else
-        acknowledged[#acknowledged + 1] = ids[n]
-      end
-    end
-    if outcome == status.SUCCESS then
-      members[#members + 1] = held_as[n]
-      if ending ~= PLAIN then
-        emitting[#emitting + 1] = n
-      end
-    elseif outcome == status.FAILURE then
-      exception = status.DEAD
-      ending.fields = entries.read(stream, ids[n])
-      members[#members + 1] = marks.of_entry(ids[n])
-      letters[#letters + 1] = n
-    end
-    if exception then
-      reply[#reply + 1] = n
-      reply[#reply + 1] = exception
-    end
-  end
+  local todo = plan(attempts, all_plain, reply)
 
-  pending.acknowledge(stream, group, acknowledged)
-  for _, n in ipairs(waiting) do
+  pending.acknowledge(stream, group, todo.acknowledged)
+  for _, n in ipairs(todo.waiting) do
     local attempt, first_ms = tokens.history(attempts.tokens[n])
     -- A wait longer than half the TTL could outlast the memory of what was processed around it.
     local due_at = now + math.min(endings[n].delay_ms, math.floor(loaded.ttl_ms / 2))
     pending.park(stream, group, retries, ids[n], attempt + 1, first_ms, due_at)
   end
-  chunks.call(released, 1, "HDEL", leases)
-  ring.add(marked, state, members)
-  publish(endings, emitting, publish_window)
-  for _, n in ipairs(letters) do
+  chunks.call(todo.released, 1, "HDEL", leases)
+  ring.add(marked, state, todo.members)
+  publish(endings, todo.emitting, publish_window)
+  for _, n in ipairs(todo.letters) do
     local attempt, first_ms = tokens.history(attempts.tokens[n])
     dead_letters.write(dead, now, {
       id = ids[n],
@@ -348,7 +367,7 @@ local function run()
     }, group, endings[n].fields)
   end
 
-  if #waiting > 0 then
+  if #todo.waiting > 0 then
     reply[2] = pending.next_due_in(retries, now)
   end
   return reply

@@ -2,7 +2,7 @@
 import {
   attemptOf,
   type ExtendVerdict,
-  firstToken,
+  firstTail,
   type LeaseVerdict,
   type OpenReply,
   type Refusal,
@@ -66,7 +66,7 @@ export function judgeLease(
         break;
       case "LEASED":
         expected.pending.set(id, { consumer: process.consumer, attempt: 1, deliveredAt: reply.now });
-        ledger.holders.set(record.mark, firstToken(id, process.consumer, nonce, reply.now));
+        ledger.holders.set(record.mark, id + firstTail(process.consumer, nonce, reply.now));
         break;
     }
   });

@@ -38,8 +38,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "settle does not mark the key as processed",
     scripts: ["settle"],
-    from: "members[#members + 1] = held_as[n]",
-    to: "",
+    from: "todo.members = ids, held_as, held_as",
+    to: "todo.members = ids, held_as, {}",
     breaks: ["no lease of a processed key", "nothing is stuck"],
   },
   {
@@ -52,7 +52,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "settle leaves the token of an attempt that ended",
     scripts: ["settle"],
-    from: 'chunks_call(released, 1, "HDEL", leases)',
+    from: 'chunks_call(todo.released, 1, "HDEL", leases)',
     to: "",
     breaks: ["a token's entry is pending", "all others are fenced", "attempts", "nothing is stuck"],
   },
@@ -101,8 +101,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "lease runs dead letters again in a group that was made again",
     scripts: ["lease"],
-    from: "elseif settled[key] or settled[marks_of_entry(id)] then",
-    to: "elseif settled[key] then",
+    from: "settled[key] or settled[marks_of_entry(id)]",
+    to: "settled[key]",
     breaks: ["nothing is stuck", "no lease of a processed key"],
   },
   {

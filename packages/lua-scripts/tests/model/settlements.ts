@@ -1,5 +1,5 @@
 /** How a handler may end: what its process then asks for. */
-import type { Emit } from "@sluice/lua-scripts";
+import { type Emit, partsOf } from "@sluice/lua-scripts";
 import type { Held, Sent } from "./consumer.js";
 import type { EntryRecord } from "./ledger.js";
 import type { Random } from "./random.js";
@@ -22,23 +22,23 @@ export function settlementOf(held: Held, { emitted }: EntryRecord, random: Rando
   switch (outcome) {
     case "SUCCESS": {
       const emits = emitted ? [] : emitsOf(held, random);
-      return { ...held, settlement: { outcome, key, token, emits } };
+      return { ...held, settlement: { outcome, key, ...partsOf(token), emits } };
     }
     case "RETRY": {
       const delayMs = random.pick([0, 0, LONG_MS]);
-      return { ...held, settlement: { outcome, key, token, delayMs, message: "again" } };
+      return { ...held, settlement: { outcome, key, ...partsOf(token), delayMs, message: "again" } };
     }
     case "FAILURE":
-      return { ...held, settlement: { outcome, key, token, reason: "FAILED", message: "no" } };
+      return { ...held, settlement: { outcome, key, ...partsOf(token), reason: "FAILED", message: "no" } };
     case "SKIP":
-      return { ...held, settlement: { outcome, key, token } };
+      return { ...held, settlement: { outcome, key, ...partsOf(token) } };
   }
 }
 
 /** A success that emits nothing. */
 export function successOf(held: Held): Sent {
   const { key, token } = held;
-  return { ...held, settlement: { outcome: "SUCCESS", key, token, emits: [] } };
+  return { ...held, settlement: { outcome: "SUCCESS", key, ...partsOf(token), emits: [] } };
 }
 
 function emitsOf({ token }: Held, random: Random): Emit[] {

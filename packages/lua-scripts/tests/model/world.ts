@@ -85,7 +85,7 @@ export function publish({ keys }: World, count: number, random: Random): Move {
     requests: [publishCall(keys, { windowMs: 0, maxLength: 0, atomic: false, events })],
     judge({ expected }, [answer]) {
       demand(!(answer instanceof Error), "no errors", () => String(answer));
-      const reply = publishReply(answer);
+      const reply = publishReply(answer, events.length);
       for (const { idempotencyKey, event } of events) {
         expected.entries.push(["key", idempotencyKey, "event", event]);
       }

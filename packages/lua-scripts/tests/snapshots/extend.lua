@@ -48,7 +48,7 @@ do
     return value
   end
   function args_key(value, field)
-    if not value or #value > 256 or not string.find(value, "^[^%c]+$") then
+    if not value or #value > 256 or not string.find(value, "^%C+$") then
       args_bad(field, value, "wanted 1 to " .. 256 .. " bytes without control characters")
     end
     return value

@@ -69,7 +69,7 @@ do
     return value
   end
   function args_key(value, field)
-    if not value or #value > 256 or not string.find(value, "^[^%c]+$") then
+    if not value or #value > 256 or not string.find(value, "^%C+$") then
       args_bad(field, value, "wanted 1 to " .. 256 .. " bytes without control characters")
     end
     return value
@@ -478,6 +478,8 @@ local function run()
   local tail = tokens_tail(consumer, 1, nonce, now)
   local reply = { "OK", pending_next_due_in(retries, now), now }
   local rested_ms = loaded.lease_ms / 100
+  local any_settled = next(settled) ~= nil
+  local leased = 0
   local duplicates, restarted, deferred, new_tokens, taken = {}, {}, {}, {}, {}
   for n = 1, #asked do
     local id, key = asked[n], held_as[n]
@@ -485,7 +487,7 @@ local function run()
     local exception
     if not idle[n] or token and tokens_entry(token) == id then
       exception = "LOST"
-    elseif settled[key] or settled[marks_of_entry(id)] then
+    elseif any_settled and (settled[key] or settled[marks_of_entry(id)]) then
       exception = "DUPLICATE"
       duplicates[#duplicates + 1] = id
     else
@@ -498,8 +500,8 @@ local function run()
         if idle[n] > rested_ms then
           restarted[#restarted + 1] = id
         end
-        new_tokens[#new_tokens + 1] = key
-        new_tokens[#new_tokens + 1] = taken[key]
+        leased = leased + 1
+        new_tokens[2 * leased - 1], new_tokens[2 * leased] = key, taken[key]
       end
     end
     if after or exception then

@@ -61,7 +61,7 @@ do
     return number
   end
   function args_key(value, field)
-    if not value or #value > 256 or not string.find(value, "^[^%c]+$") then
+    if not value or #value > 256 or not string.find(value, "^%C+$") then
       args_bad(field, value, "wanted 1 to " .. 256 .. " bytes without control characters")
     end
     return value
@@ -260,14 +260,12 @@ do
   function window_published(self, stream, keys)
     local found = {}
     for back = 0, 1 do
+      local replies = chunks_ask("HMGET", generation(self, back), keys)
       local live = (back == 0 and self.turns == 0) or (back == 1 and self.turns <= 1)
-      if live and #keys > 0 then
-        local replies = chunks_ask("HMGET", generation(self, back), keys)
-        for at = 1, #keys do
-          if replies[at] and not found[keys[at]] then
-            local id, fingerprint = string.match(replies[at], "^([^|]*)|(.*)$")
-            found[keys[at]] = { id = id, fingerprint = fingerprint }
-          end
+      for at = 1, live and #keys or 0 do
+        if replies[at] and not found[keys[at]] then
+          local id, fingerprint = string.match(replies[at], "^([^|]*)|(.*)$")
+          found[keys[at]] = { id = id, fingerprint = fingerprint }
         end
       end
     end
@@ -311,7 +309,7 @@ do
 end
 local stream, meta, published_0, published_1 = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local TYPES = { "stream", "hash", "hash", "hash" }
-local HEAD, WIDTH = 3, 3
+local HEAD, WIDTH, ANSWER = 3, 3, 4
 local function lesser_limit(a, b)
   return (a == 0 and b) or (b == 0 and a) or math.min(a, b)
 end
@@ -328,61 +326,68 @@ local function run()
   for n = 1, count do
     keys[n] = args_key(ARGV[HEAD + (n - 1) * WIDTH + 1], "idempotency_key")
   end
-  redis.call("HLEN", published_0)
-  redis.call("HLEN", published_1)
   local recorded = redis.call("HMGET", meta, "protocol", "maxLength", unpack(window_FIELDS))
   local refusal = protocol_refusal(recorded[1])
   if refusal then
     return refusal
   end
   max_length = lesser_limit(max_length, tonumber(recorded[2] or 0))
-  local publish_window = window_ms > 0
-    and window_at(
-      { published_0, published_1 },
-      { recorded[3], recorded[4], recorded[5] },
-      window_ms,
-      clock_now()
-    )
-  local known = publish_window and window_published(publish_window, stream, keys) or {}
+  local publish_window, known = nil, {}
+  if window_ms > 0 then
+    local placed = { recorded[3], recorded[4], recorded[5] }
+    publish_window = window_at({ published_0, published_1 }, placed, window_ms, clock_now())
+    known = window_published(publish_window, stream, keys)
+  else
+    redis.call("HLEN", published_0)
+    redis.call("HLEN", published_1)
+  end
   local room = max_length > 0 and max_length - redis.call("XLEN", stream) or count
-  local verdicts, refused, full = {}, false, false
-  local first_in_batch = {}
+  local verdicts, exceptions, first_in_batch = {}, {}, {}
+  local refused, full = false, false
   for n = 1, count do
-    local key, fingerprint = keys[n], ARGV[HEAD + n * WIDTH]
-    local first = known[key]
-    local twin = publish_window and first_in_batch[key]
+    local key = keys[n]
+    local first, twin = known[key], first_in_batch[key]
     if first or twin then
-      local same = fingerprint == (first and first.fingerprint or ARGV[HEAD + twin * WIDTH])
-      verdicts[n] = same and "DUPLICATE" or "MISMATCH"
+      local fingerprint = first and first.fingerprint or ARGV[HEAD + twin * WIDTH]
+      verdicts[n] = fingerprint == ARGV[HEAD + n * WIDTH] and "DUPLICATE" or "MISMATCH"
     elseif room <= 0 then
       verdicts[n], full = "FULL", true
     else
-      verdicts[n], room = "NEW", room - 1
-      first_in_batch[key] = n
+      room = room - 1
+      first_in_batch[key] = publish_window and n
     end
-    refused = refused or verdicts[n] == "MISMATCH" or verdicts[n] == "FULL"
+    if verdicts[n] then
+      exceptions[#exceptions + 1] = n
+      exceptions[#exceptions + 1] = verdicts[n]
+      refused = refused or verdicts[n] ~= "DUPLICATE"
+    end
   end
   refused = refused and atomic
-  local added, fresh, remembered = {}, 0, {}
-  for n = 1, refused and 0 or count do
-    if verdicts[n] == "NEW" then
-      local event = ARGV[HEAD + n * WIDTH - 1]
-      local id = redis.pcall("XADD", stream, "*", "key", keys[n], "event", event)
-      if type(id) == "table" then
-        if string.find(id.err, "exhausted", 1, true) then
+  local reply, remembered, fresh = { refused and "REFUSED" or "OK", 0, max_length, "" }, {}, 0
+  for n = 1, count do
+    local key, id = keys[n], ""
+    if verdicts[n] then
+      id = known[key] and known[key].id or reply[ANSWER + (first_in_batch[key] or n)] or ""
+    elseif not refused then
+      id = redis.pcall("XADD", stream, "*", "key", key, "event", ARGV[HEAD + n * WIDTH - 1])
+      if fresh == 0 then
+        if type(id) == "table" then
+          if string.find(id.err, "exhausted", 1, true) then
+            return { "EXHAUSTED" }
+          end
+          error(id, 0)
+        end
+        if not stream_has_room(id) then
+          redis.call("XDEL", stream, id)
           return { "EXHAUSTED" }
         end
-        error(id, 0)
       end
-      if fresh == 0 and not stream_has_room(id) then
-        redis.call("XDEL", stream, id)
-        return { "EXHAUSTED" }
-      end
-      added[n], fresh = id, fresh + 1
+      fresh = fresh + 1
       if publish_window then
-        remembered[2 * fresh - 1], remembered[2 * fresh] = keys[n], id .. "|" .. ARGV[HEAD + n * WIDTH]
+        remembered[2 * fresh - 1], remembered[2 * fresh] = key, id .. "|" .. ARGV[HEAD + n * WIDTH]
       end
     end
+    reply[ANSWER + n] = id
   end
   if fresh > 0 then
     if not recorded[1] then
@@ -392,16 +397,14 @@ local function run()
       window_add(publish_window, meta, remembered)
     end
   end
-  local reply = {
-    refused and "REFUSED" or "OK",
-    max_length > 0 and redis.call("XLEN", stream) or 0,
-    max_length,
-    full and slowest_group() or "",
-  }
-  for n = 1, count do
-    local key = keys[n]
-    reply[3 + 2 * n] = verdicts[n]
-    reply[4 + 2 * n] = added[n] or known[key] and known[key].id or added[first_in_batch[key]] or ""
+  if max_length > 0 then
+    reply[2] = redis.call("XLEN", stream)
+  end
+  if full then
+    reply[4] = slowest_group()
+  end
+  for at = 1, #exceptions do
+    reply[#reply + 1] = exceptions[at]
   end
   return reply
 end

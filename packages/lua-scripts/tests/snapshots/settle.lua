@@ -69,7 +69,7 @@ do
     return value
   end
   function args_key(value, field)
-    if not value or #value > 256 or not string.find(value, "^[^%c]+$") then
+    if not value or #value > 256 or not string.find(value, "^%C+$") then
       args_bad(field, value, "wanted 1 to " .. 256 .. " bytes without control characters")
     end
     return value
@@ -442,14 +442,12 @@ do
   function window_published(self, stream, keys)
     local found = {}
     for back = 0, 1 do
+      local replies = chunks_ask("HMGET", generation(self, back), keys)
       local live = (back == 0 and self.turns == 0) or (back == 1 and self.turns <= 1)
-      if live and #keys > 0 then
-        local replies = chunks_ask("HMGET", generation(self, back), keys)
-        for at = 1, #keys do
-          if replies[at] and not found[keys[at]] then
-            local id, fingerprint = string.match(replies[at], "^([^|]*)|(.*)$")
-            found[keys[at]] = { id = id, fingerprint = fingerprint }
-          end
+      for at = 1, live and #keys or 0 do
+        if replies[at] and not found[keys[at]] then
+          local id, fingerprint = string.match(replies[at], "^([^|]*)|(.*)$")
+          found[keys[at]] = { id = id, fingerprint = fingerprint }
         end
       end
     end
@@ -535,35 +533,34 @@ local function ending_from(at)
   args_bad("outcome", outcome, "wanted SUCCESSES, SUCCESS, SKIP, RETRY or FAILURE")
 end
 local function attempts_from(at)
-  local attempts = { endings = {}, tokens = {}, ids = {}, held_as = {}, keys = {} }
-  local count = 0
-  local function take(key, token, ending)
-    if count == 1000 then
-      args_bad("attempts", count + 1, "wanted at most " .. 1000)
-    end
-    count = count + 1
-    local id = tokens_entry(token or args_id(token, "token"))
-    attempts.keys[count], attempts.tokens[count], attempts.ids[count] = key, token, id
-    attempts.held_as[count] = marks_of_key(key, id)
-    attempts.endings[count] = ending
-  end
+  local endings, keys, ids, issued, held_as, count = {}, {}, {}, {}, {}, 0
   while ARGV[at] do
-    local first = at
-    if ARGV[first] == "SUCCESSES" then
-      at = first + 2 + 2 * args_int(ARGV[first + 1], "successes", 1, 1000)
-      for n = first + 2, at - 1, 2 do
-        take(ARGV[n], ARGV[n + 1], PLAIN)
+    if ARGV[at] == "SUCCESSES" then
+      local tail = args_text(ARGV[at + 1], "tail")
+      local upto = count + args_int(ARGV[at + 2], "successes", 1, 1000)
+      at = at + 3
+      for n = count + 1, upto do
+        local key, id = ARGV[at], ARGV[at + 1] or args_id(nil, "entry_id")
+        endings[n], keys[n], ids[n], issued[n] = PLAIN, key, id, id .. tail
+        held_as[n] = marks_of_key(key, id)
+        at = at + 2
       end
+      count = upto
     else
-      local ending
-      ending, at = ending_from(first)
-      take(ARGV[first + 1], ARGV[first + 2], ending)
+      local key, token = ARGV[at + 1], ARGV[at + 2]
+      count = count + 1
+      endings[count], at = ending_from(at)
+      keys[count], issued[count], ids[count] = key, token, tokens_entry(token or args_id(nil, "token"))
+      held_as[count] = marks_of_key(key, ids[count])
+    end
+    if count > 1000 then
+      args_bad("attempts", count, "wanted at most " .. 1000)
     end
   end
   if count == 0 then
     args_bad("attempts", 0, "wanted 1 to " .. 1000)
   end
-  return attempts
+  return { endings = endings, keys = keys, ids = ids, tokens = issued, held_as = held_as }
 end
 local function check(attempts, n)
   args_id(attempts.ids[n], "token")
@@ -581,7 +578,7 @@ local function dead_letter(reason, message)
 end
 local function fence(attempts, max_attempts)
   local current = chunks_ask("HMGET", leases, attempts.held_as)
-  local endings, spent = attempts.endings, {}
+  local endings, spent, all_plain = attempts.endings, {}, true
   for n, token in ipairs(attempts.tokens) do
     if current[n] ~= token then
       check(attempts, n)
@@ -594,7 +591,9 @@ local function fence(attempts, max_attempts)
         endings[n] = dead_letter("MAX_ATTEMPTS", endings[n].message)
       end
     end
+    all_plain = all_plain and endings[n] == PLAIN
   end
+  return all_plain
 end
 local function judge_emits(ending, publish_window, known, batch)
   local new, named = {}, {}
@@ -659,6 +658,47 @@ local function has_room_for_dead(endings)
   end
   return true
 end
+local function plan(attempts, all_plain, reply)
+  local ids, held_as = attempts.ids, attempts.held_as
+  local todo = { waiting = {}, emitting = {}, letters = {} }
+  if all_plain then
+    todo.acknowledged, todo.released, todo.members = ids, held_as, held_as
+    return todo
+  end
+  local acknowledged, released, members = {}, {}, {}
+  for n, ending in ipairs(attempts.endings) do
+    local outcome = ending.outcome
+    local exception
+    if outcome == "FENCED" then
+      exception = "FENCED"
+    else
+      released[#released + 1] = held_as[n]
+      if outcome == "RETRY" then
+        exception = "WAITING"
+        todo.waiting[#todo.waiting + 1] = n
+      else
+        acknowledged[#acknowledged + 1] = ids[n]
+      end
+    end
+    if outcome == "SUCCESS" then
+      members[#members + 1] = held_as[n]
+      if ending ~= PLAIN then
+        todo.emitting[#todo.emitting + 1] = n
+      end
+    elseif outcome == "FAILURE" then
+      exception = "DEAD"
+      ending.fields = entries_read(stream, ids[n])
+      members[#members + 1] = marks_of_entry(ids[n])
+      todo.letters[#todo.letters + 1] = n
+    end
+    if exception then
+      reply[#reply + 1] = n
+      reply[#reply + 1] = exception
+    end
+  end
+  todo.acknowledged, todo.released, todo.members = acknowledged, released, members
+  return todo
+end
 local function publish(endings, emitting, publish_window)
   local published = {}
   for _, n in ipairs(emitting) do
@@ -679,7 +719,7 @@ local function run()
   local incarnation = args_nonce(ARGV[3], "incarnation")
   local window_ms = args_int(ARGV[4], "windowMs", 0, 315360000000)
   local attempts = attempts_from(HEAD + 1)
-  local ids, endings, held_as = attempts.ids, attempts.endings, attempts.held_as
+  local ids, endings = attempts.ids, attempts.endings
   redis.call("HLEN", published_0)
   redis.call("HLEN", published_1)
   redis.call("XLEN", dead)
@@ -695,54 +735,26 @@ local function run()
   end
   local now = clock_now()
   local marked = loaded.ring(processed, now)
-  fence(attempts, loaded.max_attempts)
-  local publish_window = judge_all_emits(endings, window_ms, now)
-  if not has_room_for_dead(endings) then
-    return { "EXHAUSTED" }
+  local all_plain = fence(attempts, loaded.max_attempts)
+  local publish_window
+  if not all_plain then
+    publish_window = judge_all_emits(endings, window_ms, now)
+    if not has_room_for_dead(endings) then
+      return { "EXHAUSTED" }
+    end
   end
   local reply = { "OK", pending_next_due_in(retries, now), now }
-  local acknowledged, released, members = {}, {}, {}
-  local waiting, emitting, letters = {}, {}, {}
-  for n, ending in ipairs(endings) do
-    local outcome = ending.outcome
-    local exception
-    if outcome == "FENCED" then
-      exception = "FENCED"
-    else
-      released[#released + 1] = held_as[n]
-      if outcome == "RETRY" then
-        exception = "WAITING"
-        waiting[#waiting + 1] = n
-      else
-        acknowledged[#acknowledged + 1] = ids[n]
-      end
-    end
-    if outcome == "SUCCESS" then
-      members[#members + 1] = held_as[n]
-      if ending ~= PLAIN then
-        emitting[#emitting + 1] = n
-      end
-    elseif outcome == "FAILURE" then
-      exception = "DEAD"
-      ending.fields = entries_read(stream, ids[n])
-      members[#members + 1] = marks_of_entry(ids[n])
-      letters[#letters + 1] = n
-    end
-    if exception then
-      reply[#reply + 1] = n
-      reply[#reply + 1] = exception
-    end
-  end
-  pending_acknowledge(stream, group, acknowledged)
-  for _, n in ipairs(waiting) do
+  local todo = plan(attempts, all_plain, reply)
+  pending_acknowledge(stream, group, todo.acknowledged)
+  for _, n in ipairs(todo.waiting) do
     local attempt, first_ms = tokens_history(attempts.tokens[n])
     local due_at = now + math.min(endings[n].delay_ms, math.floor(loaded.ttl_ms / 2))
     pending_park(stream, group, retries, ids[n], attempt + 1, first_ms, due_at)
   end
-  chunks_call(released, 1, "HDEL", leases)
-  ring_add(marked, state, members)
-  publish(endings, emitting, publish_window)
-  for _, n in ipairs(letters) do
+  chunks_call(todo.released, 1, "HDEL", leases)
+  ring_add(marked, state, todo.members)
+  publish(endings, todo.emitting, publish_window)
+  for _, n in ipairs(todo.letters) do
     local attempt, first_ms = tokens_history(attempts.tokens[n])
     dead_write(dead, now, {
       id = ids[n],
@@ -752,7 +764,7 @@ local function run()
       first_ms = first_ms,
     }, group, endings[n].fields)
   end
-  if #waiting > 0 then
+  if #todo.waiting > 0 then
     reply[2] = pending_next_due_in(retries, now)
   end
   return reply

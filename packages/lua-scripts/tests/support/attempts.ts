@@ -1,5 +1,5 @@
 /** Attempts in hand, and the ways that they end. */
-import { type Attempt, attemptOf, entryOf, type RecoveredEntry } from "@sluice/lua-scripts";
+import { type Attempt, attemptOf, entryOf, partsOf, type RecoveredEntry } from "@sluice/lua-scripts";
 import type { Holding, Taken } from "./group.js";
 
 /** The attempt in hand after a recovery. */
@@ -14,7 +14,12 @@ export function numberOf({ token }: { readonly token: string }): number {
 }
 
 export function success({ key, token }: Holding, emits: readonly Emitted[] = []): Attempt {
-  return { outcome: "SUCCESS", key, token, emits: emits.map((emit) => ({ fingerprint: "", ...emit })) };
+  return {
+    outcome: "SUCCESS",
+    key,
+    ...partsOf(token),
+    emits: emits.map((emit) => ({ fingerprint: "", ...emit })),
+  };
 }
 
 export interface Emitted {
@@ -24,13 +29,13 @@ export interface Emitted {
 }
 
 export function skip({ key, token }: Holding): Attempt {
-  return { outcome: "SKIP", key, token };
+  return { outcome: "SKIP", key, ...partsOf(token) };
 }
 
 export function retry({ key, token }: Holding, delayMs = 0, message = "again"): Attempt {
-  return { outcome: "RETRY", key, token, delayMs, message };
+  return { outcome: "RETRY", key, ...partsOf(token), delayMs, message };
 }
 
 export function failure({ key, token }: Holding, reason = "FAILED", message = "no"): Attempt {
-  return { outcome: "FAILURE", key, token, reason, message };
+  return { outcome: "FAILURE", key, ...partsOf(token), reason, message };
 }

@@ -7,7 +7,7 @@ import {
   type ExtendVerdict,
   extendCall,
   extendReply,
-  firstToken,
+  firstTail,
   type GroupKeys,
   type GroupSettings,
   groupKeys,
@@ -156,7 +156,7 @@ export class TestGroup {
     events: readonly (string | PublishItem)[],
     input: Partial<PublishInput> = {},
   ): Promise<PublishReply> {
-    return accepted(publishReply(await this.run(this.publishCall(events, input))));
+    return accepted(publishReply(await this.run(this.publishCall(events, input)), events.length));
   }
 
   /** Publishes under these keys and answers the entries. */
@@ -198,7 +198,7 @@ export class TestGroup {
     return entries.map((entry, at) => ({
       ...entry,
       verdict: verdicts[at] ?? "LOST",
-      token: firstToken(entry.id, consumer, nonce, now),
+      token: entry.id + firstTail(consumer, nonce, now),
     }));
   }
 

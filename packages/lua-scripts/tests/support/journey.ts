@@ -25,7 +25,7 @@ const windowMs = 60_000;
 const NOT_ANSWERED: readonly string[] = [
   ...["SUCCESSES", "SUCCESS", "SKIP", "RETRY", "FAILURE"], // what settle is asked
   ...["FAILED", "MAX_ATTEMPTS", "INVALID", "MALFORMED", "UNHANDLED", "EMIT_REJECTED"], // reasons of dead letters
-  ...["LEASED", "SETTLED"], // what most items are, and a reply does not name
+  ...["NEW", "LEASED", "SETTLED"], // what most items are, and a reply does not name
   ...["WRONGTYPE", "NOPERM"],
 ];
 
