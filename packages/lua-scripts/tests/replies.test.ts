@@ -1,5 +1,14 @@
 /** How clients read replies that name only some of the items asked about. */
-import { leaseAfterReply, leaseReply, settleReply, UnexpectedReplyError } from "@sluice/lua-scripts";
+import {
+  type Attempt,
+  groupKeys,
+  leaseAfterReply,
+  leaseReply,
+  publishReply,
+  settleCall,
+  settleReply,
+  UnexpectedReplyError,
+} from "@sluice/lua-scripts";
 import { describe, expect, test } from "vitest";
 
 const NOW = 1_764_000_000_000;
@@ -14,11 +23,50 @@ test("what the reply of a lease does not name is LEASED", () => {
 });
 
 test("what the reply of a settle does not name is SETTLED", () => {
-  expect(settleReply(["OK", 25, NOW, 1, "FENCED"], 2)).toEqual({
+  expect(settleReply(["OK", 25, NOW, 1, "FENCED"], [skipOf("1-0"), skipOf("2-0")])).toEqual({
     status: "OK",
     nextDueInMs: 25,
     now: NOW,
     verdicts: ["FENCED", "SETTLED"],
+  });
+});
+
+test("settle is told of the successes of one lease together, and the reply is read in the order given", () => {
+  const attempts = [
+    successOf("1-0", "|c|1|n2.5"),
+    successOf("2-0", "|c|1|n1.5"),
+    successOf("3-0", "|c|1|n2.5", "~1"),
+    successOf("4-0", "|c|1|n2.5"),
+    skipOf("5-0"),
+    successOf("6-0", "|c|1|n1.5"),
+  ];
+  const { args } = settleCall(
+    groupKeys("orders", "g"),
+    { group: "g", consumer: "c", incarnation: "i" },
+    0,
+    attempts,
+  );
+  expect(args.slice(4)).toEqual([
+    ...["SUCCESS", "k3-0", "3-0|c|1|n2.5", 1, "~1", "{}", ""],
+    ...["SKIP", "k5-0", "5-0|c|1|n.5"],
+    ...["SUCCESSES", "|c|1|n2.5", 2, "k1-0", "1-0", "k4-0", "4-0"],
+    ...["SUCCESSES", "|c|1|n1.5", 2, "k2-0", "2-0", "k6-0", "6-0"],
+  ]);
+  const reply = settleReply(["OK", -1, NOW, 1, "DEAD", 3, "FENCED", 6, "FENCED"], attempts);
+  expect(reply).toMatchObject({ verdicts: ["FENCED", "SETTLED", "DEAD", "SETTLED", "SETTLED", "FENCED"] });
+});
+
+test("what the reply of a publish does not name is NEW", () => {
+  const reply = ["OK", 3, 9, "", "1-0", "2-0", "", 1, "DUPLICATE", 3, "FULL"];
+  expect(publishReply(reply, 3)).toMatchObject({
+    status: "OK",
+    length: 3,
+    maxLength: 9,
+    results: [
+      { verdict: "DUPLICATE", id: "1-0" },
+      { verdict: "NEW", id: "2-0" },
+      { verdict: "FULL", id: "" },
+    ],
   });
 });
 
@@ -61,8 +109,24 @@ describe("a reply is refused", () => {
   });
 
   test("with a text that says what is wanted", () => {
-    expect(() => settleReply(["OK", -1, NOW, 2, "FENCED", 3, "DEAD"], 2)).toThrow(
+    const attempts = [skipOf("1-0"), skipOf("2-0")];
+    expect(() => settleReply(["OK", -1, NOW, 2, "FENCED", 3, "DEAD"], attempts)).toThrow(
       'reply of a script: [2,"FENCED",3,"DEAD"]: wanted positions that ascend from 1 to 2, each with WAITING | DEAD | FENCED',
     );
   });
+
+  test("that has fewer IDs than there were events", () => {
+    expect(() => publishReply(["OK", 0, 0, "", "1-0"], 2)).toThrow(
+      "reply of a script: 1 entry IDs: wanted 2",
+    );
+  });
 });
+
+function successOf(id: string, tail: string, ...emitted: readonly string[]): Attempt {
+  const emits = emitted.map((key) => ({ key, event: "{}", fingerprint: "" }));
+  return { outcome: "SUCCESS", key: `k${id}`, id, tail, emits };
+}
+
+function skipOf(id: string): Attempt {
+  return { outcome: "SKIP", key: `k${id}`, id, tail: "|c|1|n.5" };
+}

@@ -12,13 +12,13 @@ import {
   releaseCall,
   releaseReply,
   type ScriptCall,
+  type Attempt as SettleItem,
   settleCall,
 } from "@sluice/lua-scripts";
 import { type Connection, evaluate, type Request } from "../connection.js";
 import { SluiceError } from "../errors.js";
 import { refusalError } from "../refusals.js";
 import type { Entry } from "./entry.js";
-import type { Ending } from "./hand.js";
 import type { ConsumerSettings } from "./settings.js";
 
 /** Most attempts, or entries, that one script call takes. */
@@ -52,9 +52,8 @@ export class Calls {
     return `${this.member.incarnation}_${this.nonces.toString(36)}`;
   }
 
-  settle(endings: readonly Ending[]): Request {
-    const items = endings.map(({ item }) => item);
-    return script(settleCall(this.parts.keys, this.member, this.parts.publishWindowMs, items));
+  settle(attempts: readonly SettleItem[]): Request {
+    return script(settleCall(this.parts.keys, this.member, this.parts.publishWindowMs, attempts));
   }
 
   lease(nonce: string, entries: readonly Entry[]): Request {

@@ -52,7 +52,7 @@ export class Hand {
       if (count > 0 && chars > MAX_EMIT_CHARS) break;
       count += 1;
     }
-    return ended.splice(0, count).sort(byLease);
+    return ended.splice(0, count);
   }
 
   /** Takes out of it what was not begun, to be given back. */
@@ -75,20 +75,6 @@ export class Hand {
   get unfinished(): ReleaseItem[] {
     return [...this.running.values()].map(leased);
   }
-}
-
-/**
- * Plain successes behind the others, those of one lease together: `settle` is told the end of their tokens once. What
- * emits stays in the order in which it ended.
- */
-function byLease(a: Ending, b: Ending): number {
-  const [leaseOfA, leaseOfB] = [leaseOf(a), leaseOf(b)];
-  if (leaseOfA === leaseOfB) return 0;
-  return leaseOfA < leaseOfB ? -1 : 1;
-}
-
-function leaseOf({ item }: Ending): string {
-  return item.outcome === "SUCCESS" && item.emits.length === 0 ? item.tail : "";
 }
 
 function leased({ entry, token }: Attempt): ReleaseItem {

@@ -14,6 +14,7 @@ import {
   type Member,
   type ReleaseItem,
   recoverReply,
+  type Attempt as SettleItem,
   settleReply,
 } from "@sluice/lua-scripts";
 import { type Connection, hasMaybeExecuted, type Request } from "../connection.js";
@@ -420,7 +421,7 @@ export class Loop {
   private send(turn: Turn): Promise<readonly unknown[]> {
     const { connection, deadlineMs } = this.parts;
     const requests: Request[] = [];
-    if (turn.settle.length > 0) requests.push(this.calls.settle(turn.settle));
+    if (turn.settle.length > 0) requests.push(this.calls.settle(itemsOf(turn.settle)));
     if (turn.lease.length > 0) requests.push(this.calls.lease(turn.nonce, turn.lease));
     if (turn.recover) requests.push(turn.recover);
     if (turn.readCount > 0) requests.push(this.calls.read(turn.readCount));
@@ -464,7 +465,7 @@ export class Loop {
   }
 
   private noteSettled({ settle: endings, emits }: Turn, reply: unknown): unknown {
-    const read = reply instanceof SluiceError ? reply : settleReply(reply, endings.length);
+    const read = reply instanceof SluiceError ? reply : settleReply(reply, itemsOf(endings));
     if (read instanceof SluiceError || read.status !== "OK") {
       for (const { attempt } of endings) attempt.maybeSettled ||= hasMaybeExecuted(read);
       this.hand.ended.unshift(...endings);
@@ -739,6 +740,10 @@ export class Loop {
     this.passes.add(false);
     this.hot = true;
   }
+}
+
+function itemsOf(endings: readonly Ending[]): readonly SettleItem[] {
+  return endings.map(({ item }) => item);
 }
 
 function emits(endings: readonly Ending[]): boolean {

@@ -33,10 +33,7 @@ export type SettleVerdict = typeof USUAL | (typeof EXCEPTIONS)[number];
 
 export type SettleReply = Verdicts<SettleVerdict>;
 
-/**
- * `attempts`: 1 to 1,000, fastest with those of one lease next to each other; `windowMs`: the publish window for
- * emitted keys, 0 for none.
- */
+/** `attempts`: 1 to 1,000; `windowMs`: the publish window for emitted keys, 0 for none. */
 export function settleCall(
   keys: GroupKeys,
   member: Member,
@@ -44,25 +41,42 @@ export function settleCall(
   attempts: readonly Attempt[],
 ): ScriptCall {
   const args: Arg[] = [member.group, member.consumer, member.incarnation, windowMs];
-  let at = 0;
-  for (let attempt = attempts[at]; attempt !== undefined; attempt = attempts[at]) {
-    let end = at;
-    while (isPlain(attempts[end], attempt.tail)) end += 1;
-    if (end === at) {
-      pushAttempt(args, attempt);
-      at += 1;
-    } else {
-      args.push(Status.SUCCESSES, attempt.tail, end - at);
-      for (const { key, id } of attempts.slice(at, end)) args.push(key, id);
-      at = end;
-    }
+  const { others, leases } = sorted(attempts);
+  for (const { attempt } of others) pushAttempt(args, attempt);
+  for (const [tail, successes] of leases) {
+    args.push(Status.SUCCESSES, tail, successes.length);
+    for (const { attempt } of successes) args.push(attempt.key, attempt.id);
   }
   return { script: settleScript, keys: keysOf(settleScript, keys), args };
 }
 
-/** How most attempts end: two short words for each of those that were leased together, rather than four. */
-function isPlain(attempt: Attempt | undefined, tail: string): boolean {
-  return attempt?.outcome === Status.SUCCESS && attempt.emits.length === 0 && attempt.tail === tail;
+interface Placed {
+  readonly attempt: Attempt;
+  /** Among the attempts given, from 0. */
+  readonly at: number;
+}
+
+/**
+ * In the order in which `settle` is told of them. Most end as successes that emitted nothing, and those of one lease
+ * are told together: two short words for each, rather than four. The others stay in their order, as what they emit does.
+ */
+function sorted(attempts: readonly Attempt[]): {
+  readonly others: readonly Placed[];
+  readonly leases: ReadonlyMap<string, readonly Placed[]>;
+} {
+  const others: Placed[] = [];
+  const leases = new Map<string, Placed[]>();
+  for (const [at, attempt] of attempts.entries()) {
+    const isPlain = attempt.outcome === Status.SUCCESS && attempt.emits.length === 0;
+    if (!isPlain) {
+      others.push({ attempt, at });
+      continue;
+    }
+    const lease = leases.get(attempt.tail);
+    if (lease === undefined) leases.set(attempt.tail, [{ attempt, at }]);
+    else lease.push({ attempt, at });
+  }
+  return { others, leases };
 }
 
 function pushAttempt(args: Arg[], attempt: Attempt): void {
@@ -83,10 +97,21 @@ function pushAttempt(args: Arg[], attempt: Attempt): void {
   }
 }
 
-/** `count`: how many attempts the call was about. */
+/**
+ * `attempts`: as given to `settleCall`; the verdicts are in their order.
+ *
+ * @throws UnexpectedReplyError as `verdictsFrom`
+ */
 export function settleReply(
   reply: unknown,
-  count: number,
+  attempts: readonly Attempt[],
 ): Refusal | (SettleReply & { readonly status: "OK" }) {
-  return verdictsIn<SettleVerdict>(reply, count, USUAL, EXCEPTIONS);
+  const read = verdictsIn<SettleVerdict>(reply, attempts.length, USUAL, EXCEPTIONS);
+  if (read.status !== "OK" || read.verdicts.every((verdict) => verdict === USUAL)) return read;
+  const { others, leases } = sorted(attempts);
+  const verdicts = [...read.verdicts];
+  for (const [told, { at }] of [...others, ...[...leases.values()].flat()].entries()) {
+    verdicts[at] = read.verdicts[told] ?? USUAL;
+  }
+  return { ...read, verdicts };
 }

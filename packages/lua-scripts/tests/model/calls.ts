@@ -129,6 +129,7 @@ export function lease(world: World, process: Consumer, asked: readonly Delivered
 
 export function settle(world: World, process: Consumer, sent: readonly Sent[], insist: boolean): Call {
   const tokens = new Set(sent.map(({ token }) => token));
+  const settlements = sent.map(({ settlement }) => settlement);
   const others = <T extends Held>(list: readonly T[]) => list.filter(({ token }) => !tokens.has(token));
   process.held = others(process.held);
   process.doubtful = others(process.doubtful);
@@ -138,16 +139,9 @@ export function settle(world: World, process: Consumer, sent: readonly Sent[], i
   };
   return {
     text: `${process.incarnation} settles ${sent.map(told).join(", ")}`,
-    requests: [
-      settleCall(
-        world.keys,
-        process,
-        world.windowMs,
-        sent.map(({ settlement }) => settlement),
-      ),
-    ],
+    requests: [settleCall(world.keys, process, world.windowMs, settlements)],
     judge(scene, replies) {
-      const reply = settleReply(replyOf(replies), sent.length);
+      const reply = settleReply(replyOf(replies), settlements);
       if (refused(scene, world, process, reply.status) || reply.status !== "OK") return reply.status;
       judgeSettle(scene, sent, reply);
       settled = true;

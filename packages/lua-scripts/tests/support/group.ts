@@ -235,9 +235,7 @@ export class TestGroup {
   }
 
   async settleReply(consumer: string, attempts: readonly Attempt[], windowMs = 0): Promise<SettleReply> {
-    return accepted(
-      settleReply(await this.run(this.settleCall(consumer, attempts, windowMs)), attempts.length),
-    );
+    return accepted(settleReply(await this.run(this.settleCall(consumer, attempts, windowMs)), attempts));
   }
 
   async settle(consumer: string, ...attempts: readonly Attempt[]): Promise<readonly SettleVerdict[]> {
