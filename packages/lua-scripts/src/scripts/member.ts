@@ -23,11 +23,13 @@ export function firstTail(consumer: string, nonce: string, now: number): string 
   return `|${consumer}|1|${nonce}.${now}`;
 }
 
+/** The two parts of a token. */
 export function partsOf(token: string): TokenParts {
   const id = entryOf(token);
   return { id, tail: token.slice(id.length) };
 }
 
+/** The token of its two parts. */
 export function tokenOf({ id, tail }: TokenParts): string {
   return id + tail;
 }
