@@ -47,7 +47,7 @@ const CHANGES: readonly ScriptChange[] = [
   {
     name: "another payload under a known key passes in silence",
     scripts: ["publish"],
-    from: 'and "DUPLICATE" or "MISMATCH"',
+    from: 'fingerprint == ARGV[HEAD + n * WIDTH] and "DUPLICATE" or "MISMATCH"',
     to: '"DUPLICATE"',
     foundBy: "errors/mismatch",
   },

@@ -91,7 +91,7 @@ describe("what the vectors meet", () => {
     expect(files.map(({ script }) => script)).toEqual(allScripts.map(({ name }) => name).sort());
   });
 
-  /** All but what an event, or an attempt, is that a reply does not name. */
+  /** What an event, or an attempt, is that a reply does not name. */
   const unnamed: readonly string[] = [Status.NEW, Status.SETTLED];
   const named = Object.values(Status).filter((word) => !unnamed.includes(word));
 

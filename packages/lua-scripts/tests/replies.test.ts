@@ -1,6 +1,5 @@
 /** How clients read replies that name only some of the items asked about. */
 import {
-  type Attempt,
   groupKeys,
   leaseAfterReply,
   leaseReply,
@@ -10,6 +9,7 @@ import {
   UnexpectedReplyError,
 } from "@sluice/lua-scripts";
 import { describe, expect, test } from "vitest";
+import { skip, success } from "./support/attempts.js";
 
 const NOW = 1_764_000_000_000;
 
@@ -23,7 +23,12 @@ test("what the reply of a lease does not name is LEASED", () => {
 });
 
 test("what the reply of a settle does not name is SETTLED", () => {
-  expect(settleReply(["OK", 25, NOW, 1, "FENCED"], [skipOf("1-0"), skipOf("2-0")])).toEqual({
+  expect(
+    settleReply(
+      ["OK", 25, NOW, 1, "FENCED"],
+      [skip({ key: "k1", token: "1-0|c|1|n.5" }), skip({ key: "k2", token: "2-0|c|1|n.5" })],
+    ),
+  ).toEqual({
     status: "OK",
     nextDueInMs: 25,
     now: NOW,
@@ -33,12 +38,12 @@ test("what the reply of a settle does not name is SETTLED", () => {
 
 test("settle is told of the successes of one lease together, and the reply is read in the order given", () => {
   const attempts = [
-    successOf("1-0", "|c|1|n2.5"),
-    successOf("2-0", "|c|1|n1.5"),
-    successOf("3-0", "|c|1|n2.5", "~1"),
-    successOf("4-0", "|c|1|n2.5"),
-    skipOf("5-0"),
-    successOf("6-0", "|c|1|n1.5"),
+    success({ key: "k1", token: "1-0|c|1|n2.5" }),
+    success({ key: "k2", token: "2-0|c|1|n1.5" }),
+    success({ key: "k3", token: "3-0|c|1|n2.5" }, [{ key: "~1", event: "{}" }]),
+    success({ key: "k4", token: "4-0|c|1|n2.5" }),
+    skip({ key: "k5", token: "5-0|c|1|n.5" }),
+    success({ key: "k6", token: "6-0|c|1|n1.5" }),
   ];
   const { args } = settleCall(
     groupKeys("orders", "g"),
@@ -47,10 +52,10 @@ test("settle is told of the successes of one lease together, and the reply is re
     attempts,
   );
   expect(args.slice(4)).toEqual([
-    ...["SUCCESS", "k3-0", "3-0|c|1|n2.5", 1, "~1", "{}", ""],
-    ...["SKIP", "k5-0", "5-0|c|1|n.5"],
-    ...["SUCCESSES", "|c|1|n2.5", 2, "k1-0", "1-0", "k4-0", "4-0"],
-    ...["SUCCESSES", "|c|1|n1.5", 2, "k2-0", "2-0", "k6-0", "6-0"],
+    ...["SUCCESS", "k3", "3-0|c|1|n2.5", 1, "~1", "{}", ""],
+    ...["SKIP", "k5", "5-0|c|1|n.5"],
+    ...["SUCCESSES", "|c|1|n2.5", 2, "k1", "1-0", "k4", "4-0"],
+    ...["SUCCESSES", "|c|1|n1.5", 2, "k2", "2-0", "k6", "6-0"],
   ]);
   const reply = settleReply(["OK", -1, NOW, 1, "DEAD", 3, "FENCED", 6, "FENCED"], attempts);
   expect(reply).toMatchObject({ verdicts: ["FENCED", "SETTLED", "DEAD", "SETTLED", "SETTLED", "FENCED"] });
@@ -109,7 +114,7 @@ describe("a reply is refused", () => {
   });
 
   test("with a text that says what is wanted", () => {
-    const attempts = [skipOf("1-0"), skipOf("2-0")];
+    const attempts = [skip({ key: "k1", token: "1-0|c|1|n.5" }), skip({ key: "k2", token: "2-0|c|1|n.5" })];
     expect(() => settleReply(["OK", -1, NOW, 2, "FENCED", 3, "DEAD"], attempts)).toThrow(
       'reply of a script: [2,"FENCED",3,"DEAD"]: wanted positions that ascend from 1 to 2, each with WAITING | DEAD | FENCED',
     );
@@ -121,12 +126,3 @@ describe("a reply is refused", () => {
     );
   });
 });
-
-function successOf(id: string, tail: string, ...emitted: readonly string[]): Attempt {
-  const emits = emitted.map((key) => ({ key, event: "{}", fingerprint: "" }));
-  return { outcome: "SUCCESS", key: `k${id}`, id, tail, emits };
-}
-
-function skipOf(id: string): Attempt {
-  return { outcome: "SKIP", key: `k${id}`, id, tail: "|c|1|n.5" };
-}
