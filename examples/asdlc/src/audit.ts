@@ -143,11 +143,14 @@ export class Audit {
     return false;
   }
 
-  /** An entry is `key` and `event`. Keys that begin with `~` are those of emitted events. */
+  /**
+   * An entry is `key` and `event`. Keys that begin with `~` are those of emitted events; in front of one that was named
+   * stand the event's type and a colon.
+   */
   private enter(tenant: string, fields: readonly string[]): void {
     const [, key = "", , event = ""] = fields;
     if (!key.startsWith("~")) {
-      this.ledger.sawEntry(tenant, key);
+      this.ledger.sawEntry(tenant, key.slice(key.indexOf(":") + 1));
       return;
     }
     const { data } = JSON.parse(event) as { data?: unknown }; // receiptFrom checks whatever it is

@@ -17,11 +17,12 @@ import {
 import type { Fingerprints } from "./fingerprint.js";
 import { checkIdempotencyKey } from "./names.js";
 import { textOption } from "./options.js";
+import { storedKey } from "./stored-key.js";
 
 /** An event ready to be stored. */
 export class Composed {
   constructor(
-    /** Undefined: the caller named none. */
+    /** The key that the caller named, as it is stored; undefined if the caller named none. */
     readonly namedKey: string | undefined,
     private readonly attributes: Omit<EventAttributes, "idempotencyKey">,
     private readonly json: string,
@@ -38,9 +39,9 @@ export class Composed {
     return this.fingerprints.of(this.attributes.type, this.attributes.subject, this.json);
   }
 
-  /** The stored document under an idempotency key. */
-  document(idempotencyKey: string): string {
-    return encodeEvent(this.attributes, idempotencyKey, this.json);
+  /** The stored document. @param key - as it is stored. */
+  document(key: string): string {
+    return encodeEvent(this.attributes, key, this.json);
   }
 }
 
@@ -104,7 +105,7 @@ function composeValid(
   const namedKey =
     options?.idempotencyKey === undefined
       ? undefined
-      : checkIdempotencyKey(options.idempotencyKey, { caller: true });
+      : storedKey(type, checkIdempotencyKey(options.idempotencyKey, { caller: true }));
   const given = options?.timestamp;
   const timestamp = given === undefined ? settings.clock.now() : toTimestamp(given);
   const attributes: Writable<Omit<EventAttributes, "idempotencyKey">> = {

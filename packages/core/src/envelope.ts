@@ -8,23 +8,24 @@
 
 import type { Issue } from "./errors.js";
 import { type EventAttributes, type SluiceEvent, utcOf, type Writable } from "./event.js";
+import { givenKey } from "./stored-key.js";
 
 /**
  * The CloudEvents document, with its attributes always in the same order and `data` last. It is put together
  * from strings, because `dataJson` exists already and must reach the wire byte for byte.
  *
  * @param attributes - checked by the caller.
- * @param idempotencyKey - becomes the CloudEvents `id`.
+ * @param key - as it is stored; becomes the CloudEvents `id`, so that `source` and `id` name one event.
  * @param dataJson - the data as JSON, from {@link encodeData}.
  */
 export function encodeEvent(
   attributes: Omit<EventAttributes, "idempotencyKey">,
-  idempotencyKey: string,
+  key: string,
   dataJson: string,
 ): string {
   const { source, type, timestamp } = attributes;
   let json =
-    `{"specversion":"1.0","id":${quote(idempotencyKey)},"source":${quote(source)},` +
+    `{"specversion":"1.0","id":${quote(key)},"source":${quote(source)},` +
     `"type":${quote(type)},"time":${quote(timestamp)}`;
   if (attributes.tenantId !== undefined) json += `,"tenantid":${quote(attributes.tenantId)}`;
   if (attributes.subject !== undefined) json += `,"subject":${quote(attributes.subject)}`;
@@ -58,7 +59,7 @@ export type DecodedEvent =
  * Never throws. The message of a refusal names the attribute and what was wanted, and shows nothing of the
  * document.
  *
- * @param entry - the entry's ID, and the key it carries beside the document.
+ * @param entry - the entry's ID, and the key it carries beside the document, as it is stored.
  */
 export function decodeEvent(
   json: string,
@@ -101,7 +102,7 @@ export function decodeEvent(
   const event: StoredEvent = {
     id: entry.id,
     type,
-    idempotencyKey: entry.key,
+    idempotencyKey: givenKey(entry.key, type),
     timestamp,
     source,
     data: wire.data,

@@ -11,7 +11,10 @@ export interface EventAttributes<Type extends string = string> {
   readonly type: Type;
   /** Tenant that the event belongs to; absent on a single-tenant bus. */
   readonly tenantId?: string;
-  /** Key under which a group handles the event once; the CloudEvents `id` on the wire. */
+  /**
+   * Key under which a group handles an event of this type once, as the publisher gave it. The CloudEvents `id` on the
+   * wire is type and key, `order.placed:o1`, or the key alone if it was generated.
+   */
   readonly idempotencyKey: string;
   /** When the event happened, as its publisher says: RFC 3339 in UTC, e.g. `"2025-01-31T12:00:00.000Z"`. */
   readonly timestamp: string;
@@ -40,7 +43,10 @@ export type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** What may be said about an event when it is published or emitted, all of it optional. */
 export interface PublishOptions {
-  /** 1 to 256 bytes of UTF-8 without control characters, not starting with `~`. Generated when missing. */
+  /**
+   * Identifies one event of its type: 1 to 256 bytes of UTF-8 without control characters, not starting with `~`.
+   * Events of other types may have the same. Generated when missing.
+   */
   readonly idempotencyKey?: string | undefined;
   /** RFC 3339, with any offset; stored in UTC. The time of the call when missing. */
   readonly timestamp?: string | Date | undefined;

@@ -88,7 +88,7 @@ function base36(half: number): string {
  * unambiguous whatever the key is, because neither a group nor a number holds a line feed: it is read from
  * its end.
  *
- * @param key - idempotency key of the event being handled.
+ * @param key - key of the event being handled, as it is stored.
  * @param group - consumer group that handles it; two groups emit different events.
  * @param n - position among the events that this handling emits, from 0.
  */

@@ -3,6 +3,7 @@
  * of a log, so everything that is not of the documented form is refused before any command is sent.
  */
 
+import { MAX_KEY_BYTES } from "@sluice/lua-scripts";
 import { InvalidNameError } from "./errors.js";
 
 interface NameRule {
@@ -83,10 +84,10 @@ export function checkEventType(value: unknown): string {
   return check(EVENT_TYPE, value);
 }
 
-/** Longest idempotency key, in bytes of UTF-8. */
-export const MAX_IDEMPOTENCY_KEY_BYTES = 256;
-
-/** First character of the keys that Sluice makes for emitted events; a caller's key may not start with it. */
+/**
+ * First character of the keys that Sluice makes for emitted events. A caller's key may not start with it, so that
+ * whoever reads an event's key knows who made it.
+ */
 export const RESERVED_KEY_PREFIX = "~";
 
 /** What nearly every key is made of. Up to 256 of them need no further look. */
@@ -106,7 +107,7 @@ const NOT_IN_A_KEY = /[\p{Cc}\p{Cs}\ufffd]/u;
  */
 export function checkIdempotencyKey(value: unknown, options?: { readonly caller?: boolean }): string {
   if (typeof value !== "string" || !isKey(value)) {
-    const wanted = `1 to ${MAX_IDEMPOTENCY_KEY_BYTES} bytes of UTF-8 without control characters`;
+    const wanted = `1 to ${MAX_KEY_BYTES} bytes of UTF-8 without control characters`;
     throw new InvalidNameError({ field: "idempotency key", value, wanted });
   }
   if (options?.caller === true && value.startsWith(RESERVED_KEY_PREFIX)) {
@@ -120,9 +121,8 @@ function isKey(value: string): boolean {
   if (PLAIN_KEY.test(value)) return true;
   // No string has fewer bytes of UTF-8 than code units: the length is looked at first, so that nothing long
   // is scanned or encoded.
-  if (value.length === 0 || value.length > MAX_IDEMPOTENCY_KEY_BYTES || NOT_IN_A_KEY.test(value))
-    return false;
-  return new TextEncoder().encode(value).length <= MAX_IDEMPOTENCY_KEY_BYTES;
+  if (value.length === 0 || value.length > MAX_KEY_BYTES || NOT_IN_A_KEY.test(value)) return false;
+  return new TextEncoder().encode(value).length <= MAX_KEY_BYTES;
 }
 
 function check(rule: NameRule, value: unknown): string {

@@ -20,6 +20,7 @@ import {
   StreamFullError,
 } from "./errors.js";
 import { refusalError } from "./refusals.js";
+import { partsOfKey } from "./stored-key.js";
 import { nextTick, sleep } from "./timing.js";
 
 /** What a publish resolves with. */
@@ -225,9 +226,15 @@ export class Publisher {
     index: number | undefined,
   ): SluiceError | undefined {
     const result = reply.results[at];
-    const idempotencyKey = items[at]?.idempotencyKey ?? "";
     if (result?.verdict === "MISMATCH") {
-      return new IdempotencyMismatchError({ idempotencyKey, firstId: result.id, index });
+      // A key that was generated has no type, and comes back with its own payload only.
+      const { type = "", key } = partsOfKey(items[at]?.idempotencyKey ?? "");
+      return new IdempotencyMismatchError({
+        eventType: type,
+        idempotencyKey: key,
+        firstId: result.id,
+        index,
+      });
     }
     if (result?.verdict === "FULL") {
       const { length, maxLength, slowestGroup } = reply;

@@ -65,10 +65,15 @@ const table: readonly (readonly [SluiceError, code: string, retryable: boolean, 
     'publish for a tenant: this bus is single-tenant; connect with tenancy: "multi"',
   ],
   [
-    new errors.IdempotencyMismatchError({ idempotencyKey: "o1", firstId: "5-0", index: 3 }),
+    new errors.IdempotencyMismatchError({
+      eventType: "order.placed",
+      idempotencyKey: "o1",
+      firstId: "5-0",
+      index: 3,
+    }),
     "IDEMPOTENCY_MISMATCH",
     false,
-    'publish under idempotency key "o1" at index 3: entry "5-0" was published under it with another payload',
+    'publish "order.placed" under idempotency key "o1" at index 3: entry "5-0" of this type was published under it with another payload',
   ],
   [
     new errors.PayloadTooLargeError({ eventType: "order.placed", bytes: 11, maxBytes: 10 }),

@@ -214,38 +214,6 @@ describe("DEFERRED", () => {
   });
 });
 
-describe("keys that begin with #", () => {
-  test("are never taken for the marks of dead letters", async () => {
-    const group = await openGroup(redis);
-    const dead = await group.inHand("a");
-    await group.settle("c1", failure(dead));
-    await group.add(`#${dead.id}`, `##${dead.id}`);
-    expect(verdictsOf(await group.take())).toEqual(["LEASED", "LEASED"]);
-  });
-
-  test("mark no entry as dead", async () => {
-    const group = await openGroup(redis);
-    const [a] = await group.add("a");
-    await group.read();
-    await group.settle("c2", success(await group.inHand(`#${a?.id}`, "c2")));
-    await redis.xgroup("DESTROY", group.keys.stream, group.name);
-    await group.open();
-    expect((await group.take()).map(({ key, verdict }) => [key, verdict])).toEqual([
-      ["a", "LEASED"],
-      [`#${a?.id}`, "DUPLICATE"],
-    ]);
-  });
-
-  test("are processed once, as others are", async () => {
-    const group = await openGroup(redis);
-    for (const key of ["#", "##", "#1-0", "#a"]) {
-      await group.settle("c1", success(await group.inHand(key)));
-      await group.add(key);
-      expect(verdictsOf(await group.take())).toEqual(["DUPLICATE"]);
-    }
-  });
-});
-
 describe("an entry without a key", () => {
   test("is known by its ID alone", async () => {
     const group = await openGroup(redis);

@@ -31,7 +31,8 @@ export const open: OpenContender<Options> = async (setting, { concurrency, keys 
       published = [];
       await batchesInFlight(events, 4, (indices) => {
         const keyed = indices.map((index) => ({ index, idempotencyKey: randomUUID() }));
-        for (const { idempotencyKey } of keyed) published.push(idempotencyKey);
+        // As they are stored: with their type.
+        for (const { idempotencyKey } of keyed) published.push(`${TYPE}:${idempotencyKey}`);
         return bus.publishMany(
           keyed.map(({ index, idempotencyKey }) => ({ type: TYPE, data: orderOf(index), idempotencyKey })),
         );

@@ -44,7 +44,7 @@ describe("a dead letter keeps", () => {
     expect((letter?.deadAt ?? 0) - (letter?.firstDeliveredAt ?? 0)).toBeGreaterThanOrEqual(20);
     expect(letter?.deadAt).toBeLessThan(Date.now() + 1_000);
     const [[, stored] = []] = await plainRedis().xrange(keysOf(bus, "billing").stream, "-", "+");
-    expect(letter?.fields).toEqual({ key: "o1", event: stored?.[3] });
+    expect(letter?.fields).toEqual({ key: "order.placed:o1", event: stored?.[3] });
   });
 
   it.each([

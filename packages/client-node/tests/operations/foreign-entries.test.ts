@@ -29,7 +29,8 @@ const MALFORMED: readonly (readonly [string, Raw])[] = [
   ["ours, and one that is not", ["key", "k", "event", document({}), "more", "m"]],
   ["an empty key", ["key", "", "event", document({})]],
   ["a key with a control character", ["key", "a\nb", "event", document({})]],
-  ["a key that is too long", ["key", "k".repeat(257), "event", document({})]],
+  ["a key that is too long", ["key", "k".repeat(386), "event", document({})]],
+  ["a key that scripts make up", ["key", "#1-0", "event", document({})]],
   ["a key that is not UTF-8", ["key", invalid, "event", document({})]],
   ["5,000 fields", many((n) => `value ${n}`)],
   [

@@ -208,7 +208,7 @@ test("an event that kills its process is a dead letter after maxAttempts; the 99
 
   const letters = await work.look.deadLetters();
   expect(letters).toMatchObject([
-    { reason: "MAX_ATTEMPTS", attempts: String(maxAttempts), key: `job-${poison}` },
+    { reason: "MAX_ATTEMPTS", attempts: String(maxAttempts), key: `job.todo:job-${poison}` },
   ]);
   const done = await commits(work);
   expect(new Set(done.map(({ n }) => n)).size).toBe(total - 1);

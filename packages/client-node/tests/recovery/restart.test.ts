@@ -72,8 +72,8 @@ describe("a process that was killed and comes again under its name", () => {
     await publishJobs(work.bus, 6, 11);
     await abandoned(work, 3);
     // Of the victim's and the dead one's, job 3 and job 7 had been committed.
-    await markProcessed(look, "job-3");
-    await markProcessed(look, "job-7");
+    await markProcessed(look, "job.todo:job-3");
+    await markProcessed(look, "job.todo:job-7");
     await look.redis.zadd(look.keys.retries, 2, first, 1, second);
 
     const logger = memoryLogger();

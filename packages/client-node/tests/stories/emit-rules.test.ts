@@ -57,7 +57,7 @@ describe("events emitted by a handler", () => {
       expect(await running.runOnce()).toMatchObject({ handled: 0, deadLettered: 1 });
       expect(dead).toMatchObject([{ reason: "EMIT_REJECTED", idempotencyKey: "o1" }]);
       expect(await look.deadLetters()).toMatchObject([
-        { reason: "EMIT_REJECTED", entryId: id, message: expect.stringContaining("'k'") },
+        { reason: "EMIT_REJECTED", entryId: id, message: expect.stringContaining("'order.noted:k'") },
       ]);
       expect((await emitted()).map(({ key }) => key)).toEqual(["k"]);
       expect(await look.processed()).toEqual([`#${id}`]);
@@ -72,7 +72,7 @@ describe("events emitted by a handler", () => {
       });
       expect(await running.runOnce()).toMatchObject({ handled: 2, deadLettered: 1 });
       expect(await emitted()).toHaveLength(1);
-      expect((await look.deadLetters()).map(({ key }) => key)).toEqual(["b"]);
+      expect((await look.deadLetters()).map(({ key }) => key)).toEqual(["order.shipped:b"]);
     });
   });
 

@@ -69,7 +69,7 @@ describe("handlers", () => {
       await consumer.idle();
       expect(dead).toMatchObject([{ attempt: 3, reason: "MAX_ATTEMPTS", message: "never" }]);
       expect(await look.deadLetters()).toMatchObject([
-        { reason: "MAX_ATTEMPTS", message: "never", attempts: "3", key: "o1" },
+        { reason: "MAX_ATTEMPTS", message: "never", attempts: "3", key: "order.shipped:o1" },
       ]);
     });
 
@@ -106,7 +106,7 @@ describe("handlers", () => {
           deadAt: expect.stringMatching(/^\d{13}$/),
           group: "billing",
           layout: "fields",
-          key: "o1",
+          key: "order.shipped:o1",
           event: entry?.text,
         },
       ]);
@@ -250,7 +250,7 @@ describe("handlers", () => {
     });
     expect(seen).toEqual([{ orderId: 2, carrier: "post" }]);
     const [letter] = await new Look(plainRedis(), stream, "billing").deadLetters();
-    expect(letter).toMatchObject({ reason: "INVALID", key: "k1" });
+    expect(letter).toMatchObject({ reason: "INVALID", key: "order.shipped:k1" });
     expect(letter?.message).toMatch(/orderId: .*; carrier: /);
   });
 
@@ -300,7 +300,7 @@ describe("handlers", () => {
       const { id } = await publish("o1");
       await until(() => gate.arrived === 1);
       // As if it had been stopped past its lease, and another one had taken over: the token is another one.
-      await look.redis.hset(look.keys.leases, "o1", `${id}|two|2|elsewhere.1`);
+      await look.redis.hset(look.keys.leases, "order.shipped:o1", `${id}|two|2|elsewhere.1`);
       await until(() => lost.length === 1);
       expect(reason).toBeInstanceOf(LeaseLostError);
       expect(lost).toEqual([{ entryId: id, idempotencyKey: "o1", attempt: 1 }]);

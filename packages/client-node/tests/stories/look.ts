@@ -15,7 +15,7 @@ export function plainRedis(url: string = sharedServerUrl()): Redis {
 
 export interface StoredEntry {
   readonly id: string;
-  /** The idempotency key. */
+  /** The idempotency key as its publisher named it, or as it was generated. */
   readonly key: string;
   /** The CloudEvents document as text, and parsed. */
   readonly text: string;
@@ -38,8 +38,8 @@ export class Look {
   async entries(): Promise<StoredEntry[]> {
     return (await this.redis.xrange(this.keys.stream, "-", "+")).map(([id, fields]) => {
       expect([fields[0], fields[2]]).toEqual(["key", "event"]);
-      const [, key = "", , text = ""] = fields;
-      return { id, key, text, event: JSON.parse(text) };
+      const [, stored = "", , text = ""] = fields;
+      return { id, key: keyIn(stored), text, event: JSON.parse(text) };
     });
   }
 
@@ -60,10 +60,10 @@ export class Look {
     }));
   }
 
-  /** The processed keys, and the marks of dead letters. */
+  /** The processed keys as their publishers named them, and the marks of dead letters. */
   async processed(): Promise<string[]> {
     const buckets = await Promise.all(this.rings().map((key) => this.redis.smembers(key)));
-    return buckets.flat().sort();
+    return buckets.flat().map(keyIn).sort();
   }
 
   rings(): string[] {
@@ -92,6 +92,11 @@ export class Look {
       if (at > 0) await this.redis.pexpireat(key, Math.round(at - ms));
     }
   }
+}
+
+/** The key in a stored one, which has the event's type and a colon in front if the publisher named it. */
+export function keyIn(stored: string): string {
+  return stored.replace(/^[^:]*:/, "");
 }
 
 /** When a key expires, in milliseconds since 1970; -1 if never, -2 if there is no such key. */

@@ -86,7 +86,7 @@ describe("publishing", () => {
     const [stored] = await new Look(plainRedis(), stream, undefined, "acme").entries();
     expect(stored?.event).toEqual({
       specversion: "1.0",
-      id: "k1",
+      id: "order.shipped:k1",
       source: "shop",
       type: "order.shipped",
       time: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),

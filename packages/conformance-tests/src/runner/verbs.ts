@@ -216,10 +216,11 @@ async function age(stage: Stage, { tenant = "acme", group, by, consumer, keys }:
   return aged;
 }
 
+/** The key of an entry as its publisher named it: what is stored has the type and a colon in front. */
 async function keyOf(redis: RedisCaller, stream: string, id: string): Promise<string | undefined> {
   const [entry] = await listOf(redis.call("XRANGE", stream, id, id));
   const [, fields] = (entry ?? []) as [string, string[]]; // as XRANGE answers
-  return fields?.[1];
+  return fields?.[1]?.replace(/^[^:]*:/, "");
 }
 
 export async function serverTimeMs(redis: RedisCaller): Promise<number> {

@@ -1,20 +1,22 @@
 /** Entries as Redis delivers them, and what a consumer has in hand of them. */
-import { attemptOf, partsOf, tokenOf } from "@sluice/lua-scripts";
+import { attemptOf, MAX_STORED_KEY_BYTES, partsOf, tokenOf } from "@sluice/lua-scripts";
 import { fitsBytes } from "../envelope.js";
-import { MAX_IDEMPOTENCY_KEY_BYTES } from "../names.js";
 
 /** An entry of the stream. */
 export interface Entry {
   readonly id: string;
-  /** The idempotency key; empty for an entry that is not in our layout, which is known by its ID alone. */
+  /** The key as it is stored; empty for an entry that is not in our layout, which is known by its ID alone. */
   readonly key: string;
   /** Fields and values, flat and in order. */
   readonly fields: readonly string[];
 }
 
-/** Control characters, and what stands for bytes that are not UTF-8. The scripts read keys by the same rule. */
+/**
+ * Control characters, what stands for bytes that are not UTF-8, and `#` at the beginning, by which scripts know entries
+ * without a key. They read keys by the same rule.
+ */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: it is them that are looked for
-const NOT_IN_A_KEY = /[\u0000-\u001f\u007f\ufffd]/;
+const NOT_IN_A_KEY = /^#|[\u0000-\u001f\u007f\ufffd]/;
 
 function keyOf(fields: readonly string[]): string {
   const ours =
@@ -22,7 +24,7 @@ function keyOf(fields: readonly string[]): string {
     fields[2] === "event" &&
     (fields.length === 4 || (fields.length === 6 && fields[4] === "group"));
   const key = ours ? (fields[1] ?? "") : "";
-  return fitsBytes(key, MAX_IDEMPOTENCY_KEY_BYTES) && !NOT_IN_A_KEY.test(key) ? key : "";
+  return fitsBytes(key, MAX_STORED_KEY_BYTES) && !NOT_IN_A_KEY.test(key) ? key : "";
 }
 
 export function entryFrom(id: string, fields: readonly string[]): Entry {

@@ -4,7 +4,7 @@ import type { Recovery } from "./recovery.js";
 /** What every event about one entry says. Never the payload. */
 export interface EntryReport {
   readonly entryId: string;
-  /** Empty for an entry that carries none. */
+  /** As the publisher gave it; empty for an entry that carries none. */
   readonly idempotencyKey: string;
   /** Undefined for an entry that is not ours to read. */
   readonly type?: string;

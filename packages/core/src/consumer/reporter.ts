@@ -1,6 +1,7 @@
 /** Tells what happened: to listeners, to the log, and in numbers. Never shows payload. */
 import type { LeaseVerdict, RecoveryCounts, SettleVerdict } from "@sluice/lua-scripts";
 import type { Logger } from "../logger.js";
+import { givenKey, partsOfKey } from "../stored-key.js";
 import type { Attempt, Entry } from "./entry.js";
 import type { Emitter, EntryReport } from "./events.js";
 import type { Ending } from "./hand.js";
@@ -118,10 +119,10 @@ export class Reporter {
     this.emitter.emit("error", { error, fatal });
   }
 
-  private about(entry: Entry, type: string | undefined): EntryReport {
+  private about({ id, key }: Entry, type: string | undefined): EntryReport {
     return {
-      entryId: entry.id,
-      idempotencyKey: entry.key,
+      entryId: id,
+      idempotencyKey: type === undefined ? partsOfKey(key).key : givenKey(key, type),
       ...(type === undefined ? {} : { type }),
       ...(this.tenantId === undefined ? {} : { tenantId: this.tenantId }),
     };

@@ -15,6 +15,7 @@ import { checkHandlers, type HandlerContext, type UntypedEventHandler } from "..
 import { type Logger, withFields } from "../logger.js";
 import { MAX_SPAN_MS } from "../options.js";
 import { type Result, toResult } from "../results.js";
+import { givenKey, partsOfKey } from "../stored-key.js";
 import type { Attempt } from "./entry.js";
 import { foreignEvent } from "./foreign.js";
 import type { Ending } from "./hand.js";
@@ -214,7 +215,9 @@ function takes(handler: UntypedEventHandler, event: SluiceEvent): boolean {
 }
 
 function aboutAttempt(eventType: string | undefined, attempt: Attempt): object {
-  return { eventType, idempotencyKey: attempt.entry.key, entryId: attempt.entry.id, attempt: attempt.number };
+  const { id, key } = attempt.entry;
+  const idempotencyKey = eventType === undefined ? partsOfKey(key).key : givenKey(key, eventType);
+  return { eventType, idempotencyKey, entryId: id, attempt: attempt.number };
 }
 
 function failed(reason: string, message: string): Outcome {
@@ -326,9 +329,11 @@ class AttemptContext implements HandlerContext {
 
   /** What the handler emitted, ready to be settled: under keys that each attempt makes the same. */
   private emitted(group: string): Promise<readonly Emit[]> {
+    // As it is stored: events of two types under one key emit different events.
+    const handled = this.leased.entry.key || this.idempotencyKey;
     const emits = this.composed.map(async (promised, n): Promise<Emit> => {
       const composed = await promised;
-      const key = composed.namedKey ?? (await emitKey(this.idempotencyKey, group, n));
+      const key = composed.namedKey ?? (await emitKey(handled, group, n));
       const fingerprint = composed.namedKey === undefined ? "" : composed.fingerprint();
       return { key, event: composed.document(key), fingerprint };
     });

@@ -7,8 +7,8 @@ import { brand, SluiceError } from "./base.js";
 import { describe, quote } from "./describe.js";
 
 /**
- * The idempotency key was published before, within the publish window, with another type, subject or data.
- * `firstId` is the ID of that entry.
+ * An event of this type was published under the idempotency key before, within the publish window, with another subject
+ * or other data. `firstId` is the ID of that entry. An event of another type under the key is another event.
  */
 export class IdempotencyMismatchError extends SluiceError {
   static {
@@ -17,22 +17,25 @@ export class IdempotencyMismatchError extends SluiceError {
 
   readonly code = "IDEMPOTENCY_MISMATCH";
   readonly retryable = false;
+  readonly eventType: string;
   readonly idempotencyKey: string;
   readonly firstId: string;
   /** Position in the list given to `publishMany`, from 0; absent otherwise. */
   declare readonly index?: number;
 
   constructor(fields: {
+    readonly eventType: string;
     readonly idempotencyKey: string;
     readonly firstId: string;
     readonly index?: number | undefined;
   }) {
-    const { idempotencyKey, firstId, index } = fields;
+    const { eventType, idempotencyKey, firstId, index } = fields;
     const where = index === undefined ? "" : ` at index ${index}`;
     super(
-      `publish under idempotency key ${quote(idempotencyKey)}${where}: ` +
-        `entry ${quote(firstId)} was published under it with another payload`,
+      `publish ${quote(eventType)} under idempotency key ${quote(idempotencyKey)}${where}: ` +
+        `entry ${quote(firstId)} of this type was published under it with another payload`,
     );
+    this.eventType = eventType;
     this.idempotencyKey = idempotencyKey;
     this.firstId = firstId;
     if (index !== undefined) this.index = index;

@@ -15,13 +15,14 @@ import type { SluiceEvent } from "../event.js";
 import { isEntryId } from "../names.js";
 import { integerOption, knownOptions } from "../options.js";
 import { refusalError } from "../refusals.js";
+import { partsOfKey } from "../stored-key.js";
 
 export interface DeadLetter {
   /** The letter's own ID, for `get`, `replay` and `discard`. */
   readonly id: string;
   /** ID of the event's entry in the stream. */
   readonly entryId: string;
-  /** Absent if the entry carries none. */
+  /** As the publisher gave it; absent if the entry carries none. */
   readonly idempotencyKey?: string;
   /** `FAILED`, `MAX_ATTEMPTS`, `INVALID`, `MALFORMED`, `UNHANDLED` or `EMIT_REJECTED`. */
   readonly reason: string;
@@ -216,8 +217,9 @@ function letterFrom(id: string, values: readonly string[]): DeadLetter {
     });
   }
   const entry = entryFrom(entryId, original);
-  const { key: idempotencyKey } = entry;
-  const decoded = idempotencyKey === "" ? undefined : decodeEvent(original[3] ?? "", entry);
+  const { key } = entry;
+  const decoded = key === "" ? undefined : decodeEvent(original[3] ?? "", entry);
+  const idempotencyKey = decoded?.ok ? decoded.event.idempotencyKey : partsOfKey(key).key;
   return {
     id,
     entryId,

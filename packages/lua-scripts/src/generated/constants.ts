@@ -9,8 +9,14 @@ export const MAX_ENTRIES = 1000;
 /** Most values handed to one variadic command; Lua's stack bounds `unpack` at about 8,000. */
 export const CHUNK = 1000;
 
-/** Longest idempotency key, in bytes. */
+/** Longest name of an event type, in bytes. */
+export const MAX_TYPE_BYTES = 128;
+
+/** Longest idempotency key that a publisher may give an event, in bytes. */
 export const MAX_KEY_BYTES = 256;
+
+/** Longest key as it is stored, in bytes: the event's type, a colon, and the publisher's key. */
+export const MAX_STORED_KEY_BYTES = 385;
 
 /** Longest reason or message a settle call may carry, in bytes. */
 export const MAX_MESSAGE_BYTES = 4096;

@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** extend: let the consumer that holds an entry keep it for another lease. */
 export const extendScript: Script = {
   name: "extend",
-  sha1: "da6808ac9dc0a1114c9912b3527a6c8a3b90882b",
+  sha1: "a04c46f2dd75c4faa9af137d577e5d4dd46a94ae",
   keys: ["stream", "meta", "leases", "state"],
   groupKeys: [],
   source: `-- sluice extend: generated from src/scripts/extend.lua, do not edit
@@ -57,8 +57,14 @@ do
     return value
   end
   function args_key(value, field)
-    if not value or #value > 256 or not string.find(value, "^%C+$") then
-      args_bad(field, value, "wanted 1 to " .. 256 .. " bytes without control characters")
+    if not value or #value > 385 or not string.find(value, "^[^#%c]%C*$") then
+      args_bad(
+        field,
+        value,
+        "wanted 1 to "
+          .. 385
+          .. " bytes without control characters, not starting with #"
+      )
     end
     return value
   end
@@ -214,10 +220,7 @@ end
 local marks_of_key
 do
   function marks_of_key(key, id)
-    if key == "" then
-      return "#" .. id
-    end
-    return string.byte(key) == 35 and "#" .. key or key
+    return key == "" and "#" .. id or key
   end
 end
 local pending_group_exists, pending_touch

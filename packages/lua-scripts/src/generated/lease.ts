@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** lease: decide, for a batch that XREADGROUP delivered, which entries this consumer may handle. */
 export const leaseScript: Script = {
   name: "lease",
-  sha1: "1896d89c8691a599ef250b51c93473754c382872",
+  sha1: "14fb68980dd2ee845a7c8fc59140952828556e78",
   keys: ["stream", "meta", "leases", "processed.0", "processed.1", "processed.2", "processed.3", "processed.4", "retries", "state"],
   groupKeys: [],
   source: `-- sluice lease: generated from src/scripts/lease.lua, do not edit
@@ -78,8 +78,14 @@ do
     return value
   end
   function args_key(value, field)
-    if not value or #value > 256 or not string.find(value, "^%C+$") then
-      args_bad(field, value, "wanted 1 to " .. 256 .. " bytes without control characters")
+    if not value or #value > 385 or not string.find(value, "^[^#%c]%C*$") then
+      args_bad(
+        field,
+        value,
+        "wanted 1 to "
+          .. 385
+          .. " bytes without control characters, not starting with #"
+      )
     end
     return value
   end
@@ -257,7 +263,7 @@ do
       and fields[3] == "event"
       and (#fields == 4 or (#fields == 6 and fields[5] == "group"))
     local key = ours and fields[2] or ""
-    if #key > 256 or string.find(key, "%c") then
+    if #key > 385 or not string.find(key, "^[^#%c]%C*$") then
       return ""
     end
     if string.find(key, "[\\128-\\255]") and not is_text(key) then
@@ -386,10 +392,7 @@ do
     return "#" .. id
   end
   function marks_of_key(key, id)
-    if key == "" then
-      return "#" .. id
-    end
-    return string.byte(key) == 35 and "#" .. key or key
+    return key == "" and "#" .. id or key
   end
 end
 local stream, meta, leases = KEYS[1], KEYS[2], KEYS[3]

@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** publish: add a batch of events to a stream, each key once within the publish window. */
 export const publishScript: Script = {
   name: "publish",
-  sha1: "5c482fbe7d7bdb9317272a233b63f2274fceffe7",
+  sha1: "32706afade0e1adb1d91bcd1d96a014aee0f8031",
   keys: ["stream", "meta", "published.0", "published.1"],
   groupKeys: [],
   source: `-- sluice publish: generated from src/scripts/publish.lua, do not edit
@@ -70,8 +70,14 @@ do
     return number
   end
   function args_key(value, field)
-    if not value or #value > 256 or not string.find(value, "^%C+$") then
-      args_bad(field, value, "wanted 1 to " .. 256 .. " bytes without control characters")
+    if not value or #value > 385 or not string.find(value, "^[^#%c]%C*$") then
+      args_bad(
+        field,
+        value,
+        "wanted 1 to "
+          .. 385
+          .. " bytes without control characters, not starting with #"
+      )
     end
     return value
   end

@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** recover: take back what is due, and lease it. */
 export const recoverScript: Script = {
   name: "recover",
-  sha1: "b97f3d1c9c0d4833a522e044218ce8d762f1491b",
+  sha1: "525fb625f616c109829a5dd19ec52547165859b2",
   keys: ["stream", "meta", "leases", "processed.0", "processed.1", "processed.2", "processed.3", "processed.4", "retries", "dead", "state"],
   groupKeys: [],
   source: `-- sluice recover: generated from src/scripts/recover.lua, do not edit
@@ -171,7 +171,7 @@ do
       and fields[3] == "event"
       and (#fields == 4 or (#fields == 6 and fields[5] == "group"))
     local key = ours and fields[2] or ""
-    if #key > 256 or string.find(key, "%c") then
+    if #key > 385 or not string.find(key, "^[^#%c]%C*$") then
       return ""
     end
     if string.find(key, "[\\128-\\255]") and not is_text(key) then
@@ -546,10 +546,7 @@ do
     return "#" .. id
   end
   function marks_of_key(key, id)
-    if key == "" then
-      return "#" .. id
-    end
-    return string.byte(key) == 35 and "#" .. key or key
+    return key == "" and "#" .. id or key
   end
 end
 local sweep_orphans, sweep_clock

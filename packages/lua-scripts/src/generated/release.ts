@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** release: give entries back, due at once for any consumer, without burning an attempt. */
 export const releaseScript: Script = {
   name: "release",
-  sha1: "2b64477414a57fdd146b4bba9c205c1d552c0cbe",
+  sha1: "8c4eec0fc2ae050f757ef73e9d1bf56a0353a226",
   keys: ["stream", "meta", "leases", "retries", "state"],
   groupKeys: [],
   source: `-- sluice release: generated from src/scripts/release.lua, do not edit
@@ -57,8 +57,14 @@ do
     return value
   end
   function args_key(value, field)
-    if not value or #value > 256 or not string.find(value, "^%C+$") then
-      args_bad(field, value, "wanted 1 to " .. 256 .. " bytes without control characters")
+    if not value or #value > 385 or not string.find(value, "^[^#%c]%C*$") then
+      args_bad(
+        field,
+        value,
+        "wanted 1 to "
+          .. 385
+          .. " bytes without control characters, not starting with #"
+      )
     end
     return value
   end
@@ -157,7 +163,7 @@ do
       and fields[3] == "event"
       and (#fields == 4 or (#fields == 6 and fields[5] == "group"))
     local key = ours and fields[2] or ""
-    if #key > 256 or string.find(key, "%c") then
+    if #key > 385 or not string.find(key, "^[^#%c]%C*$") then
       return ""
     end
     if string.find(key, "[\\128-\\255]") and not is_text(key) then
@@ -265,10 +271,7 @@ end
 local marks_of_key
 do
   function marks_of_key(key, id)
-    if key == "" then
-      return "#" .. id
-    end
-    return string.byte(key) == 35 and "#" .. key or key
+    return key == "" and "#" .. id or key
   end
 end
 local pending_WAITING, pending_group_exists, pending_entry, pending_park

@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** replay: give dead letters back to the group that they died in. */
 export const replayScript: Script = {
   name: "replay",
-  sha1: "780683a8c8bf5a179b6c02ea5e17a9c406a7ef19",
+  sha1: "615af3d9dd51042721b0d1cc04a87faa1ece44c8",
   keys: ["stream", "meta", "processed.0", "processed.1", "processed.2", "processed.3", "processed.4", "retries", "dead", "state"],
   groupKeys: [],
   source: `-- sluice replay: generated from src/scripts/replay.lua, do not edit
@@ -140,7 +140,7 @@ do
       and fields[3] == "event"
       and (#fields == 4 or (#fields == 6 and fields[5] == "group"))
     local key = ours and fields[2] or ""
-    if #key > 256 or string.find(key, "%c") then
+    if #key > 385 or not string.find(key, "^[^#%c]%C*$") then
       return ""
     end
     if string.find(key, "[\\128-\\255]") and not is_text(key) then

@@ -47,11 +47,18 @@ function args.id(value, field)
   return value
 end
 
+--- A key as it is stored. One that starts with # would be taken for what `marks.lua` makes up.
 function args.key(value, field)
   -- %C are the bytes but 0 to 31 and 127. Asked this way round it takes less than half as long as a search for one of
   -- those, and two thirds of what the set [^%c] takes.
-  if not value or #value > constants.MAX_KEY_BYTES or not string.find(value, "^%C+$") then
-    args.bad(field, value, "wanted 1 to " .. constants.MAX_KEY_BYTES .. " bytes without control characters")
+  if not value or #value > constants.MAX_STORED_KEY_BYTES or not string.find(value, "^[^#%c]%C*$") then
+    args.bad(
+      field,
+      value,
+      "wanted 1 to "
+        .. constants.MAX_STORED_KEY_BYTES
+        .. " bytes without control characters, not starting with #"
+    )
   end
   return value
 end

@@ -37,13 +37,13 @@ local function is_text(text)
   return not string.find(text, "\239\191\189", 1, true)
 end
 
---- The idempotency key; empty for an entry that is not in our layout, which is known by its ID alone.
+--- The key as it is stored; empty for an entry that is not in our layout, which is known by its ID alone.
 function entries.key(fields)
   local ours = fields[1] == "key"
     and fields[3] == "event"
     and (#fields == 4 or (#fields == 6 and fields[5] == "group"))
   local key = ours and fields[2] or ""
-  if #key > constants.MAX_KEY_BYTES or string.find(key, "%c") then
+  if #key > constants.MAX_STORED_KEY_BYTES or not string.find(key, "^[^#%c]%C*$") then
     return ""
   end
   if string.find(key, "[\128-\255]") and not is_text(key) then

@@ -1,5 +1,5 @@
--- How a key is written in `leases` and in the processed ring. `#entryId` is ours: it stands for an entry that has
--- no key, and marks one that is a dead letter. A user's key that starts with # therefore gets a second one.
+-- How an entry is known in `leases` and in the processed ring: by its key, or, if it has none, by `#entryId`, which
+-- also marks one that is a dead letter. No key starts with # (args.lua, entries.lua).
 local marks = {}
 
 function marks.of_entry(id)
@@ -7,10 +7,7 @@ function marks.of_entry(id)
 end
 
 function marks.of_key(key, id)
-  if key == "" then
-    return "#" .. id
-  end
-  return string.byte(key) == 35 and "#" .. key or key
+  return key == "" and "#" .. id or key
 end
 
 return marks

@@ -1,5 +1,9 @@
 --- publish: add a batch of events to a stream, each key once within the publish window.
 --
+-- A key identifies one event of one type. Where the publisher named it, the client sends the type with it,
+-- `order.placed:o1`, so that `order.cancelled` under `o1` is another event; a key that the client generated is sent as
+-- it is. Scripts compare keys, and do not look into them.
+--
 -- A publisher that lost a reply publishes again under the same key; the window answers with the ID of the first
 -- entry, so neither it nor its caller makes a second one. The same key with another payload is a mistake that must
 -- not pass in silence. The length limit refuses rather than trims: nobody's event is dropped to make room, and only

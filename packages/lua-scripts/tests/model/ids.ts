@@ -9,8 +9,7 @@ export function comesBefore(a: string, b: string): boolean {
 
 /** How `leases` and the processed ring name a key; an entry without one goes by its ID. */
 export function markOf(key: string, id: string): string {
-  if (key === "") return markOfEntry(id);
-  return key.startsWith("#") ? `#${key}` : key;
+  return key === "" ? markOfEntry(id) : key;
 }
 
 /** How the processed ring names an entry that is a dead letter. */
@@ -20,5 +19,6 @@ export function markOfEntry(id: string): string {
 
 /** The idempotency key of an entry in our layout; empty for any other. */
 export function keyOf(fields: readonly string[]): string {
-  return fields[0] === "key" && fields[2] === "event" && fields.length === 4 ? (fields[1] ?? "") : "";
+  const key = fields[0] === "key" && fields[2] === "event" && fields.length === 4 ? (fields[1] ?? "") : "";
+  return key.startsWith("#") ? "" : key;
 }

@@ -65,16 +65,20 @@ export function start(world: World, name: string): Move {
 /** A stream entry as any producer may write it, or events as ours does: a few keys, shared by several. */
 export function publish({ keys }: World, count: number, random: Random): Move {
   if (random.chance(0.1)) {
+    const fields = random.pick([
+      ["foreign", "field"],
+      ["key", "#1-0", "event", "foreign"],
+    ]);
     return {
       text: "publish an entry without a key",
-      requests: [["XADD", keys.stream, "*", "foreign", "field"]],
+      requests: [["XADD", keys.stream, "*", ...fields]],
       judge: ({ expected }) => {
-        expected.entries.push(["foreign", "field"]);
+        expected.entries.push(fields);
         return "";
       },
     };
   }
-  const pool = ["k1", "k1", "k2", "k3", "#k"].slice(0, 1 + random.below(5));
+  const pool = ["k1", "k1", "k2", "k3", "order.placed:k1"].slice(0, 1 + random.below(5));
   const events = Array.from({ length: count }, () => ({
     idempotencyKey: random.pick(pool),
     event: "published",

@@ -69,8 +69,14 @@ do
     return value
   end
   function args_key(value, field)
-    if not value or #value > 256 or not string.find(value, "^%C+$") then
-      args_bad(field, value, "wanted 1 to " .. 256 .. " bytes without control characters")
+    if not value or #value > 385 or not string.find(value, "^[^#%c]%C*$") then
+      args_bad(
+        field,
+        value,
+        "wanted 1 to "
+          .. 385
+          .. " bytes without control characters, not starting with #"
+      )
     end
     return value
   end
@@ -248,7 +254,7 @@ do
       and fields[3] == "event"
       and (#fields == 4 or (#fields == 6 and fields[5] == "group"))
     local key = ours and fields[2] or ""
-    if #key > 256 or string.find(key, "%c") then
+    if #key > 385 or not string.find(key, "^[^#%c]%C*$") then
       return ""
     end
     if string.find(key, "[\128-\255]") and not is_text(key) then
@@ -377,10 +383,7 @@ do
     return "#" .. id
   end
   function marks_of_key(key, id)
-    if key == "" then
-      return "#" .. id
-    end
-    return string.byte(key) == 35 and "#" .. key or key
+    return key == "" and "#" .. id or key
   end
 end
 local stream, meta, leases = KEYS[1], KEYS[2], KEYS[3]

@@ -61,8 +61,14 @@ do
     return number
   end
   function args_key(value, field)
-    if not value or #value > 256 or not string.find(value, "^%C+$") then
-      args_bad(field, value, "wanted 1 to " .. 256 .. " bytes without control characters")
+    if not value or #value > 385 or not string.find(value, "^[^#%c]%C*$") then
+      args_bad(
+        field,
+        value,
+        "wanted 1 to "
+          .. 385
+          .. " bytes without control characters, not starting with #"
+      )
     end
     return value
   end

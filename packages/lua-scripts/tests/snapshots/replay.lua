@@ -131,7 +131,7 @@ do
       and fields[3] == "event"
       and (#fields == 4 or (#fields == 6 and fields[5] == "group"))
     local key = ours and fields[2] or ""
-    if #key > 256 or string.find(key, "%c") then
+    if #key > 385 or not string.find(key, "^[^#%c]%C*$") then
       return ""
     end
     if string.find(key, "[\128-\255]") and not is_text(key) then

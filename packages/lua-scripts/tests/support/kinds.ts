@@ -1,5 +1,5 @@
 /** The kinds of arguments that scripts take: which values each refuses, and what it says that it wanted. */
-import { MAX_KEY_BYTES, MAX_MESSAGE_BYTES } from "@sluice/lua-scripts";
+import { MAX_MESSAGE_BYTES, MAX_STORED_KEY_BYTES } from "@sluice/lua-scripts";
 
 export interface Kind {
   /** The end of the error's text. */
@@ -145,13 +145,14 @@ export const ISSUED_TOKEN: Kind = {
 };
 
 const NOT_KEYS = [
-  "k".repeat(MAX_KEY_BYTES + 1),
-  "é".repeat(MAX_KEY_BYTES / 2 + 1),
+  "k".repeat(MAX_STORED_KEY_BYTES + 1),
+  "é".repeat(Math.ceil(MAX_STORED_KEY_BYTES / 2)),
+  ...["#", "##", "#1-0", "#k"],
   ...CONTROL_CHARACTERS,
   ...CONTROL_CHARACTERS.map((control) => `k${control}k`),
 ];
 
-const KEY_WANTED = `wanted 1 to ${MAX_KEY_BYTES} bytes without control characters`;
+const KEY_WANTED = `wanted 1 to ${MAX_STORED_KEY_BYTES} bytes without control characters, not starting with #`;
 
 export const KEY: Kind = { wanted: KEY_WANTED, bad: ["", ...NOT_KEYS] };
 

@@ -34,6 +34,6 @@ export async function setUp(options: { publishWindowMs?: number; maxLength?: num
   return { bus, look, logger, publish, consumer, emitted };
 }
 
-/** As DESIGN has it: `~` and the SHA-256 of key, group and position. */
+/** As DESIGN has it: `~` and the SHA-256 of key, group and position; the key of `order.shipped` as it is stored. */
 export const emitKey = (key: string, n: number) =>
-  `~${createHash("sha256").update(`${key}\nbilling\n${n}`).digest("hex")}`;
+  `~${createHash("sha256").update(`order.shipped:${key}\nbilling\n${n}`).digest("hex")}`;
