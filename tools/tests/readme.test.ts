@@ -1,27 +1,22 @@
 /** That what the documents say is so: code, commands, options, defaults, links. */
-import { execFile } from "node:child_process";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { execFile, execFileSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
 import { promisify } from "node:util";
 import ts from "typescript";
 import { describe, expect, test } from "vitest";
 import { consumerSettings } from "../../packages/core/src/consumer/settings.js";
 import { ERRORS_PAGE, renderErrorsPage } from "../docs/errors-page.js";
 import { EXAMPLE } from "../pack/example.js";
-import { PUBLISHED, REPOSITORY } from "../pack/packages.js";
+import { REPOSITORY } from "../pack/packages.js";
 
 const run = promisify(execFile);
 const read = (path: string) => readFileSync(join(REPOSITORY, path), "utf8");
 
-const DOCUMENTS = [
-  "README.md",
-  "ARCHITECTURE.md",
-  "CONTRIBUTING.md",
-  ...readdirSync(join(REPOSITORY, "docs"))
-    .filter((name) => name.endsWith(".md"))
-    .map((name) => `docs/${name}`),
-  ...PUBLISHED.map((path) => `${path}/README.md`),
-];
+/** Every document of the repository, but for the pieces that docs/internals/benchmarks.md is made of. */
+const DOCUMENTS = execFileSync("git", ["ls-files", "*.md"], { cwd: REPOSITORY, encoding: "utf8" })
+  .split("\n")
+  .filter((path) => path !== "" && !path.startsWith("benchmarks/explanations/"));
 
 /** What follows a marker in the README, up to the next blank line; a fenced block goes on to its end. */
 function marked(marker: string): string {
@@ -66,6 +61,13 @@ describe.each(DOCUMENTS)("%s", (path) => {
       if (heading !== undefined) expect(headings(read(found)), target).toContain(heading);
     }
   });
+});
+
+test("the index of docs leads to every page in it", () => {
+  const linked = [...read("docs/README.md").matchAll(/\]\(([^)\s#]+)\)/g)].map(([, target = ""]) => target);
+  const pages = DOCUMENTS.filter((path) => path.startsWith("docs/") && path !== "docs/README.md");
+  expect(pages.length).toBeGreaterThan(0);
+  for (const page of pages) expect(linked).toContain(relative("docs", page));
 });
 
 test("the files that ARCHITECTURE.md and CONTRIBUTING.md name by their whole path are there", () => {
