@@ -43,6 +43,12 @@ export function packageExample(
   return formsOf(text, names);
 }
 
+/** The examples in TypeScript of a document, each a module of its own. */
+export function examplesOf(document: string): string[] {
+  const text = readFileSync(join(REPOSITORY, document), "utf8");
+  return [...text.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code = ""]) => code);
+}
+
 function formsOf(text: string, names: { readonly url?: string; readonly stream: string }): ExampleForms {
   const typescript = text
     .replaceAll('"orders"', JSON.stringify(names.stream))

@@ -12,7 +12,7 @@ import { publint } from "publint";
 import { formatMessage } from "publint/utils";
 import ts from "typescript";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { packageExample, quickStart } from "../pack/example.js";
+import { examplesOf, packageExample, quickStart } from "../pack/example.js";
 import { exportedFiles, importsOf } from "../pack/exported.js";
 import { installOutside, type OutsideProgram, programText } from "../pack/outside.js";
 import {
@@ -111,7 +111,7 @@ describe("a program outside of the workspace", () => {
   let program: OutsideProgram;
 
   beforeAll(async () => {
-    program = await installOutside(packed);
+    program = await installOutside(packed, { ts7: "npm:typescript@~7.0.2" });
     program.write("example.mjs", quickStart(`${stream}-esm`).esm);
     program.write("example.cjs", quickStart(`${stream}-cjs`).cjs);
   }, SLOW_MS);
@@ -204,6 +204,34 @@ describe("a program outside of the workspace", () => {
       add("wrong.ts", 'import { withTenant } from "@sluice/node";\nwithTenant(1, () => {});\n');
       const found = program.typeCheck(files, options);
       expect(found).toEqual([expect.stringContaining("wrong.ts:2: ")]);
+    },
+  );
+
+  const COMPILERS = [
+    ["the TypeScript of this repository", () => join(REPOSITORY, "node_modules/typescript")],
+    ["TypeScript 7", () => join(program.folder, "node_modules/ts7")],
+  ] as const;
+  test.each(COMPILERS)(
+    "compiles the examples of the documents, and exports what they make, as a strict project with declarations under %s",
+    { timeout: SLOW_MS },
+    async (_, compiler) => {
+      const files = ["declarations.mts"];
+      program.write("declarations.mts", programText("declarations.ts"));
+      for (const document of [
+        "README.md",
+        "docs/operators.md",
+        ...PUBLISHED.map((at) => `${at}/README.md`),
+      ]) {
+        for (const [at, example] of examplesOf(document).entries()) {
+          const file = `${document.replace(/\W+/g, "-")}-${at}.mts`;
+          program.write(file, example);
+          files.push(file);
+        }
+      }
+      expect(await program.compile(compiler(), files)).toBe("");
+      // What must not compile shows that the compiler looks.
+      program.write("wrong.mts", 'import { withTenant } from "@sluice/node";\nwithTenant(1, () => {});\n');
+      expect(await program.compile(compiler(), ["wrong.mts"])).toMatch(/^wrong\.mts\(2,12\): error TS2345: /);
     },
   );
 });
