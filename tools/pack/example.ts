@@ -4,7 +4,7 @@ import { join } from "node:path";
 import ts from "typescript";
 import { REPOSITORY } from "./packages.js";
 
-/** The README's first example is this file. */
+/** The README's quick start is this file. */
 export const EXAMPLE = "examples/quickstart/index.ts";
 
 export interface ExampleForms {
@@ -19,7 +19,7 @@ export interface ExampleForms {
 }
 
 /**
- * The README's first example.
+ * The README's quick start.
  *
  * @param stream the stream in place of the example's "orders", so that a run has names of its own
  */

@@ -7,6 +7,7 @@ import ts from "typescript";
 import { describe, expect, test } from "vitest";
 import { consumerSettings } from "../../packages/core/src/consumer/settings.js";
 import { ERRORS_PAGE, renderErrorsPage } from "../docs/errors-page.js";
+import { marked, quickStartPrints } from "../docs/readme.js";
 import { EXAMPLE } from "../pack/example.js";
 import { REPOSITORY } from "../pack/packages.js";
 
@@ -18,16 +19,7 @@ const DOCUMENTS = execFileSync("git", ["ls-files", "*.md"], { cwd: REPOSITORY, e
   .split("\n")
   .filter((path) => path !== "" && !path.startsWith("benchmarks/explanations/"));
 
-/** What follows a marker in the README, up to the next blank line; a fenced block goes on to its end. */
-function marked(marker: string): string {
-  const [, rest] = read("README.md").split(`<!-- ${marker} -->\n`);
-  if (rest === undefined) throw new Error(`read the README: there is no marker "${marker}"`);
-  const fenced = /^```\w*\n(.*?)^```$/ms.exec(rest);
-  if (rest.startsWith("```") && fenced) return fenced[1] ?? "";
-  return rest.slice(0, rest.indexOf("\n\n"));
-}
-
-describe("the README's first example", () => {
+describe("the README's quick start", () => {
   test("is the file that runs", () => {
     expect(marked(`quick start: ${EXAMPLE}`)).toBe(read(EXAMPLE));
   });
@@ -37,7 +29,7 @@ describe("the README's first example", () => {
     if (REDIS_URL) skip("REDIS_URL is set, and the example's own names would stay on that server");
     const tsx = join(REPOSITORY, "node_modules/.bin/tsx");
     const { stdout } = await run(tsx, ["examples/quickstart/run.ts"], { cwd: REPOSITORY });
-    expect(stdout).toBe(marked("quick start: what it prints"));
+    expect(stdout).toBe(quickStartPrints());
   });
 });
 
