@@ -21,7 +21,8 @@ export default defineConfig({
     globalSetup: ["tools/vitest/server.ts"],
     // Most files wait for servers and child processes, not for a core: on two cores one worker takes twice as long.
     maxWorkers: 2,
-    testTimeout: 30_000,
+    // For a busy machine. Tests of what happens at once set deadlines of their own that are longer than this.
+    testTimeout: 60_000,
     hookTimeout: 120_000,
   },
 });

@@ -1,16 +1,15 @@
-/** Builds a package and what it depends on, and says one line about it: turbo's own account shows only when it fails. */
+/**
+ * Builds a package and what it depends on, or every package, and says one line about it: turbo's own account shows
+ * only when it fails.
+ */
 import { spawnSync } from "node:child_process";
 
 const name = process.argv[2];
-if (name === undefined) {
-  console.error("usage: tsx tools/build-quietly.ts PACKAGE");
-  process.exit(2);
-}
 process.stderr.write("building … ");
 const startedAt = performance.now();
 const { status, stdout, stderr } = spawnSync(
   "turbo",
-  ["run", "build", `--filter=${name}`, "--output-logs=errors-only"],
+  ["run", "build", ...(name === undefined ? [] : [`--filter=${name}`]), "--output-logs=errors-only"],
   {
     env: { ...process.env, TURBO_TELEMETRY_DISABLED: "1" },
     encoding: "utf8",

@@ -57,7 +57,8 @@ for (const [path, { dev, optionalDependencies }] of Object.entries(lock.packages
     added.push(`${name}@${version}`);
   }
 }
-const sorted = Object.entries(lock.packages).sort(([a], [b]) => (a < b ? -1 : 1));
+// In npm's own order, or the next `npm install` would change the file.
+const sorted = Object.entries(lock.packages).sort(([a], [b]) => a.localeCompare(b, "en"));
 writeFileSync(FILE, `${JSON.stringify({ ...lock, packages: Object.fromEntries(sorted) }, null, 2)}\n`);
 console.log(added.length === 0 ? "complete" : `added ${added.join(", ")}`);
 

@@ -1,7 +1,7 @@
 /**
  * What has to be shown, as data, and how a run's figures are judged by it.
  *
- * A claim is a line of `docs/benchmarks.md`, and the README links to it by its id.
+ * A claim is a line of `docs/internals/benchmarks.md`, and the README links to it by its id.
  */
 import { figureOf, ratioOf } from "./figures.js";
 import { CONSUME, COST, GROWTH, LATENCY, PUBLISH, WORKLOADS } from "./names.js";
@@ -212,7 +212,7 @@ export function tallyOf(judgements: readonly Judgement[]): Readonly<Record<Verdi
   };
 }
 
-/** The README's anchor of a claim in `docs/benchmarks.md`. */
+/** The README's anchor of a claim in `docs/internals/benchmarks.md`. */
 export function anchorOf({ id }: Claim): string {
   return `line-${id}`;
 }

@@ -75,7 +75,10 @@ function describeCommand(write: (text: string) => void): Command {
     )
     .option("--quick", "tiny samples and one round: shows that everything works, and nothing else")
     .option("--json <file>", "write all samples there")
-    .option("--record", "write docs/benchmarks.md, docs/benchmarks.svg and docs/benchmarks.json")
+    .option(
+      "--record",
+      "write docs/internals/benchmarks.md, docs/internals/benchmarks.svg and docs/internals/benchmarks.json",
+    )
     .option("--redis <url>", "the server: redis://[user:password@]host:port[/database], or rediss://")
     .option("--profile <folder>", "write a CPU profile of each contender's last sample there")
     .helpOption("--help", "show this")

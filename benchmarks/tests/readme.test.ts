@@ -14,11 +14,11 @@ import { RESULTS, without } from "./fixture.js";
 const README = readFileSync(fileURLToPath(new URL("../../README.md", import.meta.url)), "utf8");
 const recorded = readRecorded();
 
-test("the README claims nothing that is not in docs/benchmarks.md, and nothing better", () => {
+test("the README claims nothing that is not in docs/internals/benchmarks.md, and nothing better", () => {
   expect(unfoundedClaims(README, recorded)).toEqual([]);
 });
 
-test("docs/benchmarks.md and its chart are what the samples make them", async () => {
+test("docs/internals/benchmarks.md and its chart are what the samples make them", async () => {
   const { samples, ...made } = RECORDED;
   if (recorded === undefined) {
     expect(Object.values(made).filter((path) => existsSync(path))).toEqual([]);
@@ -34,7 +34,7 @@ test("of every recorded figure that does not reach its goal, benchmarks/explanat
 });
 
 describe("a claim of a README", () => {
-  const link = (text: string, id: string) => `[${text}](docs/benchmarks.md#line-${id})`;
+  const link = (text: string, id: string) => `[${text}](docs/internals/benchmarks.md#line-${id})`;
   /** The fixture has 3.09 × for line 2b, and 79,500 and 93,300 events/s of ours in it. */
   const problems = (text: string, results = RESULTS) => unfoundedClaims(text, results);
 
@@ -45,7 +45,7 @@ describe("a claim of a README", () => {
     `A key takes ${link("90 bytes", "4b")}, and p50 is ${link("1.44 ×", "3a")} that of a raw loop.`,
     `| rate | ${link("79,000 events/s", "2b")} |`,
     `It recovers ${link("18,000", "6b")} entries\neach second.`,
-    "The figures are in [docs/benchmarks.md](docs/benchmarks.md).",
+    "The figures are in [docs/internals/benchmarks.md](docs/internals/benchmarks.md).",
   ])("may be %j", (text) => {
     expect(problems(text)).toEqual([]);
   });

@@ -1,7 +1,7 @@
 import { connect, defineEvents } from "@sluice/node";
 import { z } from "zod";
 
-// What may be published, and what the data of each event is. Any Standard Schema will do.
+// What may be published, and the data of each type of event. Any library of Standard Schema will do.
 const events = defineEvents({
   "order.placed": z.object({ orderId: z.string(), amount: z.number().int() }),
   "order.billed": z.object({ orderId: z.string() }),
@@ -12,20 +12,21 @@ const bus = await connect({
   stream: "orders",
   events,
   tenancy: "multi",
+  signals: true, // SIGTERM and SIGINT let handlers finish; without it they are a crash, which costs attempts
 });
 const acme = bus.tenant("acme");
 
-// Published twice and in the stream once: the second receipt has the ID of the first.
-const order = { orderId: "o1", amount: 1299 };
-const first = await acme.publish("order.placed", order, { idempotencyKey: "o1" });
-const again = await acme.publish("order.placed", order, { idempotencyKey: "o1" });
-console.log(`published o1, duplicate: ${first.duplicate}; again, duplicate: ${again.duplicate}`);
+// The order's own ID is the key: it makes this one event, however often it is published.
+const order = { orderId: crypto.randomUUID(), amount: 1299 };
+const first = await acme.publish("order.placed", order, { idempotencyKey: order.orderId });
+const again = await acme.publish("order.placed", order, { idempotencyKey: order.orderId });
+console.log(`published twice, in the stream once: ${first.id === again.id && again.duplicate}`);
 
 const billing = events.handler({
   name: "billing",
   eventTypes: ["order.placed"],
   handle(event, context) {
-    console.log(`${context.tenantId}: bill ${event.data.orderId}, ${event.data.amount} cents`);
+    console.log(`${context.tenantId}: bill ${event.data.amount} cents`);
     // Published together with this event's acknowledgement: both, or neither.
     context.emit("order.billed", { orderId: event.data.orderId });
   },
@@ -33,14 +34,13 @@ const billing = events.handler({
 const receipts = events.handler({
   name: "receipts",
   eventTypes: ["order.billed"],
-  handle(event, context) {
-    console.log(`${context.tenantId}: send a receipt for ${event.data.orderId}`);
+  handle(_event, context) {
+    console.log(`${context.tenantId}: send a receipt`);
   },
 });
 
 const consumer = acme.consumer({ group: "billing", handlers: [billing, receipts] });
 consumer.on("handled", ({ type, attempt }) => console.log(`handled ${type}, attempt ${attempt}`));
 await consumer.start();
-await consumer.idle(); // resolves when nothing is left to do, what was emitted included
-await consumer.stop();
-await bus.close();
+await consumer.idle(); // resolves when nothing is left to do, emitted events included
+await bus.close(); // stops the consumer first: running handlers finish

@@ -1,5 +1,5 @@
 /**
- * docs/conformance.md: which cases show which line of the stories, made of stories.yaml and of what the cases say
+ * docs/internals/conformance.md: which cases show which line of the stories, made of stories.yaml and of what the cases say
  * they cover; and the recorded matrix of servers and runtimes, which `npm run matrix` writes and this leaves as it is.
  *
  *     npx tsx tools/docs/conformance-page.ts             writes it; a test wants it to be as this makes it
@@ -12,9 +12,11 @@ import { loadCases, loadScenarios } from "@sluice/conformance";
 import { parse } from "yaml";
 import { STORIES_FILE } from "../../packages/conformance-tests/src/folders.js";
 
-export const CONFORMANCE_PAGE = fileURLToPath(new URL("../../docs/conformance.md", import.meta.url));
-const CASES_LINK = "../packages/conformance-tests/cases";
-const SCENARIOS_LINK = "../packages/conformance-tests/src/cluster/scenarios.ts";
+export const CONFORMANCE_PAGE = fileURLToPath(
+  new URL("../../docs/internals/conformance.md", import.meta.url),
+);
+const CASES_LINK = "../../packages/conformance-tests/cases";
+const SCENARIOS_LINK = "../../packages/conformance-tests/src/cluster/scenarios.ts";
 const MATRIX_BEGIN = "<!-- Recorded by `npm run matrix`. Do not edit. -->";
 const MATRIX_END = "<!-- End of what was recorded. -->";
 
@@ -108,7 +110,7 @@ export function readPage(): string {
 
 const INTRODUCTION = [
   "What Sluice promises, as cases that are data, run on every runtime against any Redis or Valkey. How to run them on a",
-  "server of your own is in the [README of the suite](../packages/conformance-tests/README.md).",
+  "server of your own is in the [README of the suite](../../packages/conformance-tests/README.md).",
 ].join("\n");
 
 function matrixOf(page: string): string {

@@ -1,5 +1,5 @@
 /**
- * docs/protocol.md, for the author of a client in another language: made of the headers and registries of the Lua, of
+ * docs/internals/protocol.md, for the author of a client in another language: made of the headers and registries of the Lua, of
  * the script vectors that are marked as examples, and of what is said here about how they belong together.
  *
  *     npx tsx tools/docs/protocol-page.ts            writes it
@@ -19,8 +19,8 @@ import { allScripts, groupKeys } from "../../packages/lua-scripts/src/index.js";
 
 const REPOSITORY = fileURLToPath(new URL("../..", import.meta.url));
 const LUA = join(REPOSITORY, "packages/lua-scripts");
-const VECTORS = "../packages/conformance-tests/vectors";
-export const PROTOCOL_PAGE = join(REPOSITORY, "docs/protocol.md");
+const VECTORS = "../../packages/conformance-tests/vectors";
+export const PROTOCOL_PAGE = join(REPOSITORY, "docs/internals/protocol.md");
 
 /** In the order in which a client comes to need them; a script that is not here is an error. */
 const ORDER = [
@@ -85,7 +85,7 @@ const INTRODUCTION = [
   "The examples on this page are run by the tests, and so are many more: the",
   `[script vectors](${VECTORS}) are raw calls with keys, arguments and expected replies,`,
   "and with what is in Redis afterwards, as data for the tests of a client in any language.",
-  "[Their format](../packages/conformance-tests/src/vectors/format.ts) is YAML.",
+  "[Their format](../../packages/conformance-tests/src/vectors/format.ts) is YAML.",
 ].join("\n");
 
 const KEYS = [
@@ -218,7 +218,7 @@ const HELD: Readonly<Record<keyof ReturnType<typeof groupKeys>, string>> = {
 function shaTable(): string {
   const byName = new Map(allScripts.map((script) => [script.name, script]));
   const rows = ORDER.map((name) => [
-    `[\`${name}\`](../packages/lua-scripts/tests/snapshots/${name}.lua)`,
+    `[\`${name}\`](../../packages/lua-scripts/tests/snapshots/${name}.lua)`,
     `\`${byName.get(name)?.sha1}\``,
   ]);
   return table(["source", "SHA-1"], rows);
@@ -249,7 +249,7 @@ async function madeUp(): Promise<string> {
     `  0: \`${await emitKey("order.placed:o1", "billing", 0)}\`.`,
     "- **Fingerprint** of a published payload: any text that is the same for the same payload. Clients that publish to",
     "  one stream must agree on it, since a published key that comes back with another is a MISMATCH. Ours is in",
-    "  [fingerprint.ts](../packages/core/src/fingerprint.ts), of type, subject and the data's JSON:",
+    "  [fingerprint.ts](../../packages/core/src/fingerprint.ts), of type, subject and the data's JSON:",
     "",
     table(["type", "subject", "data", "fingerprint"], rows),
   ].join("\n");
@@ -339,7 +339,7 @@ async function main(check: boolean): Promise<number> {
     return 0;
   }
   if (existsSync(PROTOCOL_PAGE) && readFileSync(PROTOCOL_PAGE, "utf8") === page) return 0;
-  console.error("docs/protocol.md: differs from what the Lua and the vectors give");
+  console.error("docs/internals/protocol.md: differs from what the Lua and the vectors give");
   console.error("run `npx tsx tools/docs/protocol-page.ts` and commit the result");
   return 1;
 }

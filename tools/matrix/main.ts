@@ -1,6 +1,6 @@
 /**
  * The conformance suite over every server and every runtime: prints the table, and after a full run records it in
- * docs/conformance.md. Ends with 1 when anything failed or a runtime was missing.
+ * docs/internals/conformance.md. Ends with 1 when anything failed or a runtime was missing.
  *
  *     npm run matrix                                            everything
  *     npm run matrix -- --server redis-7.0 cluster --runtime deno,bun --case recovery/

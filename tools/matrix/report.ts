@@ -1,4 +1,4 @@
-/** What a run of the matrix came to: as a table for the terminal, and as the section that docs/conformance.md keeps. */
+/** What a run of the matrix came to: as a table for the terminal, and as the section that docs/internals/conformance.md keeps. */
 
 import { cpus } from "node:os";
 import type { CaseResult, Place, SuiteReport } from "@sluice/conformance";

@@ -1,7 +1,7 @@
 /**
  * Breaks the scripts on purpose, and names for each mutant the test that finds it.
  *
- *     npm run mutants                      all; writes docs/mutants.md if it is as it should be
+ *     npm run mutants                      all; writes docs/internals/mutants.md if it is as it should be
  *     npm run mutants -- --listed          the listed ones only
  *     npm run mutants -- --only PATTERN    those whose name or ID contains it, with `*` for anything
  *
@@ -23,7 +23,7 @@ import { readSurvivors } from "./survivors.js";
 import { tryListed } from "./try-listed.js";
 
 const REPOSITORY = fileURLToPath(new URL("../..", import.meta.url));
-const PAGE = join(REPOSITORY, "docs/mutants.md");
+const PAGE = join(REPOSITORY, "docs/internals/mutants.md");
 /** One per core of the smallest machine that runs this: a server, and clients that mostly wait. */
 const BENCHES = 2;
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import ts from "typescript";
 import { REPOSITORY } from "./packages.js";
 
-/** The README's first example is this file. */
+/** The README's quick start is this file. */
 export const EXAMPLE = "examples/quickstart/index.ts";
 
 export interface ExampleForms {
@@ -19,7 +19,7 @@ export interface ExampleForms {
 }
 
 /**
- * The README's first example.
+ * The README's quick start.
  *
  * @param stream the stream in place of the example's "orders", so that a run has names of its own
  */
@@ -41,6 +41,12 @@ export function packageExample(
   const text = /^```ts\n(.*?)^```$/ms.exec(readme)?.[1];
   if (text === undefined) throw new Error(`read the README in ${folder}: it has no example in TypeScript`);
   return formsOf(text, names);
+}
+
+/** The examples in TypeScript of a document, each a module of its own. */
+export function examplesOf(document: string): string[] {
+  const text = readFileSync(join(REPOSITORY, document), "utf8");
+  return [...text.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code = ""]) => code);
 }
 
 function formsOf(text: string, names: { readonly url?: string; readonly stream: string }): ExampleForms {

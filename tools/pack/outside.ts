@@ -17,6 +17,13 @@ export interface OutsideProgram extends Disposable {
   node(file: string, env: Readonly<Record<string, string>>): Promise<string>;
   /** Runs a file with Deno and these permissions, and answers as `node` does. */
   deno(file: string, permissions: readonly string[]): Promise<string>;
+  /**
+   * Compiles files as a project of its own does: by the command of a compiler, strict, NodeNext and with declarations.
+   *
+   * @param compiler path of the compiler's package
+   * @returns what the compiler said; nothing if it had no complaint
+   */
+  compile(compiler: string, files: readonly string[]): Promise<string>;
   /** What the compiler finds in files of the program and in our declarations, a line each. */
   typeCheck(files: readonly string[], options: ts.CompilerOptions): string[];
 }
@@ -29,13 +36,21 @@ export function programText(name: string): string {
   return readFileSync(new URL(`programs/${name}`, import.meta.url), "utf8");
 }
 
-export async function installOutside(packages: readonly Packed[]): Promise<OutsideProgram> {
+/** @param further packages besides, with their versions */
+export async function installOutside(
+  packages: readonly Packed[],
+  further: Readonly<Record<string, string>> = {},
+): Promise<OutsideProgram> {
   // The real path, since Node resolves modules by it.
   const folder = realpathSync(mkdtempSync(join(tmpdir(), "sluice-outside-")));
   const write = (file: string, text: string) => writeFileSync(join(folder, file), text);
   write(
     "package.json",
-    JSON.stringify({ name: "outside", private: true, dependencies: dependencies(packages) }),
+    JSON.stringify({
+      name: "outside",
+      private: true,
+      dependencies: { ...dependencies(packages), ...further },
+    }),
   );
   // Their Docker client brings native parts to compile, which nothing here uses.
   const options = ["--prefer-offline", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts"];
@@ -55,6 +70,14 @@ export async function installOutside(packages: readonly Packed[]): Promise<Outsi
       const options = ["run", "--no-prompt", "--no-lock", "--node-modules-dir=manual", ...permissions];
       const { stdout } = await run(deno, [...options, file], { cwd: folder });
       return stdout;
+    },
+    async compile(compiler, files) {
+      write("tsconfig.json", JSON.stringify({ compilerOptions: PROJECT, files }));
+      const args = [join(compiler, "bin/tsc"), "--project", folder, "--pretty", "false"];
+      return await run(process.execPath, args, { cwd: folder }).then(
+        ({ stdout }) => stdout,
+        ({ stdout, stderr }: { stdout: string; stderr: string }) => `${stdout}${stderr}`,
+      );
     },
     typeCheck(files, options) {
       const typeRoots = [join(folder, "node_modules/@types")];
@@ -85,6 +108,19 @@ const STRICT: ts.CompilerOptions = {
   noUncheckedIndexedAccess: true,
   skipLibCheck: false,
   noEmit: true,
+};
+
+/** What a project has whose own types others use. */
+const PROJECT = {
+  target: "ES2022",
+  lib: ["ES2022"],
+  types: ["node"],
+  module: "NodeNext",
+  strict: true,
+  exactOptionalPropertyTypes: true,
+  noUncheckedIndexedAccess: true,
+  declaration: true,
+  outDir: "compiled",
 };
 
 function describe({ file, start, messageText }: ts.Diagnostic): string {

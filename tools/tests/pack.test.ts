@@ -12,7 +12,8 @@ import { publint } from "publint";
 import { formatMessage } from "publint/utils";
 import ts from "typescript";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { packageExample, quickStart } from "../pack/example.js";
+import { quickStartPrints } from "../docs/readme.js";
+import { examplesOf, packageExample, quickStart } from "../pack/example.js";
 import { exportedFiles, importsOf } from "../pack/exported.js";
 import { installOutside, type OutsideProgram, programText } from "../pack/outside.js";
 import {
@@ -111,7 +112,7 @@ describe("a program outside of the workspace", () => {
   let program: OutsideProgram;
 
   beforeAll(async () => {
-    program = await installOutside(packed);
+    program = await installOutside(packed, { ts7: "npm:typescript@~7.0.2" });
     program.write("example.mjs", quickStart(`${stream}-esm`).esm);
     program.write("example.cjs", quickStart(`${stream}-cjs`).cjs);
   }, SLOW_MS);
@@ -119,21 +120,12 @@ describe("a program outside of the workspace", () => {
   afterAll(() => program?.[Symbol.dispose]());
 
   const env = () => ({ REDIS_URL: sharedServerUrl() });
-  const PRINTED = [
-    "published o1, duplicate: false; again, duplicate: true",
-    "acme: bill o1, 1299 cents",
-    "handled order.placed, attempt 1",
-    "acme: send a receipt for o1",
-    "handled order.billed, attempt 1",
-    "",
-  ].join("\n");
-
-  test("runs the README's first example as an ES module", async () => {
-    expect(await program.node("example.mjs", env())).toBe(PRINTED);
+  test("runs the README's quick start as an ES module", async () => {
+    expect(await program.node("example.mjs", env())).toBe(quickStartPrints());
   });
 
-  test("runs the README's first example as CommonJS", async () => {
-    expect(await program.node("example.cjs", env())).toBe(PRINTED);
+  test("runs the README's quick start as CommonJS", async () => {
+    expect(await program.node("example.cjs", env())).toBe(quickStartPrints());
   });
 
   test("runs both in one process, where tenants, errors and results are understood across", async () => {
@@ -204,6 +196,34 @@ describe("a program outside of the workspace", () => {
       add("wrong.ts", 'import { withTenant } from "@sluice/node";\nwithTenant(1, () => {});\n');
       const found = program.typeCheck(files, options);
       expect(found).toEqual([expect.stringContaining("wrong.ts:2: ")]);
+    },
+  );
+
+  const COMPILERS = [
+    ["the TypeScript of this repository", () => join(REPOSITORY, "node_modules/typescript")],
+    ["TypeScript 7", () => join(program.folder, "node_modules/ts7")],
+  ] as const;
+  test.each(COMPILERS)(
+    "compiles the examples of the documents, and exports what they make, as a strict project with declarations under %s",
+    { timeout: SLOW_MS },
+    async (_, compiler) => {
+      const files = ["declarations.mts"];
+      program.write("declarations.mts", programText("declarations.ts"));
+      for (const document of [
+        "README.md",
+        "docs/operators.md",
+        ...PUBLISHED.map((at) => `${at}/README.md`),
+      ]) {
+        for (const [at, example] of examplesOf(document).entries()) {
+          const file = `${document.replace(/\W+/g, "-")}-${at}.mts`;
+          program.write(file, example);
+          files.push(file);
+        }
+      }
+      expect(await program.compile(compiler(), files)).toBe("");
+      // What must not compile shows that the compiler looks.
+      program.write("wrong.mts", 'import { withTenant } from "@sluice/node";\nwithTenant(1, () => {});\n');
+      expect(await program.compile(compiler(), ["wrong.mts"])).toMatch(/^wrong\.mts\(2,12\): error TS2345: /);
     },
   );
 });

@@ -1,38 +1,25 @@
 /** That what the documents say is so: code, commands, options, defaults, links. */
-import { execFile } from "node:child_process";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { execFile, execFileSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
 import { promisify } from "node:util";
 import ts from "typescript";
 import { describe, expect, test } from "vitest";
 import { consumerSettings } from "../../packages/core/src/consumer/settings.js";
 import { ERRORS_PAGE, renderErrorsPage } from "../docs/errors-page.js";
+import { marked, quickStartPrints } from "../docs/readme.js";
 import { EXAMPLE } from "../pack/example.js";
-import { PUBLISHED, REPOSITORY } from "../pack/packages.js";
+import { REPOSITORY } from "../pack/packages.js";
 
 const run = promisify(execFile);
 const read = (path: string) => readFileSync(join(REPOSITORY, path), "utf8");
 
-const DOCUMENTS = [
-  "README.md",
-  "ARCHITECTURE.md",
-  "CONTRIBUTING.md",
-  ...readdirSync(join(REPOSITORY, "docs"))
-    .filter((name) => name.endsWith(".md"))
-    .map((name) => `docs/${name}`),
-  ...PUBLISHED.map((path) => `${path}/README.md`),
-];
+/** Every document of the repository, but for the pieces that docs/internals/benchmarks.md is made of. */
+const DOCUMENTS = execFileSync("git", ["ls-files", "*.md"], { cwd: REPOSITORY, encoding: "utf8" })
+  .split("\n")
+  .filter((path) => path !== "" && !path.startsWith("benchmarks/explanations/"));
 
-/** What follows a marker in the README, up to the next blank line; a fenced block goes on to its end. */
-function marked(marker: string): string {
-  const [, rest] = read("README.md").split(`<!-- ${marker} -->\n`);
-  if (rest === undefined) throw new Error(`read the README: there is no marker "${marker}"`);
-  const fenced = /^```\w*\n(.*?)^```$/ms.exec(rest);
-  if (rest.startsWith("```") && fenced) return fenced[1] ?? "";
-  return rest.slice(0, rest.indexOf("\n\n"));
-}
-
-describe("the README's first example", () => {
+describe("the README's quick start", () => {
   test("is the file that runs", () => {
     expect(marked(`quick start: ${EXAMPLE}`)).toBe(read(EXAMPLE));
   });
@@ -42,7 +29,7 @@ describe("the README's first example", () => {
     if (REDIS_URL) skip("REDIS_URL is set, and the example's own names would stay on that server");
     const tsx = join(REPOSITORY, "node_modules/.bin/tsx");
     const { stdout } = await run(tsx, ["examples/quickstart/run.ts"], { cwd: REPOSITORY });
-    expect(stdout).toBe(marked("quick start: what it prints"));
+    expect(stdout).toBe(quickStartPrints());
   });
 });
 
@@ -66,6 +53,13 @@ describe.each(DOCUMENTS)("%s", (path) => {
       if (heading !== undefined) expect(headings(read(found)), target).toContain(heading);
     }
   });
+});
+
+test("the index of docs leads to every page in it", () => {
+  const linked = [...read("docs/README.md").matchAll(/\]\(([^)\s#]+)\)/g)].map(([, target = ""]) => target);
+  const pages = DOCUMENTS.filter((path) => path.startsWith("docs/") && path !== "docs/README.md");
+  expect(pages.length).toBeGreaterThan(0);
+  for (const page of pages) expect(linked).toContain(relative("docs", page));
 });
 
 test("the files that ARCHITECTURE.md and CONTRIBUTING.md name by their whole path are there", () => {

@@ -1,5 +1,5 @@
 /**
- * The chart of `docs/benchmarks.md`: bars of medians with their quartiles, a panel for each question.
+ * The chart of `docs/internals/benchmarks.md`: bars of medians with their quartiles, a panel for each question.
  *
  * All sizes are fixed, and no text is measured, so that the same results make the same bytes on every machine.
  */

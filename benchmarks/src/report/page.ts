@@ -1,4 +1,4 @@
-/** `docs/benchmarks.md`: what had to be shown and what was, then every workload with all of its figures. */
+/** `docs/internals/benchmarks.md`: what had to be shown and what was, then every workload with all of its figures. */
 import { anchorOf, type Judgement, judge, tallyOf } from "../claims.js";
 import { workloadsOf } from "../figures.js";
 import type { Results } from "../results.js";

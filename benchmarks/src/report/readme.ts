@@ -1,14 +1,14 @@
 /**
  * That what the README claims of speed and cost was measured.
  *
- * A claim is a link to a line of the page with one figure in its text, `[2.5 ×](docs/benchmarks.md#line-2b)`, and the
+ * A claim is a link to a line of the page with one figure in its text, `[2.5 ×](docs/internals/benchmarks.md#line-2b)`, and the
  * figure is not better than the one that was recorded. Without such a link there is no figure, and no "faster".
  */
 import { anchorOf, CLAIMS, type Judgement, judgeClaim } from "../claims.js";
 import type { Results } from "../results.js";
 import { claimed, figure as shown } from "./format.js";
 
-const LINK = /\[([^\]]*)\]\((?:\.\/)?docs\/benchmarks\.md#(line-[^)\s]*)\)/g;
+const LINK = /\[([^\]]*)\]\((?:\.\/)?docs\/internals\/benchmarks\.md#(line-[^)\s]*)\)/g;
 /** A number, with its thousands apart or counted in `k` and `M`. */
 const NUMBER = /(\d[\d,]*(?:\.\d+)?)\s?([kM])?(?!\w)/g;
 const SCALES: Readonly<Record<string, number>> = { k: 1e3, M: 1e6 };
@@ -43,7 +43,9 @@ export function unfoundedClaims(readme: string, recorded: Results | undefined): 
     const unlinked = FIGURES.map((pattern) => pattern.exec(rest)?.[0]).find((found) => found !== undefined);
     return [
       ...links.flatMap(([, text = "", anchor = ""]) => problemOf(text, anchor, recorded) ?? []),
-      ...(unlinked === undefined ? [] : [`"${unlinked}" names no line of docs/benchmarks.md: ${sentence}`]),
+      ...(unlinked === undefined
+        ? []
+        : [`"${unlinked}" names no line of docs/internals/benchmarks.md: ${sentence}`]),
       ...(links.length === 0 && BOASTS.some((pattern) => pattern.test(rest))
         ? [`compares, and names no line: ${sentence}`]
         : []),

@@ -16,7 +16,7 @@ export interface RecordFiles {
   readonly chart: string;
 }
 
-export const RECORDED = filesIn(fileURLToPath(new URL("../../../docs/", import.meta.url)));
+export const RECORDED = filesIn(fileURLToPath(new URL("../../../docs/internals/", import.meta.url)));
 
 export function filesIn(folder: string): RecordFiles {
   const file = (ending: string) => join(folder, `benchmarks.${ending}`);

@@ -1,4 +1,4 @@
-/** Where ours keeps what belongs to a stream and one of its groups, as docs/protocol.md has it, without a tenant. */
+/** Where ours keeps what belongs to a stream and one of its groups, as docs/internals/protocol.md has it, without a tenant. */
 
 export function ourKeys(stream: string, group: string) {
   const ofGroup = (name: string) => `{${stream}}/${group}/${name}`;

@@ -21,9 +21,6 @@ async function connectTo(places: readonly unknown[], permissions: readonly strin
   return lines.map((line) => JSON.parse(line));
 }
 
-/** Well below the deadline of `connect`, which is 5,000. */
-const AT_ONCE_MS = 2_000;
-
 describe("without network", () => {
   const [a, b] = [
     { host: "10.0.0.1", port: 26_379 },
@@ -64,7 +61,6 @@ describe("without network", () => {
       expect(outcomes[at], what).toMatchObject({ code: "RUNTIME_PERMISSION", flags });
       expect(outcomes[at]?.message, what).toContain(`run with ${flags.join(" ")}`);
       expect(outcomes[at]?.message, what).not.toContain("hush");
-      expect(outcomes[at]?.ms, what).toBeLessThan(AT_ONCE_MS);
     }
   });
 
@@ -100,7 +96,6 @@ describe("without the environment", () => {
         message: expect.stringMatching(/^load ioredis, .* run with --allow-env$/),
         flags: ["--allow-env"],
       });
-      expect(outcome?.ms).toBeLessThan(AT_ONCE_MS);
     }
   });
 });

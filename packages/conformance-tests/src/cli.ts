@@ -12,6 +12,11 @@ const { version }: { version: string } = JSON.parse(
 const LINGER_MS = 3_000;
 
 const { stdout, stderr, env } = process;
+// The reader of standard output has ended, as `head` does: there is nobody left to write to.
+stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit(EXIT.passed);
+});
 const status = await main(process.argv.slice(2), { stdout, stderr, env, signals: process, version });
 process.exitCode = status;
 // What an interrupted run has open is not waited for.

@@ -39,7 +39,7 @@ test("one on PATH goes before an installed package, and what stands in for it is
     join(folder, "bun"),
     `#!/bin/sh\necho used >> ${folder}/log\nexec ${installed?.file} "$@"\n`,
   );
-  const { found } = await findRuntimes(["bun"], { env: { PATH: `${folder}:/usr/bin:/bin` } });
+  const { found } = await findRuntimes(["bun"], { env: { PATH: folder } });
   expect(found[0]).toMatchObject({ version: installed?.version, file: installed?.file });
   await expect(run("cat", [join(folder, "log")])).resolves.toMatchObject({ stdout: "used\n" });
 });
@@ -47,7 +47,7 @@ test("one on PATH goes before an installed package, and what stands in for it is
 test("one that is too old, or does not run, is passed over for the next, and named where there is none", async () => {
   const folder = await temporaryFolder();
   await writeProgram(join(folder, "deno"), `#!/bin/sh\necho '["1.46.3","/old/deno"]'\n`);
-  const { found } = await findRuntimes(["deno"], { env: { PATH: `${folder}:/usr/bin:/bin` } });
+  const { found } = await findRuntimes(["deno"], { env: { PATH: folder } });
   expect(found[0]?.version).toMatch(/^v[2-9]/);
 });
 
@@ -59,7 +59,7 @@ test("a package of the working folder is taken", async () => {
     JSON.stringify({ name: "deno", bin: "bin.cjs" }),
   );
   await writeProgram(join(folder, "node_modules/deno/deno"), `#!/bin/sh\necho '["9.8.7","/own/deno"]'\n`);
-  const { found } = await findRuntimes(["deno"], { env: { PATH: "/usr/bin:/bin" }, folder });
+  const { found } = await findRuntimes(["deno"], { env: { PATH: await temporaryFolder() }, folder });
   expect(found[0]).toMatchObject({ version: "v9.8.7", file: "/own/deno" });
 });
 

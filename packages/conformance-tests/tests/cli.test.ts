@@ -179,12 +179,23 @@ describe("a run", () => {
     const folder = await mkdtemp(join(tmpdir(), "sluice-report-"));
     onTestFinished(() => rm(folder, { recursive: true }));
     const file = join(folder, "report.html");
-    const { status, stdout } = await runCommand([
+    const { status, stdout, stderr } = await runCommand([
       ...["--redis", server.url, "--runtime", "node", "--case", QUICK, "--report", "html", "--output", file],
     ]);
     expect({ status, stdout }).toEqual({ status: 0, stdout: "" });
+    expect(stderr).toMatch(/\n1 passed, in \S+ s; the report is in \/\S+report\.html\n$/);
     expect(await readFile(file, "utf8")).toContain("<h1>1 passed</h1>");
   });
+
+  test.each(["html", "json", "junit"])(
+    "ends with the verdict on standard error beside a report in %s, and says it once in the table",
+    async (form) => {
+      const args = ["--redis", server.url, "--runtime", "node", "--case", QUICK];
+      expect((await runCommand([...args, "--report", form])).stderr).toMatch(/\n1 passed, in \S+ s\n$/);
+      const table = await runCommand(args);
+      expect(`${table.stdout}${table.stderr}`.match(/1 passed, in/g)).toHaveLength(1);
+    },
+  );
 
   test("leaves settings, users and keys of a server as they were", async () => {
     const state = async () => [await admin.config("GET", "*"), await admin.acl("LIST"), await admin.dbsize()];

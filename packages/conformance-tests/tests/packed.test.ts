@@ -4,9 +4,9 @@
  */
 
 import { execFile } from "node:child_process";
-import { mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
 import { startServer, type TestServer } from "@sluice/test-server";
 import { Redis } from "ioredis";
@@ -46,10 +46,24 @@ interface Ended {
   readonly stderr: string;
 }
 
-/** @param path what comes before the system's folders in PATH */
+/** A folder with what npx needs, and so with no runtime but Node, whatever else this machine has. */
+function programsOfNpx(): string {
+  const folder = join(tarballs, "programs");
+  if (existsSync(folder)) return folder;
+  mkdirSync(folder);
+  symlinkSync(process.execPath, join(folder, "node"));
+  for (const name of ["npx", "npm", "sh", "env"]) {
+    const paths = (process.env.PATH ?? "").split(delimiter).map((entry) => join(entry, name));
+    const program = paths.find((path) => existsSync(path));
+    if (program !== undefined) symlinkSync(program, join(folder, name));
+  }
+  return folder;
+}
+
+/** @param path what comes before the programs of npx in PATH */
 async function npx(args: readonly string[], path: readonly string[]): Promise<Ended> {
   const { REDIS_URL: _, ...env } = process.env;
-  const PATH = [...path, join(process.execPath, ".."), "/usr/bin", "/bin"].join(":");
+  const PATH = [...path, programsOfNpx()].join(delimiter);
   const options = { cwd: program.folder, env: { ...env, PATH } };
   return await run("npx", ["--no-install", "@sluice/conformance", ...args], options).then(
     (ended) => ({ code: 0, ...ended }),

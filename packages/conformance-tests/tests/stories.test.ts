@@ -23,7 +23,7 @@ test("a line that no case shows, and a case of no line, are told by name", () =>
   expect(gapsBetween(stories, [covering("orders/one", "orders.placed", "orders.kept")])).toEqual([]);
 });
 
-test("docs/conformance.md is as stories and cases make it", async () => {
+test("docs/internals/conformance.md is as stories and cases make it", async () => {
   const page = readPage();
   expect(renderConformancePage(readStories(), await readCoverings(), page)).toBe(page);
 });

@@ -308,7 +308,7 @@ test("a key that held another type for a call holds what it did before", async (
   await runVector(vectorWith("reply: [OK, DISCARDED]", steps), options);
 });
 
-describe("docs/protocol.md", () => {
+describe("docs/internals/protocol.md", () => {
   test("is what the Lua and the vectors make it", async () => {
     expect(readFileSync(PROTOCOL_PAGE, "utf8")).toBe(await renderProtocolPage());
   });

@@ -11,7 +11,7 @@ import { ClosedError, InvalidOptionError, PermissionError, ServerError } from ".
 import { slotOfKey } from "../src/ioredis/slots.js";
 import { fromIoredis } from "../src/ioredis.js";
 import { cmd, run } from "./ioredis-requests.js";
-import { DEADLINE_MS, type Ioredis, Opener, unseen } from "./ioredis-support.js";
+import { AT_ONCE_MS, DEADLINE_MS, type Ioredis, Opener, unseen } from "./ioredis-support.js";
 
 const deadlineMs = DEADLINE_MS;
 /** Long enough for a failover: two seconds until the others notice, and an election. */
@@ -200,11 +200,11 @@ export function describeClusterAdapter(ioredis: Ioredis): void {
   test("reports a login that fails at once, for every call", async () => {
     const redisOptions = { username: uniqueName("nobody"), password: "wrong" };
     const wrong = opener.on(opener.cluster(cluster.url, { redisOptions }));
-    const startedAt = performance.now();
     for (let call = 0; call < 3; call++) {
-      await expect(command(wrong, "GET", ["k"], { deadlineMs })).rejects.toBeInstanceOf(PermissionError);
+      await expect(command(wrong, "GET", ["k"], { deadlineMs: AT_ONCE_MS })).rejects.toBeInstanceOf(
+        PermissionError,
+      );
     }
-    expect(performance.now() - startedAt).toBeLessThan(deadlineMs / 2);
   });
 
   test("refuses keyPrefix and commandTimeout by name, wherever they are set", () => {

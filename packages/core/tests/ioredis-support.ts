@@ -11,6 +11,8 @@ import { silentLogger } from "../src/logger.js";
 
 /** Enough for a busy machine; tests about deadlines have their own. */
 export const DEADLINE_MS = 10_000;
+/** A deadline longer than a test may take: what comes with it did not wait for it. */
+export const AT_ONCE_MS = 600_000;
 
 /** The classes of one major of ioredis. */
 export interface Ioredis {

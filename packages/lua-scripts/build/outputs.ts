@@ -22,7 +22,7 @@ import { type LuaFile, SourceError } from "./source-error.js";
 
 /** The package's folder, and the reference page, relative to the root of the repository. */
 const PACKAGE = "packages/lua-scripts";
-const REFERENCE = "docs/scripts.md";
+const REFERENCE = "docs/internals/scripts.md";
 
 /** Folders of generated files alone, relative to the root: any other file in them is a leftover. */
 export const GENERATED_FOLDERS = [`${PACKAGE}/src/generated`, `${PACKAGE}/tests/snapshots`] as const;

@@ -196,17 +196,15 @@ describe("Docker", async () => {
   );
 
   it.each(["docker", "docker:some/image:1"] as const)(
-    "without a daemon that answers %s is refused at once, and nothing else is taken instead",
+    "without a daemon that answers %s is refused, and nothing else is taken instead",
     async (server) => {
       const env = await environmentWithoutServers();
-      const startedAt = performance.now();
       await expect(startServer({ server, env })).rejects.toThrow(
         expect.objectContaining({
           code: "UNAVAILABLE",
           message: expect.stringContaining(`no Docker daemon answers at "${env.DOCKER_HOST}": `),
         }),
       );
-      expect(performance.now() - startedAt).toBeLessThan(1_000);
     },
   );
 });

@@ -1,8 +1,8 @@
 /** What several test files need: a PATH to choose from, and folders that go away. */
 
-import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, readdir, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { onTestFinished } from "vitest";
 import type { Environment } from "../src/index.js";
 import { type Reply, type RespConnection, withConnection } from "../src/resp.js";
@@ -25,11 +25,35 @@ export async function folderWith(name: "redis-server" | "valkey-server"): Promis
   return folder;
 }
 
-/** This process's environment without any server in it: the apt tools stay, no Docker, no REDIS_URL. */
+const SERVERS: readonly string[] = ["redis-server", "valkey-server"];
+
+/**
+ * This process's environment without any server in it: the apt tools and everything else on PATH stay; a
+ * server program, REDIS_URL, a Docker daemon and testcontainers' settings do not, whatever this machine has.
+ */
 export async function environmentWithoutServers(changes: Environment = {}): Promise<Environment> {
-  const folder = await temporaryFolder();
   const { REDIS_URL: _, ...env } = process.env;
-  return { ...env, PATH: "/usr/bin:/bin", DOCKER_HOST: `unix://${folder}/docker.sock`, ...changes };
+  const home = await temporaryFolder();
+  return {
+    ...env,
+    HOME: home,
+    PATH: await programsWithoutServers(env.PATH ?? ""),
+    DOCKER_HOST: `unix://${home}/docker.sock`,
+    ...changes,
+  };
+}
+
+/** A folder with a link to every program that PATH leads to, but for the servers. */
+async function programsWithoutServers(path: string): Promise<string> {
+  const programs = new Map<string, string>();
+  for (const folder of path.split(delimiter).filter((entry) => entry.startsWith("/"))) {
+    for (const name of await readdir(folder).catch(() => [])) {
+      if (!SERVERS.includes(name) && !programs.has(name)) programs.set(name, join(folder, name));
+    }
+  }
+  const links = await temporaryFolder();
+  await Promise.all([...programs].map(([name, program]) => symlink(program, join(links, name))));
+  return links;
 }
 
 /** One command on a connection of its own. */

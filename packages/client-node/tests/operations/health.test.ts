@@ -36,11 +36,12 @@ describe("a server as it should be", () => {
     });
     const bus = await openBus({ redis: server.url });
     await started(bus);
+    const askedAt = performance.now();
     const health = await bus.health();
     expect(health.checks.filter(({ status }) => status !== "ok")).toEqual([]);
     expect(health.status).toBe("ok");
     expect(health.roundTripMs).toBeGreaterThan(0);
-    expect(health.roundTripMs).toBeLessThan(5_000);
+    expect(health.roundTripMs).toBeLessThan(performance.now() - askedAt);
     const details = Object.fromEntries(health.checks.map(({ name, detail }) => [name, detail]));
     expect(details).toEqual({
       connection: expect.stringMatching(/^answered in \d+\.\d ms$/),

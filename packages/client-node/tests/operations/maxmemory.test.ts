@@ -38,17 +38,16 @@ async function drained(bus: OrderBus): Promise<object> {
 
 describe("publishing to a full server", () => {
   it("is refused at once with OutOfMemoryError, and nothing is published", async () => {
-    const bus = await openBus({ redis: server.url });
+    // The deadline is longer than the test may take.
+    const bus = await openBus({ redis: server.url, deadlineMs: 600_000 });
     await place(bus, "a");
     await full();
-    const startedAt = performance.now();
     for (const call of [() => place(bus, "b", "c"), () => bus.publish("order.placed", { orderId: "d" })]) {
       const error = await refusal(call);
       expect(error).toBeInstanceOf(OutOfMemoryError);
       expect(error).toMatchObject({ code: "OUT_OF_MEMORY", retryable: true });
       expect(String(error)).toMatch(/publish.*maxmemory/);
     }
-    expect(performance.now() - startedAt).toBeLessThan(2_500);
     expect(await bus.getStreamInfo()).toMatchObject({ length: 1 });
     expect((await bus.health()).checks).toContainEqual(
       expect.objectContaining({ name: "memory", status: "degraded" }),

@@ -102,7 +102,7 @@ export async function place(bus: Publishing<Schemas>, ...orderIds: readonly stri
 /** Looks until the condition holds. */
 export async function until(
   condition: () => boolean | Promise<boolean>,
-  { everyMs = 10, withinMs = 20_000 } = {},
+  { everyMs = 10, withinMs = 45_000 } = {},
 ): Promise<void> {
   const deadline = performance.now() + withinMs;
   while (!(await condition())) {

@@ -101,12 +101,10 @@ describe("a consumer that stops in good order", () => {
     const begunAt = performance.now();
     await one.stop();
     expect(performance.now() - begunAt).toBeGreaterThanOrEqual(100);
-    expect(performance.now() - begunAt).toBeLessThan(2_000);
     expect(aborted).toEqual(Array(3).fill(expect.any(ConsumerStoppedError)));
     await other.idle();
-    // Well before any lease was over.
-    expect(performance.now() - begunAt).toBeLessThan(5_000);
     const done = await expectEachOnce(work, 10);
+    // Under the same attempt: no lease was over.
     expect(new Set(done.map(({ attempt }) => attempt))).toEqual(new Set([1]));
     expect(done.filter(({ by }) => by === "one").map(({ n }) => n)).toEqual([0]);
     expect(

@@ -216,7 +216,7 @@ describe("what a cut reply brought is taken back at once", () => {
     await delay(700);
     cut = true;
     consumer.resume();
-    await until(async () => (await commits(work)).length === 5, { withinMs: 5_000 });
+    await until(async () => (await commits(work)).length === 5);
     expect(cut).toBe(false);
   });
 });

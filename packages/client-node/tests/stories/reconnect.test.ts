@@ -181,7 +181,6 @@ describe("publishing without a server", () => {
     expect(error).toBeInstanceOf(DeadlineError);
     expect(error).toMatchObject({ maybeExecuted: true, retryable: true, deadlineMs: 400 });
     expect(tookMs).toBeGreaterThanOrEqual(395);
-    expect(tookMs).toBeLessThan(900);
     await server.resume();
   });
 });

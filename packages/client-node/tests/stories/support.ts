@@ -73,7 +73,7 @@ export function reports<E extends keyof ConsumerEvents>(
 /** Looks until the condition holds. */
 export async function until(
   condition: () => boolean | Promise<boolean>,
-  { everyMs = 5, withinMs = 20_000 } = {},
+  { everyMs = 5, withinMs = 45_000 } = {},
 ): Promise<void> {
   const deadline = performance.now() + withinMs;
   while (!(await condition())) {

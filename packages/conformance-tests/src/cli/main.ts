@@ -8,6 +8,7 @@ import { loadScenarios, type Scenario } from "../cluster/scenarios.js";
 import { messageOf } from "../messages.js";
 import { renderFacts } from "../report/facts.js";
 import { renderReport } from "../report/formats.js";
+import { renderVerdict } from "../report/table.js";
 import { tally } from "../report/tally.js";
 import { type Colors, colorsFor } from "../report/text.js";
 import type { SuiteReport } from "../results.js";
@@ -29,7 +30,7 @@ export type Output = NodeJS.WritableStream & { readonly isTTY?: boolean };
 export interface World {
   /** The report, help and the version. */
   readonly stdout: Output;
-  /** Everything else: what the probe found, progress, notes, errors. */
+  /** Everything else: what the probe found, progress, notes, errors, the verdict beside a report that is no table. */
   readonly stderr: Output;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** What tells SIGINT and SIGTERM: the process. */
@@ -72,6 +73,9 @@ async function carryOut(options: CliOptions, world: World): Promise<number> {
   const report = await run({ options, chosen, runtimes, server, note }, world);
   if (report === undefined) return EXIT.interrupted;
   await deliver(report, options, stdout, colors(stdout));
+  // The table on standard output ends with the verdict itself.
+  if (options.report !== "table" || options.output !== undefined)
+    stderr.write(`${renderVerdict(report, colors(stderr))}${writtenTo(options.output)}\n`);
   return tally(report.results).failed > 0 ? EXIT.failed : EXIT.passed;
 }
 
@@ -139,6 +143,10 @@ async function run({ options, chosen, runtimes, server, note }: Run, world: Worl
   await server.removeNames();
   note("interrupted: what the run had made was removed; there is no report");
   return undefined;
+}
+
+function writtenTo(output: string | undefined): string {
+  return output === undefined ? "" : `; the report is in ${output}`;
 }
 
 async function deliver(

@@ -25,16 +25,20 @@ const PLAIN = {
 
 /** Fits 80 columns, save for words that are longer. */
 export function renderTable(report: SuiteReport, colors: Colors): string {
-  const paint = { passed: colors.green, failed: colors.red, notApplicable: colors.yellow };
-  const verdict = `${verdictOf(report.results)}, in ${spanOf(report.durationMs)}`;
   const parts = [
     matrix(report, colors),
     failures(report, colors),
     notApplicable(report, colors),
     notes(report, colors),
-    paint[outcomeOf(report.results)](verdict),
+    renderVerdict(report, colors),
   ];
   return `${parts.filter((part) => part !== "").join("\n\n")}\n`;
+}
+
+/** One line: `413 passed, 11 not applicable, in 32 s`. */
+export function renderVerdict({ results, durationMs }: SuiteReport, colors: Colors): string {
+  const paint = { passed: colors.green, failed: colors.red, notApplicable: colors.yellow };
+  return paint[outcomeOf(results)](`${verdictOf(results)}, in ${spanOf(durationMs)}`);
 }
 
 function matrix(report: SuiteReport, colors: Colors): string {

@@ -4,7 +4,7 @@
  *
  *     script: extend                                 the file's name, and the script that every `call` calls
  *     level: core                                    core or recovery; vectors with a user are of level acl
- *     keys: [stream, meta, leases, state]            KEYS in their order, by role (docs/protocol.md has the names)
+ *     keys: [stream, meta, leases, state]            KEYS in their order, by role (docs/internals/protocol.md has the names)
  *     groupKeys: [retries, dead]                     further KEYS, once per group in ARGV (`info` only)
  *     given:                                         preparations that vectors name
  *       group:
@@ -12,7 +12,7 @@
  *     vectors:
  *       - name: a-holder-keeps-its-entry             unique in the file; the ID is `vectors/extend/a-holder-keeps-…`
  *         title: The holder of the token keeps …     the promise
- *         example: true                              docs/protocol.md shows it; false unless given
+ *         example: true                              docs/internals/protocol.md shows it; false unless given
  *         given: [group]                             steps that come first
  *         needs: [own-server]                        as in cases; a vector with a user needs `users` by itself
  *         user: ['~*', '+@all', '-xclaim']           rules of an ACL user for this vector; a call `by: user` is theirs

@@ -47,7 +47,7 @@ describe("generate", () => {
     const missing = await generate("--check", "--root", root);
     expect(missing.code).toBe(1);
     expect(missing.stderr).toContain(`${generated}/diamond.ts: differs from what the Lua gives`);
-    expect(missing.stderr).toContain("docs/scripts.md: differs");
+    expect(missing.stderr).toContain("docs/internals/scripts.md: differs");
     expect(existsSync(join(root, generated))).toBe(false);
 
     expect(await generate("--root", root)).toMatchObject({ code: 0, stderr: "" });
@@ -114,7 +114,7 @@ describe("generate", () => {
   });
 
   test("the reference page keeps angles and bars of the headers", () => {
-    const page = collectOutputs(root).get("docs/scripts.md");
+    const page = collectOutputs(root).get("docs/internals/scripts.md");
     expect(page).toContain("`code with <angles> and a | bar`,\nand &lt;angles> outside of code.");
     expect(page).toContain("| 1 | `mode` | one of A \\| B |");
   });

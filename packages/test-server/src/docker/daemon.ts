@@ -22,12 +22,13 @@ const answerDeadlineMs = 1_000;
  * @throws TestServerError UNAVAILABLE, saying where was looked.
  */
 export async function dockerDaemon(env: Environment): Promise<URL> {
-  const configured = settings().get("tc.host") ?? env.DOCKER_HOST ?? settings().get("docker.host");
+  const home = env.HOME ?? homedir();
+  const configured = settings(home).get("tc.host") ?? env.DOCKER_HOST ?? settings(home).get("docker.host");
   if (configured !== undefined && configured !== "") return await answering(configured);
   const sockets = [
     env.XDG_RUNTIME_DIR === undefined ? undefined : join(env.XDG_RUNTIME_DIR, "docker.sock"),
-    join(homedir(), ".docker/run/docker.sock"),
-    join(homedir(), ".docker/desktop/docker.sock"),
+    join(home, ".docker/run/docker.sock"),
+    join(home, ".docker/desktop/docker.sock"),
     `/run/user/${userInfo().uid}/docker.sock`,
     "/var/run/docker.sock",
   ];
@@ -42,8 +43,8 @@ export async function dockerDaemon(env: Environment): Promise<URL> {
 }
 
 /** `name = value` lines of testcontainers' settings file. */
-function settings(): ReadonlyMap<string, string> {
-  const file = join(homedir(), ".testcontainers.properties");
+function settings(home: string): ReadonlyMap<string, string> {
+  const file = join(home, ".testcontainers.properties");
   const text = existsSync(file) ? readFileSync(file, "utf8") : "";
   const lines = text.matchAll(/^\s*([\w.]+)\s*[=:]\s*(\S+)\s*$/gm);
   return new Map([...lines].map(([, name = "", value = ""]) => [name, value] as const));
