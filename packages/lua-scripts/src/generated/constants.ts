@@ -47,3 +47,9 @@ export const LEASE_PARTS = 100;
 
 /** Leases and waiting entries that one recovery sweeps for orphans. */
 export const SWEEP = 100;
+
+/** Most groups that one call of `info` describes: more take several calls, so that none holds up the server. */
+export const INFO_GROUPS = 100;
+
+/** How long a group that lost entries is reported as degraded, in milliseconds: a day. */
+export const LOSS_SHOWN_MS = 86400000;

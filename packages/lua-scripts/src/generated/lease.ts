@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** lease: decide, for a batch that XREADGROUP delivered, which entries this consumer may handle. */
 export const leaseScript: Script = {
   name: "lease",
-  sha1: "14fb68980dd2ee845a7c8fc59140952828556e78",
+  sha1: "9f8ca6f0fcca8c9321fc3d745c203c71461db0d2",
   keys: ["stream", "meta", "leases", "processed.0", "processed.1", "processed.2", "processed.3", "processed.4", "retries", "state"],
   groupKeys: [],
   source: `-- sluice lease: generated from src/scripts/lease.lua, do not edit
@@ -123,6 +123,14 @@ do
       text = string.match(text, "%-(%u+ .*)$") or text
     end
     return string.find(text, "^WRONGTYPE ") and types_refusal(wanted) or redis.error_reply(text)
+  end
+end
+local balance_settled
+do
+  function balance_settled(state, count)
+    if count ~= 0 then
+      redis.call("HINCRBY", state, "settled", count)
+    end
   end
 end
 local clock_now
@@ -524,6 +532,7 @@ local function run()
   redis.call("HDEL", leases, "")
   pending_touch(stream, group, consumer, restarted)
   pending_acknowledge(stream, group, duplicates)
+  balance_settled(state, #duplicates)
   for _, entry in ipairs(deferred) do
     pending_park(stream, group, retries, entry.id, 1, now, entry.due_at)
   end

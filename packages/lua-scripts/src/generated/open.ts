@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** open: make a consumer group ready, and take its consumer's name. */
 export const openScript: Script = {
   name: "open",
-  sha1: "9be02655147f1f79f2361ca26c37dd8415a36788",
+  sha1: "1650934d00d78967519359d03bb7867e7fb532e3",
   keys: ["stream", "meta", "published.0", "published.1", "leases", "processed.0", "processed.1", "processed.2", "processed.3", "processed.4", "retries", "dead", "state"],
   groupKeys: [],
   source: `-- sluice open: generated from src/scripts/open.lua, do not edit
@@ -118,6 +118,264 @@ do
       text = string.match(text, "%-(%u+ .*)$") or text
     end
     return string.find(text, "^WRONGTYPE ") and types_refusal(wanted) or redis.error_reply(text)
+  end
+end
+local stream_ask, stream_about, stream_memory, stream_last_id
+do
+  function stream_ask(what, key)
+    local reply = redis.pcall("XINFO", what, key)
+    if not reply.err then
+      return reply
+    end
+    if not string.find(reply.err, "no such key", 1, true) then
+      error(reply, 0)
+    end
+  end
+  function stream_about(key)
+    local reply = stream_ask("STREAM", key)
+    if not reply then
+      return nil
+    end
+    local found = {}
+    for at = 1, #reply, 2 do
+      found[reply[at]] = reply[at + 1]
+    end
+    local first, newest = found["first-entry"], found["last-entry"]
+    return {
+      length = found["length"],
+      last_id = found["last-generated-id"],
+      added = found["entries-added"],
+      first_id = first and first[1],
+      newest_id = newest and newest[1],
+    }
+  end
+  function stream_memory(key)
+    local bytes = redis.pcall("MEMORY", "USAGE", key)
+    return type(bytes) == "number" and bytes or nil
+  end
+  function stream_last_id(key)
+    local about = stream_about(key)
+    return about and about.last_id or "0-0"
+  end
+end
+local lag_COUNT_MAX, lag_of
+do
+  local COUNT_BYTES = 4194304
+  local COUNT_BLIND = 100
+  lag_COUNT_MAX = 1000
+  local function newest(stream, about, most)
+    if not about.newest then
+      local bytes = stream_memory(stream)
+      local fitting = bytes and math.floor(COUNT_BYTES / (bytes / about.length)) or COUNT_BLIND
+      local limit = math.max(1, math.min(most, fitting))
+      local found = redis.call("XREVRANGE", stream, "+", "-", "COUNT", limit)
+      about.newest = {}
+      for at = 1, #found do
+        about.newest[at] = found[at][1]
+      end
+    end
+    return about.newest
+  end
+  local function counted(stream, about, delivered, most)
+    local behind = newest(stream, about, most)
+    local known, unknown = 0, #behind + 1
+    while unknown - known > 1 do
+      local middle = math.floor((known + unknown) / 2)
+      if ids_less(delivered, behind[middle]) then
+        known = middle
+      else
+        unknown = middle
+      end
+    end
+    if known < #behind or #behind == about.length then
+      return known
+    end
+  end
+  function lag_of(stream, about, delivered, reported, trimmed, most)
+    if not about or about.length == 0 or not ids_less(delivered, about.newest_id) then
+      return 0, true
+    end
+    if ids_less(delivered, about.first_id) then
+      return about.length, true
+    end
+    local removed_by_us = about.added and about.added - about.length == tonumber(trimmed or 0)
+    if reported and removed_by_us then
+      return math.min(reported, about.length), true
+    end
+    local count = counted(stream, about, delivered, most)
+    if count then
+      return count, true
+    end
+    return math.min(reported or about.length, about.length), false
+  end
+end
+local lowwater_groups, lowwater_group, lowwater_of, lowwater_field
+do
+  function lowwater_groups(stream)
+    local found = {}
+    local groups = stream_ask("GROUPS", stream) or {}
+    for at = 1, #groups do
+      local about = {}
+      for field = 1, #groups[at], 2 do
+        about[groups[at][field]] = groups[at][field + 1]
+      end
+      found[at] = {
+        name = about["name"],
+        last_delivered = about["last-delivered-id"],
+        pending = about["pending"],
+        lag = about["lag"] or nil,
+      }
+    end
+    return found
+  end
+  function lowwater_group(stream, name)
+    local groups = lowwater_groups(stream)
+    for at = 1, #groups do
+      if groups[at].name == name then
+        return groups[at]
+      end
+    end
+  end
+  function lowwater_of(stream, group)
+    local oldest = redis.call("XPENDING", stream, group.name, "-", "+", 1)[1]
+    return oldest and ids_before(oldest[1]) or group.last_delivered
+  end
+  function lowwater_field(name)
+    return "group:" .. name
+  end
+end
+local balance_recorded, balance_look, balance_keep, balance_lose, balance_lost_at_heal, balance_of, balance_begin
+do
+  local FIELDS = { "settled", "balance", "lost", "lostAt", "lostAfter", "lostAtLeast", "lostUntold" }
+  local function parse(text)
+    local missing, added, length, trimmed, removed, last_id, delivered, low_water =
+      string.match(text or "", "^(%-?%d+)|(%d+)|(%d+)|(%d+)|(%d+)|([%d-]+)|([%d-]+)|([%d-]+)$")
+    return missing
+      and {
+        missing = tonumber(missing),
+        added = tonumber(added),
+        length = tonumber(length),
+        trimmed = tonumber(trimmed),
+        removed = tonumber(removed),
+        last_id = last_id,
+        delivered = delivered,
+        low_water = low_water,
+      }
+  end
+  function balance_recorded(state)
+    local found = redis.call("HMGET", state, unpack(FIELDS))
+    return {
+      settled = tonumber(found[1] or 0),
+      last = parse(found[2] or nil),
+      lost = tonumber(found[3] or 0),
+      lost_at = tonumber(found[4]),
+      lost_after = found[5] or nil,
+      at_least = found[6] == "1",
+      untold = tonumber(found[7] or 0),
+    }
+  end
+  local function replaced(about, last)
+    if not about or ids_less(about.last_id, last.last_id) or (about.added or last.added) < last.added then
+      return true
+    end
+    local has_old = about.first_id and not ids_less(last.last_id, about.first_id)
+    return last.added > 0 and not has_old and (about.added or about.length) - about.length < last.added
+  end
+  local function added_since(stream, about, trimmed, last)
+    local behind = #redis.call("XRANGE", stream, "(" .. last.last_id, "+", "COUNT", 100)
+    return last.added + math.max(behind, about.length - last.length + trimmed - last.trimmed)
+  end
+  function balance_look(stream, about, trimmed, group, unread, exact, recorded)
+    if not about or not exact then
+      return nil
+    end
+    local last = recorded.last
+    local new = not last or replaced(about, last)
+    local added = about.added or (new and about.length or added_since(stream, about, trimmed, last))
+    local now = {
+      missing = added - unread - group.pending - recorded.settled,
+      added = added,
+      length = about.length,
+      trimmed = trimmed,
+      pending = group.pending,
+      last_id = about.last_id,
+      delivered = group.last_delivered,
+      gone = 0,
+      removed = 0,
+      replaced = last ~= nil and new,
+      at_least = not about.added,
+      after = last and last.low_water,
+    }
+    if now.replaced then
+      now.gone, now.at_least = math.max(0, last.added - last.missing - recorded.settled), true
+    elseif last then
+      now.gone = math.max(0, now.missing - last.missing)
+      now.removed = last.removed + (added - now.length - trimmed) - (last.added - last.length - last.trimmed)
+    end
+    return now
+  end
+  local function forget_trimmed(meta)
+    redis.call("HDEL", meta, "trimmed", "removedByOthers")
+  end
+  function balance_keep(meta, state, now, low_water)
+    if now.replaced then
+      forget_trimmed(meta)
+      now.trimmed = 0
+    end
+    local removed = math.max(0, math.min(now.removed - now.gone, now.pending))
+    local values =
+      { now.missing, now.added, now.length, now.trimmed, removed, now.last_id, now.delivered, low_water }
+    redis.call("HSET", state, "balance", table.concat(values, "|"))
+  end
+  function balance_lose(state, count, after, at_least, now)
+    local recorded = balance_recorded(state)
+    after = after or recorded.lost_after
+    local recent = recorded.lost_at and now - recorded.lost_at < 86400000
+    if after and recent and recorded.lost_after and ids_less(recorded.lost_after, after) then
+      after = recorded.lost_after
+    end
+    redis.call("HINCRBY", state, "lost", count)
+    redis.call("HSET", state, "lostAt", now)
+    if after then
+      redis.call("HSET", state, "lostAfter", after)
+    end
+    if at_least then
+      redis.call("HSET", state, "lostAtLeast", 1)
+    end
+  end
+  function balance_lost_at_heal(stream, meta, state, low_water, now)
+    local recorded, about = balance_recorded(state), stream_about(stream)
+    local last = recorded.last
+    redis.call("HDEL", state, "balance")
+    if not last then
+      return
+    end
+    local anew = replaced(about, last)
+    local trimmed = redis.call("HGET", meta, "trimmed")
+    local left = anew and 0 or lag_of(stream, about, low_water, nil, trimmed, lag_COUNT_MAX)
+    local added = anew and last.added or about.added or last.added
+    if anew then
+      forget_trimmed(meta)
+    end
+    local lost = added - last.missing - recorded.settled - left
+    if lost > 0 then
+      balance_lose(state, lost, last.low_water, true, now)
+      redis.call("HINCRBY", state, "lostUntold", lost)
+    end
+  end
+  function balance_of(scene)
+    local group = lowwater_group(scene.stream, scene.group)
+    local about = stream_about(scene.stream)
+    local trimmed = tonumber(redis.call("HGET", scene.meta, "trimmed") or 0)
+    local unread, exact = lag_of(scene.stream, about, group.last_delivered, group.lag, trimmed, 100)
+    local recorded = balance_recorded(scene.state)
+    return balance_look(scene.stream, about, trimmed, group, unread, exact, recorded), recorded, group
+  end
+  function balance_begin(scene)
+    local now, recorded, group = balance_of(scene)
+    if now and not recorded.last then
+      balance_keep(scene.meta, scene.state, now, lowwater_of(scene.stream, group))
+    end
   end
 end
 local clock_now
@@ -234,75 +492,6 @@ do
     return loaded
   end
 end
-local stream_ask, stream_about, stream_last_id
-do
-  function stream_ask(what, key)
-    local reply = redis.pcall("XINFO", what, key)
-    if not reply.err then
-      return reply
-    end
-    if not string.find(reply.err, "no such key", 1, true) then
-      error(reply, 0)
-    end
-  end
-  function stream_about(key)
-    local reply = stream_ask("STREAM", key)
-    if not reply then
-      return nil
-    end
-    local found = {}
-    for at = 1, #reply, 2 do
-      found[reply[at]] = reply[at + 1]
-    end
-    local first, newest = found["first-entry"], found["last-entry"]
-    return {
-      length = found["length"],
-      last_id = found["last-generated-id"],
-      added = found["entries-added"],
-      first_id = first and first[1],
-      newest_id = newest and newest[1],
-    }
-  end
-  function stream_last_id(key)
-    local about = stream_about(key)
-    return about and about.last_id or "0-0"
-  end
-end
-local lowwater_groups, lowwater_group, lowwater_of, lowwater_field
-do
-  function lowwater_groups(stream)
-    local found = {}
-    local groups = stream_ask("GROUPS", stream) or {}
-    for at = 1, #groups do
-      local about = {}
-      for field = 1, #groups[at], 2 do
-        about[groups[at][field]] = groups[at][field + 1]
-      end
-      found[at] = {
-        name = about["name"],
-        last_delivered = about["last-delivered-id"],
-        pending = about["pending"],
-        lag = about["lag"] or nil,
-      }
-    end
-    return found
-  end
-  function lowwater_group(stream, name)
-    local groups = lowwater_groups(stream)
-    for at = 1, #groups do
-      if groups[at].name == name then
-        return groups[at]
-      end
-    end
-  end
-  function lowwater_of(stream, group)
-    local oldest = redis.call("XPENDING", stream, group.name, "-", "+", 1)[1]
-    return oldest and ids_before(oldest[1]) or group.last_delivered
-  end
-  function lowwater_field(name)
-    return "group:" .. name
-  end
-end
 local stream, meta, _, _, leases = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local processed = { KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10] }
 local retries, _, state = KEYS[11], KEYS[12], KEYS[13]
@@ -321,6 +510,7 @@ local function forbidden_command(group)
     { "XCLAIM", stream, group, "-", 0, "0-0" },
     { "XPENDING", stream, group },
     { "XRANGE", stream, "-", "+" },
+    { "XREVRANGE", stream, "+", "-" },
     { "XLEN", stream },
     { "XINFO", "GROUPS", stream },
     { "XINFO", "STREAM", stream },
@@ -343,6 +533,7 @@ local function forbidden_command(group)
     { "ZREM", retries, "" },
     { "ZSCORE", retries, "" },
     { "HGET", meta, "" },
+    { "HINCRBY", meta, "", 1 },
     { "TYPE", meta },
     { "TIME" },
   }
@@ -368,6 +559,7 @@ local function heal(group, low_water)
   if ids_less(last_id, low_water) then
     low_water = "0-0"
   end
+  balance_lost_at_heal(stream, meta, state, low_water, clock_now())
   redis.call("UNLINK", leases, retries)
   redis.call("XGROUP", "CREATE", stream, group, low_water, "MKSTREAM")
   redis.call("HSET", state, "readTo", last_id)
@@ -415,7 +607,11 @@ local function run()
     redis.call("HDEL", state, "")
     low_water = low_water or lowwater_of(stream, existing)
   elseif low_water or mode == "REJOIN" and start_from ~= "$" then
+    local was_recorded = low_water
     how, low_water = "HEALED", heal(group, low_water or start_from)
+    if not was_recorded then
+      balance_lose(state, 0, nil, true, clock_now())
+    end
   else
     how = "CREATED"
     low_water = start_from == "$" and stream_last_id(stream) or start_from
@@ -429,6 +625,7 @@ local function run()
   local _, loaded = group_load(meta, state, consumer)
   local now = clock_now()
   ring_turn(loaded.ring(processed, now), state)
+  balance_begin({ stream = stream, meta = meta, group = group, state = state })
   return { "OK", how, low_water, now }
 end
 return args_guarded(TYPES, run)

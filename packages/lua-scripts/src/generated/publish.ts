@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** publish: add a batch of events to a stream, each key once within the publish window. */
 export const publishScript: Script = {
   name: "publish",
-  sha1: "32706afade0e1adb1d91bcd1d96a014aee0f8031",
+  sha1: "ebfd1f60bdfe184bceffb71bc234e1d00f7dd5d8",
   keys: ["stream", "meta", "published.0", "published.1"],
   groupKeys: [],
   source: `-- sluice publish: generated from src/scripts/publish.lua, do not edit
@@ -121,7 +121,7 @@ do
     return time[1] * 1000 + math.floor(time[2] / 1000)
   end
 end
-local stream_ask, stream_about, stream_last_id, stream_has_room
+local stream_ask, stream_has_room
 do
   function stream_ask(what, key)
     local reply = redis.pcall("XINFO", what, key)
@@ -131,28 +131,6 @@ do
     if not string.find(reply.err, "no such key", 1, true) then
       error(reply, 0)
     end
-  end
-  function stream_about(key)
-    local reply = stream_ask("STREAM", key)
-    if not reply then
-      return nil
-    end
-    local found = {}
-    for at = 1, #reply, 2 do
-      found[reply[at]] = reply[at + 1]
-    end
-    local first, newest = found["first-entry"], found["last-entry"]
-    return {
-      length = found["length"],
-      last_id = found["last-generated-id"],
-      added = found["entries-added"],
-      first_id = first and first[1],
-      newest_id = newest and newest[1],
-    }
-  end
-  function stream_last_id(key)
-    local about = stream_about(key)
-    return about and about.last_id or "0-0"
   end
   function stream_has_room(last_id)
     local ms, seq = ids_split(last_id)
@@ -239,6 +217,23 @@ do
     return replies
   end
 end
+local entries_read
+do
+  function entries_read(stream, id)
+    local found = redis.call("XRANGE", stream, id, id)[1]
+    return found and found[2]
+  end
+end
+local trimmed_range
+do
+  function trimmed_range(meta)
+    local recorded = redis.call("HMGET", meta, "trimmedFrom", "trimmedTo")
+    local from, to = recorded[1] or "0-0", recorded[2] or "0-0"
+    return function(id)
+      return ids_less(from, id) and not ids_less(to, id)
+    end
+  end
+end
 local window_FIELDS, window_at, window_published, window_add
 do
   window_FIELDS = { "windowIndex", "windowOpenedAt", "windowWidth" }
@@ -261,18 +256,19 @@ do
   local function generation(self, back)
     return self.generations[(self.index + back) % 2 + 1]
   end
-  local function forget_unknown(found, stream)
-    if next(found) then
-      local last_id = stream_last_id(stream)
-      for key, first in pairs(found) do
-        if ids_less(last_id, first.id) then
+  local function forget_removed(found, stream, meta)
+    local dropped
+    for key, first in pairs(found) do
+      if not entries_read(stream, first.id) then
+        dropped = dropped or trimmed_range(meta)
+        if not dropped(first.id) then
           found[key] = nil
         end
       end
     end
     return found
   end
-  function window_published(self, stream, keys)
+  function window_published(self, stream, meta, keys)
     local found = {}
     for back = 0, 1 do
       local replies = chunks_ask("HMGET", generation(self, back), keys)
@@ -284,7 +280,7 @@ do
         end
       end
     end
-    return forget_unknown(found, stream)
+    return forget_removed(found, stream, meta)
   end
   local function expire(self, back)
     local slack = math.min(math.ceil(self.width / 10), 60000)
@@ -351,7 +347,7 @@ local function run()
   if window_ms > 0 then
     local placed = { recorded[3], recorded[4], recorded[5] }
     publish_window = window_at({ published_0, published_1 }, placed, window_ms, clock_now())
-    known = window_published(publish_window, stream, keys)
+    known = window_published(publish_window, stream, meta, keys)
   else
     redis.call("HLEN", published_0)
     redis.call("HLEN", published_1)

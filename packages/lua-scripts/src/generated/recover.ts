@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** recover: take back what is due, and lease it. */
 export const recoverScript: Script = {
   name: "recover",
-  sha1: "525fb625f616c109829a5dd19ec52547165859b2",
+  sha1: "c54d2e74acbb30f1fe98a81ba8bfbaf04d9504e1",
   keys: ["stream", "meta", "leases", "processed.0", "processed.1", "processed.2", "processed.3", "processed.4", "retries", "dead", "state"],
   groupKeys: [],
   source: `-- sluice recover: generated from src/scripts/recover.lua, do not edit
@@ -129,6 +129,246 @@ do
     return string.find(text, "^WRONGTYPE ") and types_refusal(wanted) or redis.error_reply(text)
   end
 end
+local stream_ask, stream_about, stream_memory, stream_last_id, stream_has_room
+do
+  function stream_ask(what, key)
+    local reply = redis.pcall("XINFO", what, key)
+    if not reply.err then
+      return reply
+    end
+    if not string.find(reply.err, "no such key", 1, true) then
+      error(reply, 0)
+    end
+  end
+  function stream_about(key)
+    local reply = stream_ask("STREAM", key)
+    if not reply then
+      return nil
+    end
+    local found = {}
+    for at = 1, #reply, 2 do
+      found[reply[at]] = reply[at + 1]
+    end
+    local first, newest = found["first-entry"], found["last-entry"]
+    return {
+      length = found["length"],
+      last_id = found["last-generated-id"],
+      added = found["entries-added"],
+      first_id = first and first[1],
+      newest_id = newest and newest[1],
+    }
+  end
+  function stream_memory(key)
+    local bytes = redis.pcall("MEMORY", "USAGE", key)
+    return type(bytes) == "number" and bytes or nil
+  end
+  function stream_last_id(key)
+    local about = stream_about(key)
+    return about and about.last_id or "0-0"
+  end
+  function stream_has_room(last_id)
+    local ms, seq = ids_split(last_id)
+    return ms ~= ids_UINT64_MAX or #seq < #ids_UINT64_MAX
+  end
+end
+local lag_of
+do
+  local COUNT_BYTES = 4194304
+  local COUNT_BLIND = 100
+  local function newest(stream, about, most)
+    if not about.newest then
+      local bytes = stream_memory(stream)
+      local fitting = bytes and math.floor(COUNT_BYTES / (bytes / about.length)) or COUNT_BLIND
+      local limit = math.max(1, math.min(most, fitting))
+      local found = redis.call("XREVRANGE", stream, "+", "-", "COUNT", limit)
+      about.newest = {}
+      for at = 1, #found do
+        about.newest[at] = found[at][1]
+      end
+    end
+    return about.newest
+  end
+  local function counted(stream, about, delivered, most)
+    local behind = newest(stream, about, most)
+    local known, unknown = 0, #behind + 1
+    while unknown - known > 1 do
+      local middle = math.floor((known + unknown) / 2)
+      if ids_less(delivered, behind[middle]) then
+        known = middle
+      else
+        unknown = middle
+      end
+    end
+    if known < #behind or #behind == about.length then
+      return known
+    end
+  end
+  function lag_of(stream, about, delivered, reported, trimmed, most)
+    if not about or about.length == 0 or not ids_less(delivered, about.newest_id) then
+      return 0, true
+    end
+    if ids_less(delivered, about.first_id) then
+      return about.length, true
+    end
+    local removed_by_us = about.added and about.added - about.length == tonumber(trimmed or 0)
+    if reported and removed_by_us then
+      return math.min(reported, about.length), true
+    end
+    local count = counted(stream, about, delivered, most)
+    if count then
+      return count, true
+    end
+    return math.min(reported or about.length, about.length), false
+  end
+end
+local lowwater_groups, lowwater_group, lowwater_of, lowwater_field
+do
+  function lowwater_groups(stream)
+    local found = {}
+    local groups = stream_ask("GROUPS", stream) or {}
+    for at = 1, #groups do
+      local about = {}
+      for field = 1, #groups[at], 2 do
+        about[groups[at][field]] = groups[at][field + 1]
+      end
+      found[at] = {
+        name = about["name"],
+        last_delivered = about["last-delivered-id"],
+        pending = about["pending"],
+        lag = about["lag"] or nil,
+      }
+    end
+    return found
+  end
+  function lowwater_group(stream, name)
+    local groups = lowwater_groups(stream)
+    for at = 1, #groups do
+      if groups[at].name == name then
+        return groups[at]
+      end
+    end
+  end
+  function lowwater_of(stream, group)
+    local oldest = redis.call("XPENDING", stream, group.name, "-", "+", 1)[1]
+    return oldest and ids_before(oldest[1]) or group.last_delivered
+  end
+  function lowwater_field(name)
+    return "group:" .. name
+  end
+end
+local balance_settled, balance_recorded, balance_look, balance_keep, balance_lose, balance_of
+do
+  local FIELDS = { "settled", "balance", "lost", "lostAt", "lostAfter", "lostAtLeast", "lostUntold" }
+  function balance_settled(state, count)
+    if count ~= 0 then
+      redis.call("HINCRBY", state, "settled", count)
+    end
+  end
+  local function parse(text)
+    local missing, added, length, trimmed, removed, last_id, delivered, low_water =
+      string.match(text or "", "^(%-?%d+)|(%d+)|(%d+)|(%d+)|(%d+)|([%d-]+)|([%d-]+)|([%d-]+)$")
+    return missing
+      and {
+        missing = tonumber(missing),
+        added = tonumber(added),
+        length = tonumber(length),
+        trimmed = tonumber(trimmed),
+        removed = tonumber(removed),
+        last_id = last_id,
+        delivered = delivered,
+        low_water = low_water,
+      }
+  end
+  function balance_recorded(state)
+    local found = redis.call("HMGET", state, unpack(FIELDS))
+    return {
+      settled = tonumber(found[1] or 0),
+      last = parse(found[2] or nil),
+      lost = tonumber(found[3] or 0),
+      lost_at = tonumber(found[4]),
+      lost_after = found[5] or nil,
+      at_least = found[6] == "1",
+      untold = tonumber(found[7] or 0),
+    }
+  end
+  local function replaced(about, last)
+    if not about or ids_less(about.last_id, last.last_id) or (about.added or last.added) < last.added then
+      return true
+    end
+    local has_old = about.first_id and not ids_less(last.last_id, about.first_id)
+    return last.added > 0 and not has_old and (about.added or about.length) - about.length < last.added
+  end
+  local function added_since(stream, about, trimmed, last)
+    local behind = #redis.call("XRANGE", stream, "(" .. last.last_id, "+", "COUNT", 100)
+    return last.added + math.max(behind, about.length - last.length + trimmed - last.trimmed)
+  end
+  function balance_look(stream, about, trimmed, group, unread, exact, recorded)
+    if not about or not exact then
+      return nil
+    end
+    local last = recorded.last
+    local new = not last or replaced(about, last)
+    local added = about.added or (new and about.length or added_since(stream, about, trimmed, last))
+    local now = {
+      missing = added - unread - group.pending - recorded.settled,
+      added = added,
+      length = about.length,
+      trimmed = trimmed,
+      pending = group.pending,
+      last_id = about.last_id,
+      delivered = group.last_delivered,
+      gone = 0,
+      removed = 0,
+      replaced = last ~= nil and new,
+      at_least = not about.added,
+      after = last and last.low_water,
+    }
+    if now.replaced then
+      now.gone, now.at_least = math.max(0, last.added - last.missing - recorded.settled), true
+    elseif last then
+      now.gone = math.max(0, now.missing - last.missing)
+      now.removed = last.removed + (added - now.length - trimmed) - (last.added - last.length - last.trimmed)
+    end
+    return now
+  end
+  local function forget_trimmed(meta)
+    redis.call("HDEL", meta, "trimmed", "removedByOthers")
+  end
+  function balance_keep(meta, state, now, low_water)
+    if now.replaced then
+      forget_trimmed(meta)
+      now.trimmed = 0
+    end
+    local removed = math.max(0, math.min(now.removed - now.gone, now.pending))
+    local values =
+      { now.missing, now.added, now.length, now.trimmed, removed, now.last_id, now.delivered, low_water }
+    redis.call("HSET", state, "balance", table.concat(values, "|"))
+  end
+  function balance_lose(state, count, after, at_least, now)
+    local recorded = balance_recorded(state)
+    after = after or recorded.lost_after
+    local recent = recorded.lost_at and now - recorded.lost_at < 86400000
+    if after and recent and recorded.lost_after and ids_less(recorded.lost_after, after) then
+      after = recorded.lost_after
+    end
+    redis.call("HINCRBY", state, "lost", count)
+    redis.call("HSET", state, "lostAt", now)
+    if after then
+      redis.call("HSET", state, "lostAfter", after)
+    end
+    if at_least then
+      redis.call("HSET", state, "lostAtLeast", 1)
+    end
+  end
+  function balance_of(scene)
+    local group = lowwater_group(scene.stream, scene.group)
+    local about = stream_about(scene.stream)
+    local trimmed = tonumber(redis.call("HGET", scene.meta, "trimmed") or 0)
+    local unread, exact = lag_of(scene.stream, about, group.last_delivered, group.lag, trimmed, 100)
+    local recorded = balance_recorded(scene.state)
+    return balance_look(scene.stream, about, trimmed, group, unread, exact, recorded), recorded, group
+  end
+end
 local clock_now
 do
   function clock_now()
@@ -219,7 +459,7 @@ do
     )
   end
 end
-local pending_WAITING, pending_group_exists, pending_be_heard, pending_entry, pending_touch, pending_take, pending_park, pending_next_due_in
+local pending_WAITING, pending_group_exists, pending_be_heard, pending_entry, pending_touch, pending_take, pending_park, pending_put_back, pending_next_due_in
 do
   pending_WAITING = "/waiting"
   function pending_group_exists(stream, group)
@@ -261,6 +501,10 @@ do
       "JUSTID"
     )
     redis.call("ZADD", retries, due_at, id)
+  end
+  function pending_put_back(stream, group, retries, id, now)
+    redis.call("XCLAIM", stream, group, pending_WAITING, 0, id, "TIME", now, "RETRYCOUNT", 1, "FORCE", "JUSTID")
+    redis.call("ZADD", retries, now, id)
   end
   function pending_next_due_in(retries, now)
     local first = redis.call("ZRANGE", retries, 0, 0, "WITHSCORES")
@@ -467,79 +711,6 @@ do
     return nil, loaded
   end
 end
-local stream_ask, stream_about, stream_last_id, stream_has_room
-do
-  function stream_ask(what, key)
-    local reply = redis.pcall("XINFO", what, key)
-    if not reply.err then
-      return reply
-    end
-    if not string.find(reply.err, "no such key", 1, true) then
-      error(reply, 0)
-    end
-  end
-  function stream_about(key)
-    local reply = stream_ask("STREAM", key)
-    if not reply then
-      return nil
-    end
-    local found = {}
-    for at = 1, #reply, 2 do
-      found[reply[at]] = reply[at + 1]
-    end
-    local first, newest = found["first-entry"], found["last-entry"]
-    return {
-      length = found["length"],
-      last_id = found["last-generated-id"],
-      added = found["entries-added"],
-      first_id = first and first[1],
-      newest_id = newest and newest[1],
-    }
-  end
-  function stream_last_id(key)
-    local about = stream_about(key)
-    return about and about.last_id or "0-0"
-  end
-  function stream_has_room(last_id)
-    local ms, seq = ids_split(last_id)
-    return ms ~= ids_UINT64_MAX or #seq < #ids_UINT64_MAX
-  end
-end
-local lowwater_groups, lowwater_group, lowwater_of, lowwater_field
-do
-  function lowwater_groups(stream)
-    local found = {}
-    local groups = stream_ask("GROUPS", stream) or {}
-    for at = 1, #groups do
-      local about = {}
-      for field = 1, #groups[at], 2 do
-        about[groups[at][field]] = groups[at][field + 1]
-      end
-      found[at] = {
-        name = about["name"],
-        last_delivered = about["last-delivered-id"],
-        pending = about["pending"],
-        lag = about["lag"] or nil,
-      }
-    end
-    return found
-  end
-  function lowwater_group(stream, name)
-    local groups = lowwater_groups(stream)
-    for at = 1, #groups do
-      if groups[at].name == name then
-        return groups[at]
-      end
-    end
-  end
-  function lowwater_of(stream, group)
-    local oldest = redis.call("XPENDING", stream, group.name, "-", "+", 1)[1]
-    return oldest and ids_before(oldest[1]) or group.last_delivered
-  end
-  function lowwater_field(name)
-    return "group:" .. name
-  end
-end
 local marks_of_entry, marks_of_key
 do
   function marks_of_entry(id)
@@ -549,17 +720,129 @@ do
     return key == "" and "#" .. id or key
   end
 end
-local sweep_orphans, sweep_clock
+local restore_waiting, restore_leases, restore_retries, restore_all
 do
-  local function sweep_leases(stream, group, leases, cursor)
-    local page = redis.call("HSCAN", leases, cursor, "COUNT", 100)
-    for at = 1, #page[2], 2 do
-      if not pending_entry(stream, group, tokens_entry(page[2][at + 1])) then
-        redis.call("HDEL", leases, page[2][at])
+  local MOST = 10000
+  local function is_unread(scene, id)
+    scene.delivered = scene.delivered or lowwater_group(scene.stream, scene.group).last_delivered
+    return ids_less(scene.delivered, id)
+  end
+  local function is_settled(scene, held_as, id)
+    local mark = marks_of_entry(id)
+    local found = ring_remembers(scene.ring, { held_as, mark })
+    return found[held_as] or found[mark]
+  end
+  local function pend(scene, consumer, id, attempt)
+    local at = scene.now
+    redis.call(
+      "XCLAIM",
+      scene.stream,
+      scene.group,
+      consumer,
+      0,
+      id,
+      "TIME",
+      at,
+      "RETRYCOUNT",
+      attempt,
+      "FORCE",
+      "JUSTID"
+    )
+  end
+  function restore_waiting(scene, id, about)
+    local fields = entries_read(scene.stream, id)
+    local held_as = fields and marks_of_key(entries_key(fields), id)
+    local token = fields and redis.call("HGET", scene.leases, held_as)
+    local is_leased = token and tokens_entry(token) == id
+    local attempt
+    if fields and not is_leased then
+      if about then
+        attempt = math.max(1, about[4] - 1)
+      elseif not is_unread(scene, id) and not is_settled(scene, held_as, id) then
+        attempt = 1
       end
     end
-    return page[1]
+    if not attempt then
+      redis.call("ZREM", scene.retries, id)
+      return nil
+    end
+    pend(scene, pending_WAITING, id, attempt)
+    return { id, pending_WAITING, 0, attempt }
   end
+  local function restore_leased(scene, held_as, token)
+    local id = tokens_entry(token)
+    local consumer, attempt = string.match(token, "^[^|]*|([^|]+)|(%d+)|")
+    local fields = consumer and entries_read(scene.stream, id)
+    if fields and not is_unread(scene, id) and not is_settled(scene, held_as, id) then
+      pend(scene, consumer, id, attempt)
+      return true
+    end
+    redis.call("HDEL", scene.leases, held_as)
+    return false
+  end
+  function restore_leases(scene, cursor, count)
+    local page = redis.call("HSCAN", scene.leases, cursor, "COUNT", count)
+    local restored = 0
+    for at = 1, #page[2], 2 do
+      local held_as, token = page[2][at], page[2][at + 1]
+      if not pending_entry(scene.stream, scene.group, tokens_entry(token)) then
+        restored = restored + (restore_leased(scene, held_as, token) and 1 or 0)
+      end
+    end
+    return page[1], #page[2] / 2, restored
+  end
+  function restore_retries(scene, before, count)
+    local page = redis.call("ZRANGE", scene.retries, -(before + count), -(before + 1))
+    local restored = 0
+    for at = 1, #page do
+      local about = pending_entry(scene.stream, scene.group, page[at])
+      if not about or about[2] ~= pending_WAITING then
+        local waits = restore_waiting(scene, page[at], about)
+        restored = restored + (waits and not about and 1 or 0)
+      end
+    end
+    return #page == count and before + count or 0, restored
+  end
+  local function restore_delivered(scene, last)
+    local after, restored, looked = last.low_water, 0, 0
+    while after and looked < 1000 do
+      local page = redis.call("XRANGE", scene.stream, "(" .. after, last.delivered, "COUNT", 100)
+      for at = 1, #page do
+        local id = page[at][1]
+        local held_as = marks_of_key(entries_key(page[at][2]), id)
+        local is_young = scene.now - tonumber((ids_split(id))) < scene.ttl_ms
+        local is_missing = is_young
+          and not is_settled(scene, held_as, id)
+          and not pending_entry(scene.stream, scene.group, id)
+        if is_missing then
+          pending_put_back(scene.stream, scene.group, scene.retries, id, scene.now)
+          restored = restored + 1
+        end
+      end
+      looked = looked + #page
+      after = #page == 100 and page[#page][1]
+    end
+    return restored
+  end
+  function restore_all(scene, passed_over, last)
+    local restored, cursor, looked = 0, "0", 0
+    repeat
+      local count, put_back
+      cursor, count, put_back = restore_leases(scene, cursor, 1000)
+      looked, restored = looked + count, restored + put_back
+    until cursor == "0" or looked >= MOST
+    local before = 0
+    repeat
+      local put_back
+      before, put_back = restore_retries(scene, before, 1000)
+      restored = restored + put_back
+    until before == 0 or before >= MOST
+    local unsure = restored < passed_over and restore_delivered(scene, last) or 0
+    return restored + unsure, unsure
+  end
+end
+local sweep_orphans, sweep_losses, sweep_clock
+do
   local function sweep_waiting(stream, group, retries, after, now)
     local page = redis.call("XPENDING", stream, group, "(" .. after, "+", 100, pending_WAITING)
     for at = 1, #page do
@@ -569,16 +852,58 @@ do
     end
     return #page == 100 and page[#page][1] or "0-0"
   end
-  function sweep_orphans(stream, group, leases, retries, state, now)
-    local cursors = redis.call("HMGET", state, "leasesCursor", "waitingCursor")
-    redis.call(
-      "HSET",
-      state,
-      "leasesCursor",
-      sweep_leases(stream, group, leases, cursors[1] or "0"),
-      "waitingCursor",
-      sweep_waiting(stream, group, retries, cursors[2] or "0-0", now)
-    )
+  local function waiting_count(stream, group)
+    local consumers = redis.call("XINFO", "CONSUMERS", stream, group)
+    for at = 1, #consumers do
+      if consumers[at][2] == pending_WAITING then
+        return consumers[at][4]
+      end
+    end
+    return 0
+  end
+  local function sweep_retries(scene, before)
+    local due_times = redis.call("ZCARD", scene.retries)
+    if due_times == 0 or due_times == waiting_count(scene.stream, scene.group) then
+      return 0
+    end
+    return (restore_retries(scene, before, 100))
+  end
+  function sweep_orphans(scene)
+    local state = scene.state
+    local cursors = redis.call("HMGET", state, "leasesCursor", "waitingCursor", "retriesCursor")
+    local leases_cursor = restore_leases(scene, cursors[1] or "0", 100)
+    local waiting_cursor =
+      sweep_waiting(scene.stream, scene.group, scene.retries, cursors[2] or "0-0", scene.now)
+    local retries_cursor = sweep_retries(scene, tonumber(cursors[3] or 0))
+    redis.call("HSET", state, "leasesCursor", leases_cursor, "waitingCursor", waiting_cursor)
+    if retries_cursor ~= tonumber(cursors[3] or 0) then
+      redis.call("HSET", state, "retriesCursor", retries_cursor)
+    end
+  end
+  function sweep_losses(scene)
+    local now, recorded, group = balance_of(scene)
+    local lost = recorded.untold
+    if lost > 0 then
+      redis.call("HDEL", scene.state, "lostUntold")
+    end
+    if now and now.gone > 0 then
+      local restored, unsure = restore_all(scene, now.gone - now.removed, recorded.last)
+      if restored > 0 then
+        now.missing = now.missing - restored
+        group = lowwater_group(scene.stream, scene.group)
+      end
+      local gone = now.gone - restored
+      if gone > 0 then
+        balance_lose(scene.state, gone, now.after, now.at_least or unsure > 0, scene.now)
+        lost = lost + gone
+      end
+    end
+    local low_water = lowwater_of(scene.stream, group)
+    redis.call("HSET", scene.meta, lowwater_field(scene.group), low_water)
+    if now then
+      balance_keep(scene.meta, scene.state, now, low_water)
+    end
+    return lost
   end
   local function touch_all(stream, group, consumer)
     local after = "0-0"
@@ -743,10 +1068,12 @@ local function recover_due(self)
       return
     end
     local about = pending_entry(stream, self.group, due[at])
-    if about and about[2] == pending_WAITING then
+    if not about or about[2] ~= pending_WAITING then
+      about = restore_waiting(self.scene, due[at], about)
+    end
+    if about then
       recover_entry(self, about, "retried")
     else
-      redis.call("ZREM", retries, due[at])
       self.looks = self.looks - 1
     end
   end
@@ -825,19 +1152,35 @@ local function run()
   end
   local self = begin(group, consumer, nonce, max, in_hand, on_its_way)
   self.loaded, self.ring = loaded, loaded.ring(processed, self.now)
+  self.scene = {
+    stream = stream,
+    meta = meta,
+    group = group,
+    leases = leases,
+    retries = retries,
+    state = state,
+    ring = self.ring,
+    ttl_ms = loaded.ttl_ms,
+    now = self.now,
+  }
   if scope == "ALL" then
     pending_be_heard(stream, group, consumer)
     sweep_clock(stream, group, retries, state, loaded, self.now)
-    sweep_orphans(stream, group, leases, retries, state, self.now)
+    sweep_orphans(self.scene)
   end
   recover_due(self)
   if scope == "ALL" then
     recover_own(self, own_after)
     recover_stale(self)
-    local existing = lowwater_group(stream, group)
-    redis.call("HSET", meta, lowwater_field(group), lowwater_of(stream, existing))
   end
   local counts = self.counts
+  balance_settled(state, counts.duplicates + counts.trimmed + counts.dead_lettered)
+  if counts.trimmed > 0 then
+    balance_lose(state, counts.trimmed, nil, false, self.now)
+  end
+  if scope == "ALL" then
+    counts.trimmed = counts.trimmed + sweep_losses(self.scene)
+  end
   local reply = {
     "OK",
     pending_next_due_in(retries, self.now),

@@ -31,5 +31,9 @@ local constants = {
   LEASE_PARTS = 100,
   --- Leases and waiting entries that one recovery sweeps for orphans.
   SWEEP = 100,
+  --- Most groups that one call of `info` describes: more take several calls, so that none holds up the server.
+  INFO_GROUPS = 100,
+  --- How long a group that lost entries is reported as degraded, in milliseconds: a day.
+  LOSS_SHOWN_MS = 86400000,
 }
 return constants

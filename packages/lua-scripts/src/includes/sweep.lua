@@ -1,20 +1,11 @@
--- What recovery mends on the way: orphans, and a clock that went back.
+-- What recovery mends on the way: orphans, what others took away, and a clock that went back.
+local balance = require("balance")
 local constants = require("constants")
+local lowwater = require("lowwater")
 local pending = require("pending")
-local tokens = require("tokens")
+local restore = require("restore")
 
 local sweep = {}
-
--- Tokens of entries that are no longer pending. They fence nobody and would stay for ever.
-local function sweep_leases(stream, group, leases, cursor)
-  local page = redis.call("HSCAN", leases, cursor, "COUNT", constants.SWEEP)
-  for at = 1, #page[2], 2 do
-    if not pending.entry(stream, group, tokens.entry(page[2][at + 1])) then
-      redis.call("HDEL", leases, page[2][at])
-    end
-  end
-  return page[1]
-end
 
 -- Waiting entries that no due time would ever wake.
 local function sweep_waiting(stream, group, retries, after, now)
@@ -27,17 +18,67 @@ local function sweep_waiting(stream, group, retries, after, now)
   return #page == constants.SWEEP and page[#page][1] or "0-0"
 end
 
---- A bounded number of each, from where the sweep before ended.
-function sweep.orphans(stream, group, leases, retries, state, now)
-  local cursors = redis.call("HMGET", state, "leasesCursor", "waitingCursor")
-  redis.call(
-    "HSET",
-    state,
-    "leasesCursor",
-    sweep_leases(stream, group, leases, cursors[1] or "0"),
-    "waitingCursor",
-    sweep_waiting(stream, group, retries, cursors[2] or "0-0", now)
-  )
+-- How many entries wait.
+local function waiting_count(stream, group)
+  local consumers = redis.call("XINFO", "CONSUMERS", stream, group)
+  for at = 1, #consumers do
+    if consumers[at][2] == pending.WAITING then
+      return consumers[at][4]
+    end
+  end
+  return 0
+end
+
+-- Due times of entries that do not wait, if there are any: as many entries wait as there are due times, unless others
+-- have taken some of them away.
+local function sweep_retries(scene, before)
+  local due_times = redis.call("ZCARD", scene.retries)
+  if due_times == 0 or due_times == waiting_count(scene.stream, scene.group) then
+    return 0
+  end
+  return (restore.retries(scene, before, constants.SWEEP))
+end
+
+--- A bounded number of each, from where the sweep before ended. `scene` is as restore.lua takes it.
+function sweep.orphans(scene)
+  local state = scene.state
+  local cursors = redis.call("HMGET", state, "leasesCursor", "waitingCursor", "retriesCursor")
+  local leases_cursor = restore.leases(scene, cursors[1] or "0", constants.SWEEP)
+  local waiting_cursor =
+    sweep_waiting(scene.stream, scene.group, scene.retries, cursors[2] or "0-0", scene.now)
+  local retries_cursor = sweep_retries(scene, tonumber(cursors[3] or 0))
+  redis.call("HSET", state, "leasesCursor", leases_cursor, "waitingCursor", waiting_cursor)
+  if retries_cursor ~= tonumber(cursors[3] or 0) then
+    redis.call("HSET", state, "retriesCursor", retries_cursor)
+  end
+end
+
+--- Compares the group's balance with that of the last look: what is missing since is put back as far as it is found.
+-- Answers how many entries are lost, and records them; notes the group's low-water ID, too.
+function sweep.losses(scene)
+  local now, recorded, group = balance.of(scene)
+  local lost = recorded.untold
+  if lost > 0 then
+    redis.call("HDEL", scene.state, "lostUntold")
+  end
+  if now and now.gone > 0 then
+    local restored, unsure = restore.all(scene, now.gone - now.removed, recorded.last)
+    if restored > 0 then
+      now.missing = now.missing - restored
+      group = lowwater.group(scene.stream, scene.group)
+    end
+    local gone = now.gone - restored
+    if gone > 0 then
+      balance.lose(scene.state, gone, now.after, now.at_least or unsure > 0, scene.now)
+      lost = lost + gone
+    end
+  end
+  local low_water = lowwater.of(scene.stream, group)
+  redis.call("HSET", scene.meta, lowwater.field(scene.group), low_water)
+  if now then
+    balance.keep(scene.meta, scene.state, now, low_water)
+  end
+  return lost
 end
 
 -- Pending entries of a consumer, whose delivery times lie in what is now the future.

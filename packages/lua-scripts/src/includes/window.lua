@@ -2,8 +2,8 @@
 -- `windowMs`. A key is remembered for at least the window and at most twice as long.
 local chunks = require("chunks")
 local constants = require("constants")
-local ids = require("ids")
-local stream_info = require("stream")
+local entries = require("entries")
+local trimmed = require("trimmed")
 
 local window = {}
 
@@ -33,12 +33,15 @@ local function generation(self, back)
   return self.generations[(self.index + back) % 2 + 1]
 end
 
--- An ID above the stream's last one names an entry that is not there: the stream was deleted, or a failover lost it.
-local function forget_unknown(found, stream)
-  if next(found) then
-    local last_id = stream_info.last_id(stream)
-    for key, first in pairs(found) do
-      if ids.less(last_id, first.id) then
+-- A remembered entry counts while it is in the stream, or if `trim` has dropped it, since every group has settled it
+-- then. Any other is one that no group will ever be given: somebody removed it or deleted the stream, or a failover
+-- lost it. Answering its ID would lose the event that comes now. Only what looks like a duplicate is asked about.
+local function forget_removed(found, stream, meta)
+  local dropped
+  for key, first in pairs(found) do
+    if not entries.read(stream, first.id) then
+      dropped = dropped or trimmed.range(meta)
+      if not dropped(first.id) then
         found[key] = nil
       end
     end
@@ -47,7 +50,7 @@ local function forget_unknown(found, stream)
 end
 
 --- The first entry published under each of the keys that the window remembers: its id and fingerprint, by key.
-function window.published(self, stream, keys)
+function window.published(self, stream, meta, keys)
   local found = {}
   for back = 0, 1 do
     -- Asked although it may be forgotten, since a key of another type has to be told before anything is written.
@@ -61,7 +64,7 @@ function window.published(self, stream, keys)
       end
     end
   end
-  return forget_unknown(found, stream)
+  return forget_removed(found, stream, meta)
 end
 
 local function expire(self, back)

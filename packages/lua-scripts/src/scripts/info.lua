@@ -5,7 +5,12 @@
 --
 -- Lag is Redis's own count where that can be trusted: XLEN if nothing was delivered yet, zero if everything was.
 -- Redis counts wrongly (7.0) or not at all once entries were removed in the middle, so then, that is when anything
--- but `trim` removed entries, the entries behind the last delivered one are counted, if they are few enough to read.
+-- but `trim` removed entries, the entries behind the last delivered one are counted: the newest are read once, for all
+-- the groups of the call, and what is further behind is told as not exact. A caller that has many groups asks for a
+-- hundred at a time, so that no call holds up the server.
+--
+-- Lost are the entries that others removed or passed over before the group settled them: those that recovery has
+-- recorded, and those that are missing now (balance.lua).
 --
 -- @key   stream          STREAM
 -- @key   meta            HASH    protocol, registered groups, entries trimmed
@@ -16,20 +21,24 @@
 -- @groupkey processed.4  SET     as above
 -- @groupkey retries      ZSET    waiting entries by due time
 -- @groupkey dead         STREAM  dead letters
--- @groupkey state        HASH    group settings, ring
--- @arg   groups          0..1000 names, one for each set of group keys
+-- @groupkey state        HASH    group settings, ring, balance, losses
+-- @arg   groups          0..100 names, one for each set of group keys
 -- @reply OK, now in milliseconds, 1 if the stream exists else 0, its length, first ID and last ID (empty: no entry),
 --        memory in bytes, protocol recorded or empty, length limit or 0, number of groups there are, their names,
 --        then per group asked: name, 1 if the stream has it else 0, pending, lag, 1 if that is exact else 0, last
 --        delivered ID, age of the oldest pending entry in milliseconds, waiting, due time of the first (-1: none),
 --        dead letters, processed keys remembered, low-water ID or empty, idempotencyTtlMs, leaseMs, maxAttempts (0:
---        not open), number of consumers, then for each its name, pending and idle time in milliseconds
+--        not open), entries lost, 1 if that is exact or 0 if it is a lower bound, when the last were found in
+--        milliseconds since 1970 (-1: never), the ID behind which those are that may be in the stream still or empty,
+--        number of consumers, then for each its name, pending and idle time in milliseconds
 -- @reply WRONGTYPE, key, found, wanted
 -- @error SLUICE_BADARG      a caller's bug
 -- @invariant nothing is written
--- @cost  O(G + C) in the groups and their consumers; up to 4 MiB of entries per group whose lag must be counted
+-- @cost  O(G + C) in the groups there are, and the consumers of those asked about; where lags must be counted up to
+--        1,000 entries, or 4 MiB of them
 -- @since protocol 1
 local args = require("args")
+local balance = require("balance")
 local clock = require("clock")
 local constants = require("constants")
 local group_state = require("group")
@@ -87,6 +96,17 @@ local function consumers_of(name)
   return found
 end
 
+-- What others removed or passed over: recorded, and missing now.
+local function losses_of(state, live, about, behind, exact, trimmed, now)
+  local recorded = balance.recorded(state)
+  local found = live and balance.look(stream, about, trimmed, live, behind, exact, recorded)
+  if not found or found.gone == 0 then
+    return recorded.lost, not recorded.at_least, recorded.lost_at or -1, recorded.lost_after or ""
+  end
+  local exactly = not (recorded.at_least or found.at_least)
+  return recorded.lost + found.gone, exactly, now, recorded.lost_after or found.after
+end
+
 local function describe(reply, name, live, keys, about, recorded, now)
   local function say(value)
     reply[#reply + 1] = value
@@ -95,7 +115,9 @@ local function describe(reply, name, live, keys, about, recorded, now)
   local low_water = recorded[lowwater.field(name)]
   local oldest = live and redis.call("XPENDING", stream, name, "-", "+", 1)[1]
   local delivered = live and live.last_delivered or low_water or "0-0"
-  local behind, exact = lag.of(stream, about, delivered, live and live.lag, recorded.trimmed)
+  local trimmed = tonumber(recorded.trimmed or 0)
+  local behind, exact = lag.of(stream, about, delivered, live and live.lag, trimmed, lag.COUNT_MAX)
+  local lost, is_exact, lost_at, lost_after = losses_of(keys.state, live, about, behind, exact, trimmed, now)
   local first_due = redis.call("ZRANGE", keys.retries, 0, 0, "WITHSCORES")[2]
   local consumers = live and consumers_of(name) or {}
   say(name)
@@ -113,6 +135,10 @@ local function describe(reply, name, live, keys, about, recorded, now)
   say(loaded.ttl_ms or 0)
   say(loaded.lease_ms or 0)
   say(loaded.max_attempts or 0)
+  say(lost)
+  say(is_exact and 1 or 0)
+  say(lost_at)
+  say(lost_after)
   say(#consumers / 3)
   for at = 1, #consumers do
     say(consumers[at])
@@ -120,8 +146,8 @@ local function describe(reply, name, live, keys, about, recorded, now)
 end
 
 local function run()
-  if #ARGV > constants.MAX_ENTRIES then
-    args.bad("groups", #ARGV, "wanted at most " .. constants.MAX_ENTRIES)
+  if #ARGV > constants.INFO_GROUPS then
+    args.bad("groups", #ARGV, "wanted at most " .. constants.INFO_GROUPS)
   end
   local asked = {}
   for n = 1, #ARGV do
@@ -147,7 +173,7 @@ local function run()
     about and about.length or 0,
     about and about.first_id or "",
     about and about.newest_id or "",
-    about and redis.call("MEMORY", "USAGE", stream) or 0,
+    about and stream_info.memory(stream) or 0,
     recorded.protocol or "",
     tonumber(recorded.maxLength or 0),
     #names,

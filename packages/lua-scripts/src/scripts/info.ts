@@ -12,7 +12,7 @@ export interface InfoReply {
   readonly length: number;
   readonly firstId: string | undefined;
   readonly lastId: string | undefined;
-  /** Of the stream alone. */
+  /** Of the stream alone; 0 if there is none, or the server does not tell. */
   readonly memoryBytes: number;
   /** Recorded in `meta`; undefined for a stream that is new. */
   readonly protocol: string | undefined;
@@ -46,10 +46,18 @@ export interface InfoGroup {
   readonly idempotencyTtlMs: number;
   readonly leaseMs: number;
   readonly maxAttempts: number;
+  /** Entries that others removed, or passed over, before the group settled them. */
+  readonly lost: number;
+  /** False: `lost` is a lower bound. */
+  readonly lostExact: boolean;
+  /** When the last of them were found, in milliseconds since 1970; undefined if none ever was. */
+  readonly lostAt: number | undefined;
+  /** Those of them that may be in the stream still are behind this ID. */
+  readonly lostAfterId: string | undefined;
   readonly consumers: readonly { readonly name: string; readonly pending: number; readonly idleMs: number }[];
 }
 
-/** `groups`: the groups to ask about, 0 to 1,000, with their keys. */
+/** `groups`: the groups to ask about, 0 to `INFO_GROUPS`, with their keys. */
 export function infoCall(
   keys: StreamKeys,
   groups: readonly { readonly name: string; readonly keys: GroupKeys }[],
@@ -100,6 +108,10 @@ export function infoReply(reply: unknown): Refusal | (InfoReply & { readonly sta
       idempotencyTtlMs: number(),
       leaseMs: number(),
       maxAttempts: number(),
+      lost: number(),
+      lostExact: number() === 1,
+      lostAt: atOrNever(number()),
+      lostAfterId: optional(),
       consumers: Array.from({ length: number() }, () => ({
         name: text(),
         pending: number(),

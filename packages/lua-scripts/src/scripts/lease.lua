@@ -41,6 +41,7 @@
 -- @cost  O(N) in the entries asked
 -- @since protocol 1
 local args = require("args")
+local balance = require("balance")
 local clock = require("clock")
 local chunks = require("chunks")
 local constants = require("constants")
@@ -199,6 +200,7 @@ local function run()
   redis.call("HDEL", leases, "") -- a first write that does not grow
   pending.touch(stream, group, consumer, restarted)
   pending.acknowledge(stream, group, duplicates)
+  balance.settled(state, #duplicates)
   for _, entry in ipairs(deferred) do
     pending.park(stream, group, retries, entry.id, 1, now, entry.due_at)
   end

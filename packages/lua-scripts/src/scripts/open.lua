@@ -8,7 +8,8 @@
 -- A group that is registered but gone (deleted, or lost in a failover) is recreated at its low-water ID, or from the
 -- start if the stream ends before that; never at `$`, which would skip what was published meanwhile. Its leases and
 -- waits go with it, and readTo remembers how far it may have read: up to there `#entryId` marks keep dead letters
--- from running again. The processed ring absorbs the rest.
+-- from running again. The processed ring absorbs the rest. What the group had still to settle and will not be given
+-- again, because the stream was deleted too, is recorded as lost: see balance.lua.
 --
 -- The newest process to TAKE a consumer's name has it; REJOIN is for a process that meets NOGROUP, and never takes a
 -- name back from a newer one. It knows where the group was when it came, which counts if nothing is recorded.
@@ -43,6 +44,7 @@
 -- @cost  O(G) in the stream's groups
 -- @since protocol 1
 local args = require("args")
+local balance = require("balance")
 local clock = require("clock")
 local constants = require("constants")
 local group_state = require("group")
@@ -75,6 +77,7 @@ local function forbidden_command(group)
     { "XCLAIM", stream, group, "-", 0, "0-0" },
     { "XPENDING", stream, group },
     { "XRANGE", stream, "-", "+" },
+    { "XREVRANGE", stream, "+", "-" },
     { "XLEN", stream },
     { "XINFO", "GROUPS", stream },
     { "XINFO", "STREAM", stream },
@@ -97,6 +100,7 @@ local function forbidden_command(group)
     { "ZREM", retries, "" },
     { "ZSCORE", retries, "" },
     { "HGET", meta, "" },
+    { "HINCRBY", meta, "", 1 },
     { "TYPE", meta },
     { "TIME" },
   }
@@ -125,6 +129,7 @@ local function heal(group, low_water)
   if ids.less(last_id, low_water) then
     low_water = "0-0"
   end
+  balance.lost_at_heal(stream, meta, state, low_water, clock.now())
   redis.call("UNLINK", leases, retries)
   redis.call("XGROUP", "CREATE", stream, group, low_water, "MKSTREAM")
   redis.call("HSET", state, "readTo", last_id)
@@ -176,7 +181,12 @@ local function run()
     redis.call("HDEL", state, "")
     low_water = low_water or lowwater.of(stream, existing)
   elseif low_water or mode == "REJOIN" and start_from ~= "$" then
+    local was_recorded = low_water
     how, low_water = status.HEALED, heal(group, low_water or start_from)
+    if not was_recorded then
+      -- Nobody knows how many events went with what was recorded of them.
+      balance.lose(state, 0, nil, true, clock.now())
+    end
   else
     how = status.CREATED
     low_water = start_from == "$" and stream_info.last_id(stream) or start_from
@@ -190,6 +200,7 @@ local function run()
   local _, loaded = group_state.load(meta, state, consumer)
   local now = clock.now()
   ring.turn(loaded.ring(processed, now), state)
+  balance.begin({ stream = stream, meta = meta, group = group, state = state })
   return { status.OK, how, low_water, now }
 end
 

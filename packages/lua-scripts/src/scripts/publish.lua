@@ -5,7 +5,8 @@
 -- it is. Scripts compare keys, and do not look into them.
 --
 -- A publisher that lost a reply publishes again under the same key; the window answers with the ID of the first
--- entry, so neither it nor its caller makes a second one. The same key with another payload is a mistake that must
+-- entry, so neither it nor its caller makes a second one. An entry that others have removed is not answered with: no
+-- group will ever be given it, so the event is published anew. The same key with another payload is a mistake that must
 -- not pass in silence. The length limit refuses rather than trims: nobody's event is dropped to make room, and only
 -- new entries count towards it.
 --
@@ -29,8 +30,8 @@
 -- @error SLUICE_BADARG      a caller's bug; nothing was written
 -- @error OOM                the server is at maxmemory; nothing was written
 -- @invariant an entry's event is byte for byte the argument
--- @invariant a key in the window names an entry that was added under it
--- @cost  O(N) in the events; with a length limit reached also O(G) in the groups
+-- @invariant a DUPLICATE names an entry that is in the stream, or that `trim` has dropped
+-- @cost  O(N) in the events, each DUPLICATE reads its first entry; with a length limit reached also O(G) in the groups
 -- @since protocol 1
 local args = require("args")
 local clock = require("clock")
@@ -76,7 +77,7 @@ local function run()
   if window_ms > 0 then
     local placed = { recorded[3], recorded[4], recorded[5] }
     publish_window = window.at({ published_0, published_1 }, placed, window_ms, clock.now())
-    known = window.published(publish_window, stream, keys)
+    known = window.published(publish_window, stream, meta, keys)
   else
     -- For their types alone: see types.lua.
     redis.call("HLEN", published_0)

@@ -3,7 +3,7 @@
 -- In this order: waiting entries that are due; the consumer's own pending entries, except those its process names as
 -- in hand (after a restart or a cut connection Redis knows of entries that the process does not); stale entries of
 -- other consumers, idle for longer than the lease. What must run is leased and returned whole. What was processed is
--- acknowledged; what was attempted too often is dead-lettered; what was trimmed away is reported; an entry whose key
+-- acknowledged; what was attempted too often is dead-lettered; what was trimmed away is counted; an entry whose key
 -- another pending entry holds waits again.
 --
 -- The attempt's number goes up here only if a token of this very entry is still there: then a process died, or was
@@ -14,10 +14,15 @@
 -- Stale entries are walked per consumer, since XAUTOCLAIM would also take the waiting ones early. History is never
 -- read, since that raises the count.
 --
--- With scope ALL it also shows that the consumer is alive, sweeps a bounded number of orphans (tokens whose entry is no
--- longer pending, waiting entries without a due time), notes the group's low-water ID, and, when the server's clock has
--- gone back by more than a lease, restarts the lease clocks and moves the due times, so that work does not stop for
--- the size of the jump.
+-- Others may take entries away from the group. What they took out of the pending entries list (XCLAIM or XAUTOCLAIM of
+-- waiting entries, XGROUP DELCONSUMER, XACK) is put back, unless the ring remembers that it was settled; a waiting
+-- entry that was claimed waits again until it is due. What cannot be put back (XTRIM, XDEL, XGROUP SETID, a stream that
+-- was deleted) is counted as trimmed, once, and recorded for `info`: see balance.lua.
+--
+-- With scope ALL it also shows that the consumer is alive, sweeps a bounded number of orphans (tokens whose entry is
+-- not pending, waiting entries without a due time, due times whose entry does not wait), compares the group's balance
+-- with the last one, notes the group's low-water ID, and, when the server's clock has gone back by more than a lease,
+-- restarts the lease clocks and moves the due times, so that work does not stop for the size of the jump.
 --
 -- @key   stream          STREAM
 -- @key   meta            HASH    protocol, low-water IDs
@@ -25,7 +30,8 @@
 -- @key   processed.0..4  SET     ring of processed keys
 -- @key   retries         ZSET    waiting entries by due time
 -- @key   dead            STREAM  dead letters
--- @key   state           HASH    group settings, ring, incarnations, cursors, last server time
+-- @key   state           HASH    group settings, ring, incarnations, cursors, last server time,
+--                        balance, losses
 -- @arg   group           string
 -- @arg   consumer        string
 -- @arg   incarnation     string  which process goes by the consumer's name
@@ -47,9 +53,11 @@
 -- @error SLUICE_BADARG      a caller's bug; nothing was written
 -- @invariant a waiting entry is not taken before its due time
 -- @invariant a key is LEASED to one entry at a time
--- @cost  O(N) in the entries looked at, at most 1,000, plus O(C) in the group's consumers
+-- @cost  O(N) in the entries looked at, at most 1,000, plus O(C) in the group's consumers; once after entries have gone
+--        missing, at most 10,000 tokens, as many waiting entries and 1,000 of the stream
 -- @since protocol 1
 local args = require("args")
+local balance = require("balance")
 local clock = require("clock")
 local constants = require("constants")
 local dead_letters = require("dead")
@@ -57,9 +65,9 @@ local deferral = require("deferral")
 local entries = require("entries")
 local group_state = require("group")
 local ids = require("ids")
-local lowwater = require("lowwater")
 local marks = require("marks")
 local pending = require("pending")
+local restore = require("restore")
 local ring = require("ring")
 local status = require("status")
 local stream_info = require("stream")
@@ -210,10 +218,12 @@ local function recover_due(self)
       return
     end
     local about = pending.entry(stream, self.group, due[at])
-    if about and about[2] == pending.WAITING then
+    if not about or about[2] ~= pending.WAITING then
+      about = restore.waiting(self.scene, due[at], about)
+    end
+    if about then
       recover_entry(self, about, "retried")
     else
-      redis.call("ZREM", retries, due[at])
       self.looks = self.looks - 1
     end
   end
@@ -298,22 +308,38 @@ local function run()
 
   local self = begin(group, consumer, nonce, max, in_hand, on_its_way)
   self.loaded, self.ring = loaded, loaded.ring(processed, self.now)
+  self.scene = {
+    stream = stream,
+    meta = meta,
+    group = group,
+    leases = leases,
+    retries = retries,
+    state = state,
+    ring = self.ring,
+    ttl_ms = loaded.ttl_ms,
+    now = self.now,
+  }
   -- Whatever is written first (an XREADGROUP, XCLAIM, XACK or ZREM) does not grow, so that a server at maxmemory lets
   -- the rest pass.
   if scope == "ALL" then
     pending.be_heard(stream, group, consumer)
     sweep.clock(stream, group, retries, state, loaded, self.now)
-    sweep.orphans(stream, group, leases, retries, state, self.now)
+    sweep.orphans(self.scene)
   end
   recover_due(self)
   if scope == "ALL" then
     recover_own(self, own_after)
     recover_stale(self)
-    local existing = lowwater.group(stream, group)
-    redis.call("HSET", meta, lowwater.field(group), lowwater.of(stream, existing))
+  end
+  local counts = self.counts
+  balance.settled(state, counts.duplicates + counts.trimmed + counts.dead_lettered)
+  if counts.trimmed > 0 then
+    balance.lose(state, counts.trimmed, nil, false, self.now)
+  end
+  if scope == "ALL" then
+    counts.trimmed = counts.trimmed + sweep.losses(self.scene)
   end
 
-  local counts = self.counts
   local reply = {
     status.OK,
     pending.next_due_in(retries, self.now),

@@ -30,6 +30,7 @@
 -- @cost  O(N) in the letters, O(G) in the stream's groups
 -- @since protocol 1
 local args = require("args")
+local balance = require("balance")
 local clock = require("clock")
 local dead_letters = require("dead")
 local entries = require("entries")
@@ -96,12 +97,12 @@ local function run()
 
   local now = clock.now()
   local marked = loaded.ring(processed, now)
-  local reply, any_in_place = { status.OK }, false
+  local reply, in_place = { status.OK }, 0
   for n = 1, count do
     local letter_id = letters[n]
     local letter, entry_id = plan[letter_id], ""
     if letter.in_place then
-      entry_id, any_in_place = letter.id, true
+      entry_id, in_place = letter.id, in_place + 1
       pending.put_back(stream, group, retries, entry_id, now)
     elseif letter.anew then
       entry_id = add_anew(group, letter_id)
@@ -114,7 +115,8 @@ local function run()
     reply[#reply + 1] = entry_id ~= "" and status.REPLAYED or status.NOTFOUND
     reply[#reply + 1] = entry_id
   end
-  if any_in_place then
+  if in_place > 0 then
+    balance.settled(state, -in_place)
     local existing = lowwater.group(stream, group)
     redis.call("HSET", meta, lowwater.field(group), lowwater.of(stream, existing))
   end

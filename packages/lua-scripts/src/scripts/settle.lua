@@ -43,6 +43,7 @@
 -- @cost  O(N + E) in the attempts and the events emitted
 -- @since protocol 1
 local args = require("args")
+local balance = require("balance")
 local chunks = require("chunks")
 local clock = require("clock")
 local constants = require("constants")
@@ -227,7 +228,7 @@ local function judge_all_emits(endings, window_ms, now)
   end
   local recorded = redis.call("HMGET", meta, unpack(window.FIELDS))
   local publish_window = window_ms > 0 and window.at({ published_0, published_1 }, recorded, window_ms, now)
-  local known = publish_window and window.published(publish_window, stream, keys) or {}
+  local known = publish_window and window.published(publish_window, stream, meta, keys) or {}
   local last_id = stream_info.last_id(stream)
   local batch = {}
   for _, n in ipairs(emitting) do
@@ -347,6 +348,7 @@ local function run()
   local todo = plan(attempts, all_plain, reply)
 
   pending.acknowledge(stream, group, todo.acknowledged)
+  balance.settled(state, #todo.acknowledged)
   for _, n in ipairs(todo.waiting) do
     local attempt, first_ms = tokens.history(attempts.tokens[n])
     -- A wait longer than half the TTL could outlast the memory of what was processed around it.

@@ -4,10 +4,12 @@
 -- will be made again where they were. Where there is none, nobody has settled anything, and nothing is dropped. What
 -- is younger than settledForMs stays, for whoever wants to look.
 --
--- Also records the stream's length limit, which publishing obeys.
+-- What is dropped is recorded, so that the publish window can tell it from what others have removed. Also records the
+-- stream's length limit, which publishing obeys.
 --
 -- @key   stream        STREAM
--- @key   meta          HASH    protocol, registered groups with their low-water IDs, length limit
+-- @key   meta          HASH    protocol, registered groups with their low-water IDs, length limit,
+--                      what was dropped
 -- @arg   settledForMs  integer milliseconds that an entry stays at least, by its ID
 -- @arg   maxLength     integer entries, 0 for no limit; empty leaves the limit as it is
 -- @arg   limit         integer entries to drop at most, 1..100000
@@ -25,6 +27,7 @@ local ids = require("ids")
 local lowwater = require("lowwater")
 local protocol = require("protocol")
 local status = require("status")
+local trimmed = require("trimmed")
 local types = require("types")
 
 local stream, meta = KEYS[1], KEYS[2]
@@ -71,7 +74,7 @@ local function run()
     dropped, more = drop(threshold, limit)
   end
   if dropped > 0 then
-    redis.call("HINCRBY", meta, "trimmed", dropped)
+    trimmed.note(stream, meta, dropped, threshold, more)
   end
   if max_length then
     -- A write that does not grow goes first, so that a consumer with a limit can start on a server at maxmemory.

@@ -202,11 +202,14 @@ function judgeLeased({ scene, input, reply }: Recovery): void {
 }
 
 function judgeCounts({ scene, reply, found }: Recovery): void {
+  const lost = scene.ledger.noteLost();
   for (const [what, count] of Object.entries(reply.counts)) {
     const wanted = found[what as keyof typeof found]; // the names of the counts are those of the reply
     if (count > 0) scene.count(`recover ${what}`);
-    // Entries that were deleted may go before they are looked at, as the command that touches one drops it.
-    const right = what === "trimmed" ? count <= wanted : count === wanted;
-    if (!right) throw new Violation("effects", `recover counts ${what} ${count}, wanted ${wanted}`);
+    // What was removed is told when it is looked at, or missed in the group's balance: once, and no more than there is.
+    if (what === "trimmed") scene.ledger.told += count;
+    const right = what === "trimmed" ? scene.ledger.told <= lost : count === wanted;
+    const text = what === "trimmed" ? `${scene.ledger.told} of ${lost} in all` : `${count}, wanted ${wanted}`;
+    if (!right) throw new Violation("effects", `recover counts ${what} ${text}`);
   }
 }

@@ -168,12 +168,12 @@ function newEmits({ ledger, windowMs }: Scene, emits: readonly Emit[]): (readonl
   const entries: (readonly string[])[] = [];
   for (const { key, event, fingerprint } of emits) {
     const windowed = windowMs > 0 && fingerprint !== "";
-    const first = !windowed ? undefined : (ledger.window.get(key) ?? named.get(key));
+    const first = !windowed ? undefined : (ledger.publishedWith(key) ?? named.get(key));
     if (first !== undefined && first !== fingerprint) return undefined;
     if (first === undefined) entries.push(["key", key, "event", String(event)]);
     if (windowed) named.set(key, fingerprint);
   }
-  for (const [key, fingerprint] of named) ledger.window.set(key, fingerprint);
+  for (const [key, fingerprint] of named) ledger.publish(key, fingerprint);
   return entries;
 }
 

@@ -19,6 +19,8 @@ export interface EntryRecord {
   readonly emitted: boolean;
   /** False once it was deleted from the stream. */
   inStream: boolean;
+  /** It was removed before it had ended. */
+  wasLost: boolean;
   /** How its latest delivery ended. */
   ending: "processed" | "skipped" | "duplicate" | "dead" | undefined;
 }
@@ -29,8 +31,13 @@ export class Ledger {
   readonly holders = new Map<string, string>();
   /** Which process goes by a consumer's name. */
   readonly incarnations = new Map<string, string>();
-  /** What the publish window remembers of emitted events: fingerprints by key. */
-  readonly window = new Map<string, string>();
+  /** What the publish window remembers of emitted events, by key. */
+  readonly #window = new Map<
+    string,
+    { readonly fingerprint: string; readonly entry: EntryRecord | undefined }
+  >();
+  /** Entries that recovery has told to be lost. */
+  told = 0;
   /** How often the ring was moved on by a third of the TTL. */
   turns = 0;
   lastEntry = "0-0";
@@ -44,7 +51,10 @@ export class Ledger {
     const key = keyOf(fields);
     const emitted = fields[3]?.startsWith("emitted") ?? false;
     const mark = markOf(key, id);
-    this.entries.set(id, { id, key, mark, fields, emitted, inStream: true, ending: undefined });
+    this.entries.set(id, {
+      ...{ id, key, mark, fields, emitted },
+      ...{ inStream: true, wasLost: false, ending: undefined },
+    });
     this.lastEntry = id;
   }
 
@@ -82,13 +92,37 @@ export class Ledger {
   heal(lowWaterId: string): void {
     this.holders.clear();
     this.lastDelivered = lowWaterId;
+    // What is removed before it is delivered again counts as lost: the group cannot know that it was settled once.
+    for (const record of this.entries.values()) {
+      if (record.inStream && comesBefore(lowWaterId, record.id)) record.ending = undefined;
+    }
     this.readTo = this.lastEntry;
+  }
+
+  /** Notes what is gone and has not ended, though a process that has it in hand may end it yet. Answers how many. */
+  noteLost(): number {
+    for (const record of this.entries.values()) {
+      if (!record.inStream && record.ending === undefined) record.wasLost = true;
+    }
+    return [...this.entries.values()].filter(({ wasLost }) => wasLost).length;
   }
 
   /** The stream and all that was in it is gone. */
   loseStream(): void {
     for (const record of this.entries.values()) record.inStream = false;
     this.lastEntry = "0-0";
+  }
+
+  /** An event was emitted under a key that goes through the publish window: the last entry under it. */
+  publish(key: string, fingerprint: string): void {
+    const under = [...this.entries.values()].filter((entry) => entry.emitted && entry.key === key);
+    this.#window.set(key, { fingerprint, entry: under.at(-1) });
+  }
+
+  /** With which payload the key was published, as far as that counts: the entry is in the stream. */
+  publishedWith(key: string): string | undefined {
+    const known = this.#window.get(key);
+    return known?.entry?.inStream ? known.fingerprint : undefined;
   }
 
   /** Whether the processed ring has to know the mark. */

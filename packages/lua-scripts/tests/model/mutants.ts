@@ -185,7 +185,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "recovery sweeps tokens whose entry is pending",
     scripts: ["recover"],
-    from: "if not pending_entry(stream, group, tokens_entry(page[2][at + 1])) then",
+    from: "if not pending_entry(scene.stream, scene.group, tokens_entry(token)) then",
     to: "if true then",
     breaks: ["the holder is not fenced", "attempts", "one holder per key"],
   },

@@ -142,6 +142,8 @@ export class HistoryGroup {
     const leased = reply.leased.map(recovered);
     const deferred = reply.counts.deferred > 0 ? await this.group.pending() : [];
     for (const [id, delayMs] of [...this.waiting]) {
+      // A due time whose entry was removed, so that it does not wait, is swept.
+      if (this.pending.get(id) !== WAITING) this.waiting.delete(id);
       if (delayMs > 0) continue;
       this.waiting.delete(id);
       if (this.pending.get(id) !== WAITING) continue;

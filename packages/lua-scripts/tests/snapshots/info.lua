@@ -59,6 +59,188 @@ do
     return string.find(text, "^WRONGTYPE ") and types_refusal(wanted) or redis.error_reply(text)
   end
 end
+local stream_ask, stream_about, stream_memory
+do
+  function stream_ask(what, key)
+    local reply = redis.pcall("XINFO", what, key)
+    if not reply.err then
+      return reply
+    end
+    if not string.find(reply.err, "no such key", 1, true) then
+      error(reply, 0)
+    end
+  end
+  function stream_about(key)
+    local reply = stream_ask("STREAM", key)
+    if not reply then
+      return nil
+    end
+    local found = {}
+    for at = 1, #reply, 2 do
+      found[reply[at]] = reply[at + 1]
+    end
+    local first, newest = found["first-entry"], found["last-entry"]
+    return {
+      length = found["length"],
+      last_id = found["last-generated-id"],
+      added = found["entries-added"],
+      first_id = first and first[1],
+      newest_id = newest and newest[1],
+    }
+  end
+  function stream_memory(key)
+    local bytes = redis.pcall("MEMORY", "USAGE", key)
+    return type(bytes) == "number" and bytes or nil
+  end
+end
+local lag_COUNT_MAX, lag_of
+do
+  local COUNT_BYTES = 4194304
+  local COUNT_BLIND = 100
+  lag_COUNT_MAX = 1000
+  local function newest(stream, about, most)
+    if not about.newest then
+      local bytes = stream_memory(stream)
+      local fitting = bytes and math.floor(COUNT_BYTES / (bytes / about.length)) or COUNT_BLIND
+      local limit = math.max(1, math.min(most, fitting))
+      local found = redis.call("XREVRANGE", stream, "+", "-", "COUNT", limit)
+      about.newest = {}
+      for at = 1, #found do
+        about.newest[at] = found[at][1]
+      end
+    end
+    return about.newest
+  end
+  local function counted(stream, about, delivered, most)
+    local behind = newest(stream, about, most)
+    local known, unknown = 0, #behind + 1
+    while unknown - known > 1 do
+      local middle = math.floor((known + unknown) / 2)
+      if ids_less(delivered, behind[middle]) then
+        known = middle
+      else
+        unknown = middle
+      end
+    end
+    if known < #behind or #behind == about.length then
+      return known
+    end
+  end
+  function lag_of(stream, about, delivered, reported, trimmed, most)
+    if not about or about.length == 0 or not ids_less(delivered, about.newest_id) then
+      return 0, true
+    end
+    if ids_less(delivered, about.first_id) then
+      return about.length, true
+    end
+    local removed_by_us = about.added and about.added - about.length == tonumber(trimmed or 0)
+    if reported and removed_by_us then
+      return math.min(reported, about.length), true
+    end
+    local count = counted(stream, about, delivered, most)
+    if count then
+      return count, true
+    end
+    return math.min(reported or about.length, about.length), false
+  end
+end
+local lowwater_groups, lowwater_field, lowwater_group_of
+do
+  function lowwater_groups(stream)
+    local found = {}
+    local groups = stream_ask("GROUPS", stream) or {}
+    for at = 1, #groups do
+      local about = {}
+      for field = 1, #groups[at], 2 do
+        about[groups[at][field]] = groups[at][field + 1]
+      end
+      found[at] = {
+        name = about["name"],
+        last_delivered = about["last-delivered-id"],
+        pending = about["pending"],
+        lag = about["lag"] or nil,
+      }
+    end
+    return found
+  end
+  function lowwater_field(name)
+    return "group:" .. name
+  end
+  function lowwater_group_of(field)
+    return string.match(field, "^group:(.*)$")
+  end
+end
+local balance_recorded, balance_look
+do
+  local FIELDS = { "settled", "balance", "lost", "lostAt", "lostAfter", "lostAtLeast", "lostUntold" }
+  local function parse(text)
+    local missing, added, length, trimmed, removed, last_id, delivered, low_water =
+      string.match(text or "", "^(%-?%d+)|(%d+)|(%d+)|(%d+)|(%d+)|([%d-]+)|([%d-]+)|([%d-]+)$")
+    return missing
+      and {
+        missing = tonumber(missing),
+        added = tonumber(added),
+        length = tonumber(length),
+        trimmed = tonumber(trimmed),
+        removed = tonumber(removed),
+        last_id = last_id,
+        delivered = delivered,
+        low_water = low_water,
+      }
+  end
+  function balance_recorded(state)
+    local found = redis.call("HMGET", state, unpack(FIELDS))
+    return {
+      settled = tonumber(found[1] or 0),
+      last = parse(found[2] or nil),
+      lost = tonumber(found[3] or 0),
+      lost_at = tonumber(found[4]),
+      lost_after = found[5] or nil,
+      at_least = found[6] == "1",
+      untold = tonumber(found[7] or 0),
+    }
+  end
+  local function replaced(about, last)
+    if not about or ids_less(about.last_id, last.last_id) or (about.added or last.added) < last.added then
+      return true
+    end
+    local has_old = about.first_id and not ids_less(last.last_id, about.first_id)
+    return last.added > 0 and not has_old and (about.added or about.length) - about.length < last.added
+  end
+  local function added_since(stream, about, trimmed, last)
+    local behind = #redis.call("XRANGE", stream, "(" .. last.last_id, "+", "COUNT", 100)
+    return last.added + math.max(behind, about.length - last.length + trimmed - last.trimmed)
+  end
+  function balance_look(stream, about, trimmed, group, unread, exact, recorded)
+    if not about or not exact then
+      return nil
+    end
+    local last = recorded.last
+    local new = not last or replaced(about, last)
+    local added = about.added or (new and about.length or added_since(stream, about, trimmed, last))
+    local now = {
+      missing = added - unread - group.pending - recorded.settled,
+      added = added,
+      length = about.length,
+      trimmed = trimmed,
+      pending = group.pending,
+      last_id = about.last_id,
+      delivered = group.last_delivered,
+      gone = 0,
+      removed = 0,
+      replaced = last ~= nil and new,
+      at_least = not about.added,
+      after = last and last.low_water,
+    }
+    if now.replaced then
+      now.gone, now.at_least = math.max(0, last.added - last.missing - recorded.settled), true
+    elseif last then
+      now.gone = math.max(0, now.missing - last.missing)
+      now.removed = last.removed + (added - now.length - trimmed) - (last.added - last.length - last.trimmed)
+    end
+    return now
+  end
+end
 local clock_now
 do
   function clock_now()
@@ -143,91 +325,6 @@ do
     return loaded
   end
 end
-local lag_of
-do
-  local COUNT_BYTES, COUNT_MAX = 4194304, 1000
-  local function counted(stream, about, delivered)
-    local average = redis.call("MEMORY", "USAGE", stream) / about.length
-    local limit = math.max(1, math.min(COUNT_MAX, math.floor(COUNT_BYTES / average)))
-    local found = #redis.call("XRANGE", stream, "(" .. delivered, "+", "COUNT", limit)
-    if found < limit then
-      return found
-    end
-  end
-  function lag_of(stream, about, delivered, reported, trimmed)
-    if not about or about.length == 0 or not ids_less(delivered, about.newest_id) then
-      return 0, true
-    end
-    if ids_less(delivered, about.first_id) then
-      return about.length, true
-    end
-    local removed_by_us = about.added and about.added - about.length == tonumber(trimmed or 0)
-    if reported and removed_by_us then
-      return math.min(reported, about.length), true
-    end
-    local count = counted(stream, about, delivered)
-    if count then
-      return count, true
-    end
-    return math.min(reported or about.length, about.length), false
-  end
-end
-local stream_ask, stream_about
-do
-  function stream_ask(what, key)
-    local reply = redis.pcall("XINFO", what, key)
-    if not reply.err then
-      return reply
-    end
-    if not string.find(reply.err, "no such key", 1, true) then
-      error(reply, 0)
-    end
-  end
-  function stream_about(key)
-    local reply = stream_ask("STREAM", key)
-    if not reply then
-      return nil
-    end
-    local found = {}
-    for at = 1, #reply, 2 do
-      found[reply[at]] = reply[at + 1]
-    end
-    local first, newest = found["first-entry"], found["last-entry"]
-    return {
-      length = found["length"],
-      last_id = found["last-generated-id"],
-      added = found["entries-added"],
-      first_id = first and first[1],
-      newest_id = newest and newest[1],
-    }
-  end
-end
-local lowwater_groups, lowwater_field, lowwater_group_of
-do
-  function lowwater_groups(stream)
-    local found = {}
-    local groups = stream_ask("GROUPS", stream) or {}
-    for at = 1, #groups do
-      local about = {}
-      for field = 1, #groups[at], 2 do
-        about[groups[at][field]] = groups[at][field + 1]
-      end
-      found[at] = {
-        name = about["name"],
-        last_delivered = about["last-delivered-id"],
-        pending = about["pending"],
-        lag = about["lag"] or nil,
-      }
-    end
-    return found
-  end
-  function lowwater_field(name)
-    return "group:" .. name
-  end
-  function lowwater_group_of(field)
-    return string.match(field, "^group:(.*)$")
-  end
-end
 local pending_WAITING
 do
   pending_WAITING = "/waiting"
@@ -272,6 +369,15 @@ local function consumers_of(name)
   end
   return found
 end
+local function losses_of(state, live, about, behind, exact, trimmed, now)
+  local recorded = balance_recorded(state)
+  local found = live and balance_look(stream, about, trimmed, live, behind, exact, recorded)
+  if not found or found.gone == 0 then
+    return recorded.lost, not recorded.at_least, recorded.lost_at or -1, recorded.lost_after or ""
+  end
+  local exactly = not (recorded.at_least or found.at_least)
+  return recorded.lost + found.gone, exactly, now, recorded.lost_after or found.after
+end
 local function describe(reply, name, live, keys, about, recorded, now)
   local function say(value)
     reply[#reply + 1] = value
@@ -280,7 +386,9 @@ local function describe(reply, name, live, keys, about, recorded, now)
   local low_water = recorded[lowwater_field(name)]
   local oldest = live and redis.call("XPENDING", stream, name, "-", "+", 1)[1]
   local delivered = live and live.last_delivered or low_water or "0-0"
-  local behind, exact = lag_of(stream, about, delivered, live and live.lag, recorded.trimmed)
+  local trimmed = tonumber(recorded.trimmed or 0)
+  local behind, exact = lag_of(stream, about, delivered, live and live.lag, trimmed, lag_COUNT_MAX)
+  local lost, is_exact, lost_at, lost_after = losses_of(keys.state, live, about, behind, exact, trimmed, now)
   local first_due = redis.call("ZRANGE", keys.retries, 0, 0, "WITHSCORES")[2]
   local consumers = live and consumers_of(name) or {}
   say(name)
@@ -298,14 +406,18 @@ local function describe(reply, name, live, keys, about, recorded, now)
   say(loaded.ttl_ms or 0)
   say(loaded.lease_ms or 0)
   say(loaded.max_attempts or 0)
+  say(lost)
+  say(is_exact and 1 or 0)
+  say(lost_at)
+  say(lost_after)
   say(#consumers / 3)
   for at = 1, #consumers do
     say(consumers[at])
   end
 end
 local function run()
-  if #ARGV > 1000 then
-    args_bad("groups", #ARGV, "wanted at most " .. 1000)
+  if #ARGV > 100 then
+    args_bad("groups", #ARGV, "wanted at most " .. 100)
   end
   local asked = {}
   for n = 1, #ARGV do
@@ -330,7 +442,7 @@ local function run()
     about and about.length or 0,
     about and about.first_id or "",
     about and about.newest_id or "",
-    about and redis.call("MEMORY", "USAGE", stream) or 0,
+    about and stream_memory(stream) or 0,
     recorded.protocol or "",
     tonumber(recorded.maxLength or 0),
     #names,

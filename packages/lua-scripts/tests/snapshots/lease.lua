@@ -116,6 +116,14 @@ do
     return string.find(text, "^WRONGTYPE ") and types_refusal(wanted) or redis.error_reply(text)
   end
 end
+local balance_settled
+do
+  function balance_settled(state, count)
+    if count ~= 0 then
+      redis.call("HINCRBY", state, "settled", count)
+    end
+  end
+end
 local clock_now
 do
   function clock_now()
@@ -515,6 +523,7 @@ local function run()
   redis.call("HDEL", leases, "")
   pending_touch(stream, group, consumer, restarted)
   pending_acknowledge(stream, group, duplicates)
+  balance_settled(state, #duplicates)
   for _, entry in ipairs(deferred) do
     pending_park(stream, group, retries, entry.id, 1, now, entry.due_at)
   end

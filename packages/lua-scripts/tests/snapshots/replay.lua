@@ -89,6 +89,87 @@ do
     return string.find(text, "^WRONGTYPE ") and types_refusal(wanted) or redis.error_reply(text)
   end
 end
+local stream_ask, stream_about, stream_last_id, stream_has_room
+do
+  function stream_ask(what, key)
+    local reply = redis.pcall("XINFO", what, key)
+    if not reply.err then
+      return reply
+    end
+    if not string.find(reply.err, "no such key", 1, true) then
+      error(reply, 0)
+    end
+  end
+  function stream_about(key)
+    local reply = stream_ask("STREAM", key)
+    if not reply then
+      return nil
+    end
+    local found = {}
+    for at = 1, #reply, 2 do
+      found[reply[at]] = reply[at + 1]
+    end
+    local first, newest = found["first-entry"], found["last-entry"]
+    return {
+      length = found["length"],
+      last_id = found["last-generated-id"],
+      added = found["entries-added"],
+      first_id = first and first[1],
+      newest_id = newest and newest[1],
+    }
+  end
+  function stream_last_id(key)
+    local about = stream_about(key)
+    return about and about.last_id or "0-0"
+  end
+  function stream_has_room(last_id)
+    local ms, seq = ids_split(last_id)
+    return ms ~= ids_UINT64_MAX or #seq < #ids_UINT64_MAX
+  end
+end
+local lowwater_groups, lowwater_group, lowwater_of, lowwater_field
+do
+  function lowwater_groups(stream)
+    local found = {}
+    local groups = stream_ask("GROUPS", stream) or {}
+    for at = 1, #groups do
+      local about = {}
+      for field = 1, #groups[at], 2 do
+        about[groups[at][field]] = groups[at][field + 1]
+      end
+      found[at] = {
+        name = about["name"],
+        last_delivered = about["last-delivered-id"],
+        pending = about["pending"],
+        lag = about["lag"] or nil,
+      }
+    end
+    return found
+  end
+  function lowwater_group(stream, name)
+    local groups = lowwater_groups(stream)
+    for at = 1, #groups do
+      if groups[at].name == name then
+        return groups[at]
+      end
+    end
+  end
+  function lowwater_of(stream, group)
+    local oldest = redis.call("XPENDING", stream, group.name, "-", "+", 1)[1]
+    return oldest and ids_before(oldest[1]) or group.last_delivered
+  end
+  function lowwater_field(name)
+    return "group:" .. name
+  end
+end
+local balance_settled
+do
+  function balance_settled(state, count)
+    if count ~= 0 then
+      redis.call("HINCRBY", state, "settled", count)
+    end
+  end
+end
 local clock_now
 do
   function clock_now()
@@ -241,79 +322,6 @@ do
     return loaded
   end
 end
-local stream_ask, stream_about, stream_last_id, stream_has_room
-do
-  function stream_ask(what, key)
-    local reply = redis.pcall("XINFO", what, key)
-    if not reply.err then
-      return reply
-    end
-    if not string.find(reply.err, "no such key", 1, true) then
-      error(reply, 0)
-    end
-  end
-  function stream_about(key)
-    local reply = stream_ask("STREAM", key)
-    if not reply then
-      return nil
-    end
-    local found = {}
-    for at = 1, #reply, 2 do
-      found[reply[at]] = reply[at + 1]
-    end
-    local first, newest = found["first-entry"], found["last-entry"]
-    return {
-      length = found["length"],
-      last_id = found["last-generated-id"],
-      added = found["entries-added"],
-      first_id = first and first[1],
-      newest_id = newest and newest[1],
-    }
-  end
-  function stream_last_id(key)
-    local about = stream_about(key)
-    return about and about.last_id or "0-0"
-  end
-  function stream_has_room(last_id)
-    local ms, seq = ids_split(last_id)
-    return ms ~= ids_UINT64_MAX or #seq < #ids_UINT64_MAX
-  end
-end
-local lowwater_groups, lowwater_group, lowwater_of, lowwater_field
-do
-  function lowwater_groups(stream)
-    local found = {}
-    local groups = stream_ask("GROUPS", stream) or {}
-    for at = 1, #groups do
-      local about = {}
-      for field = 1, #groups[at], 2 do
-        about[groups[at][field]] = groups[at][field + 1]
-      end
-      found[at] = {
-        name = about["name"],
-        last_delivered = about["last-delivered-id"],
-        pending = about["pending"],
-        lag = about["lag"] or nil,
-      }
-    end
-    return found
-  end
-  function lowwater_group(stream, name)
-    local groups = lowwater_groups(stream)
-    for at = 1, #groups do
-      if groups[at].name == name then
-        return groups[at]
-      end
-    end
-  end
-  function lowwater_of(stream, group)
-    local oldest = redis.call("XPENDING", stream, group.name, "-", "+", 1)[1]
-    return oldest and ids_before(oldest[1]) or group.last_delivered
-  end
-  function lowwater_field(name)
-    return "group:" .. name
-  end
-end
 local marks_of_entry
 do
   function marks_of_entry(id)
@@ -382,12 +390,12 @@ local function run()
   end
   local now = clock_now()
   local marked = loaded.ring(processed, now)
-  local reply, any_in_place = { "OK" }, false
+  local reply, in_place = { "OK" }, 0
   for n = 1, count do
     local letter_id = letters[n]
     local letter, entry_id = plan[letter_id], ""
     if letter.in_place then
-      entry_id, any_in_place = letter.id, true
+      entry_id, in_place = letter.id, in_place + 1
       pending_put_back(stream, group, retries, entry_id, now)
     elseif letter.anew then
       entry_id = add_anew(group, letter_id)
@@ -400,7 +408,8 @@ local function run()
     reply[#reply + 1] = entry_id ~= "" and "REPLAYED" or "NOTFOUND"
     reply[#reply + 1] = entry_id
   end
-  if any_in_place then
+  if in_place > 0 then
+    balance_settled(state, -in_place)
     local existing = lowwater_group(stream, group)
     redis.call("HSET", meta, lowwater_field(group), lowwater_of(stream, existing))
   end

@@ -111,6 +111,52 @@ do
     return string.find(text, "^WRONGTYPE ") and types_refusal(wanted) or redis.error_reply(text)
   end
 end
+local stream_ask, stream_about, stream_last_id, stream_has_room
+do
+  function stream_ask(what, key)
+    local reply = redis.pcall("XINFO", what, key)
+    if not reply.err then
+      return reply
+    end
+    if not string.find(reply.err, "no such key", 1, true) then
+      error(reply, 0)
+    end
+  end
+  function stream_about(key)
+    local reply = stream_ask("STREAM", key)
+    if not reply then
+      return nil
+    end
+    local found = {}
+    for at = 1, #reply, 2 do
+      found[reply[at]] = reply[at + 1]
+    end
+    local first, newest = found["first-entry"], found["last-entry"]
+    return {
+      length = found["length"],
+      last_id = found["last-generated-id"],
+      added = found["entries-added"],
+      first_id = first and first[1],
+      newest_id = newest and newest[1],
+    }
+  end
+  function stream_last_id(key)
+    local about = stream_about(key)
+    return about and about.last_id or "0-0"
+  end
+  function stream_has_room(last_id)
+    local ms, seq = ids_split(last_id)
+    return ms ~= ids_UINT64_MAX or #seq < #ids_UINT64_MAX
+  end
+end
+local balance_settled
+do
+  function balance_settled(state, count)
+    if count ~= 0 then
+      redis.call("HINCRBY", state, "settled", count)
+    end
+  end
+end
 local chunks_call, chunks_ask
 do
   function chunks_call(values, width, command, key)
@@ -361,44 +407,6 @@ do
     return first[2] and math.max(0, math.ceil(first[2] - now)) or -1
   end
 end
-local stream_ask, stream_about, stream_last_id, stream_has_room
-do
-  function stream_ask(what, key)
-    local reply = redis.pcall("XINFO", what, key)
-    if not reply.err then
-      return reply
-    end
-    if not string.find(reply.err, "no such key", 1, true) then
-      error(reply, 0)
-    end
-  end
-  function stream_about(key)
-    local reply = stream_ask("STREAM", key)
-    if not reply then
-      return nil
-    end
-    local found = {}
-    for at = 1, #reply, 2 do
-      found[reply[at]] = reply[at + 1]
-    end
-    local first, newest = found["first-entry"], found["last-entry"]
-    return {
-      length = found["length"],
-      last_id = found["last-generated-id"],
-      added = found["entries-added"],
-      first_id = first and first[1],
-      newest_id = newest and newest[1],
-    }
-  end
-  function stream_last_id(key)
-    local about = stream_about(key)
-    return about and about.last_id or "0-0"
-  end
-  function stream_has_room(last_id)
-    local ms, seq = ids_split(last_id)
-    return ms ~= ids_UINT64_MAX or #seq < #ids_UINT64_MAX
-  end
-end
 local tokens_entry, tokens_history
 do
   function tokens_entry(token)
@@ -407,6 +415,16 @@ do
   function tokens_history(token)
     local attempt, first_ms = string.match(token, "^[^|]*|[^|]*|(%d+)|[^|.]*%.(%d+)$")
     return tonumber(attempt), tonumber(first_ms)
+  end
+end
+local trimmed_range
+do
+  function trimmed_range(meta)
+    local recorded = redis.call("HMGET", meta, "trimmedFrom", "trimmedTo")
+    local from, to = recorded[1] or "0-0", recorded[2] or "0-0"
+    return function(id)
+      return ids_less(from, id) and not ids_less(to, id)
+    end
   end
 end
 local window_FIELDS, window_at, window_published, window_add
@@ -431,18 +449,19 @@ do
   local function generation(self, back)
     return self.generations[(self.index + back) % 2 + 1]
   end
-  local function forget_unknown(found, stream)
-    if next(found) then
-      local last_id = stream_last_id(stream)
-      for key, first in pairs(found) do
-        if ids_less(last_id, first.id) then
+  local function forget_removed(found, stream, meta)
+    local dropped
+    for key, first in pairs(found) do
+      if not entries_read(stream, first.id) then
+        dropped = dropped or trimmed_range(meta)
+        if not dropped(first.id) then
           found[key] = nil
         end
       end
     end
     return found
   end
-  function window_published(self, stream, keys)
+  function window_published(self, stream, meta, keys)
     local found = {}
     for back = 0, 1 do
       local replies = chunks_ask("HMGET", generation(self, back), keys)
@@ -454,7 +473,7 @@ do
         end
       end
     end
-    return forget_unknown(found, stream)
+    return forget_removed(found, stream, meta)
   end
   local function expire(self, back)
     local slack = math.min(math.ceil(self.width / 10), 60000)
@@ -640,7 +659,7 @@ local function judge_all_emits(endings, window_ms, now)
   end
   local recorded = redis.call("HMGET", meta, unpack(window_FIELDS))
   local publish_window = window_ms > 0 and window_at({ published_0, published_1 }, recorded, window_ms, now)
-  local known = publish_window and window_published(publish_window, stream, keys) or {}
+  local known = publish_window and window_published(publish_window, stream, meta, keys) or {}
   local last_id = stream_last_id(stream)
   local batch = {}
   for _, n in ipairs(emitting) do
@@ -749,6 +768,7 @@ local function run()
   local reply = { "OK", pending_next_due_in(retries, now), now }
   local todo = plan(attempts, all_plain, reply)
   pending_acknowledge(stream, group, todo.acknowledged)
+  balance_settled(state, #todo.acknowledged)
   for _, n in ipairs(todo.waiting) do
     local attempt, first_ms = tokens_history(attempts.tokens[n])
     local due_at = now + math.min(endings[n].delay_ms, math.floor(loaded.ttl_ms / 2))

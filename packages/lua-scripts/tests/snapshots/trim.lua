@@ -98,7 +98,7 @@ do
     return time[1] * 1000 + math.floor(time[2] / 1000)
   end
 end
-local stream_ask
+local stream_ask, stream_about
 do
   function stream_ask(what, key)
     local reply = redis.pcall("XINFO", what, key)
@@ -108,6 +108,24 @@ do
     if not string.find(reply.err, "no such key", 1, true) then
       error(reply, 0)
     end
+  end
+  function stream_about(key)
+    local reply = stream_ask("STREAM", key)
+    if not reply then
+      return nil
+    end
+    local found = {}
+    for at = 1, #reply, 2 do
+      found[reply[at]] = reply[at + 1]
+    end
+    local first, newest = found["first-entry"], found["last-entry"]
+    return {
+      length = found["length"],
+      last_id = found["last-generated-id"],
+      added = found["entries-added"],
+      first_id = first and first[1],
+      newest_id = newest and newest[1],
+    }
   end
 end
 local lowwater_groups, lowwater_of, lowwater_group_of, lowwater_least
@@ -167,6 +185,21 @@ do
     end
   end
 end
+local trimmed_note
+do
+  function trimmed_note(stream, meta, dropped, threshold, more)
+    local recorded = redis.call("HMGET", meta, "trimmed", "trimmedTo", "removedByOthers")
+    local about = stream_about(stream)
+    local total = tonumber(recorded[1] or 0) + dropped
+    local to = recorded[2] or "0-0"
+    local upto = ids_before(more and about.first_id or threshold)
+    local by_others = about.added and about.added - about.length - total or 0
+    if by_others ~= tonumber(recorded[3] or 0) then
+      redis.call("HSET", meta, "trimmedFrom", about.last_id, "removedByOthers", by_others)
+    end
+    redis.call("HSET", meta, "trimmed", total, "trimmedTo", ids_less(to, upto) and upto or to)
+  end
+end
 local stream, meta = KEYS[1], KEYS[2]
 local TYPES = { "stream", "hash" }
 local EXACTLY = 100
@@ -204,7 +237,7 @@ local function run()
     dropped, more = drop(threshold, limit)
   end
   if dropped > 0 then
-    redis.call("HINCRBY", meta, "trimmed", dropped)
+    trimmed_note(stream, meta, dropped, threshold, more)
   end
   if max_length then
     redis.call("HDEL", meta, "maxLength")

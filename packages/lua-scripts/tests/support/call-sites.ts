@@ -38,3 +38,9 @@ export function noting(script: Script, hash: string): Script {
   const source = `${noted}\n${body}`;
   return { ...script, source, sha1: createHash("sha1").update(source).digest("hex") };
 }
+
+/** The script as it finds itself on Redis before 7.0, which does not tell how many entries were ever added. */
+export function before70(script: Script): Script {
+  const source = script.source.replaceAll('"entries-added"', '"not-told"').replaceAll('"lag"', '"not-told"');
+  return { ...script, source, sha1: createHash("sha1").update(source).digest("hex") };
+}

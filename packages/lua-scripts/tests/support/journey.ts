@@ -57,6 +57,7 @@ export async function travel(client: Client, run: Run, options: GroupOptions): P
   await emitting(group);
   await recovering(group);
   await operating(group);
+  await losing(group);
   await healing(group);
   await refusing(group);
   return { words, scripts };
@@ -173,6 +174,45 @@ async function operating(group: TestGroup): Promise<void> {
   await group.release("leaves", ...leaving.map((entry) => ({ ...entry, token: undefined })));
   await run(retireCall(keys, { ...group.member("leaves"), idleMs: 0 }));
   await run(retireCall(keys, { group: name, idleMs: 0 }));
+}
+
+/** What others remove, claim, pass over and delete. */
+async function losing(group: TestGroup): Promise<void> {
+  const { client, keys, name, run } = group;
+  for (const consumer of ["c1", "c2"]) await group.open({ consumer });
+  const published = { idempotencyKey: "removed", event: "{}", fingerprint: "f" };
+  const { results } = await group.publish([published], { windowMs });
+  await client.xdel(keys.stream, results[0]?.id ?? "");
+  await group.publish([published], { windowMs });
+  await run(infoCall(keys, [{ name, keys }]));
+  await group.recover("c1", { max: 0 });
+  await finish(group);
+  await group.settle("c1", retry(await group.inHand("waits"), 20_000), retry(await group.inHand("due"), 0));
+  await client.zadd(keys.retries, ...Array.from({ length: 100 }, (_, n) => [1e15 + n, `${n + 1}-9`]).flat());
+  await client.xgroup("DELCONSUMER", keys.stream, name, "/waiting");
+  await group.recover("c1", { scope: "DUE", max: 0 });
+  await group.recover("c1", { max: 0 });
+  await settleAll(group, (await group.recover("c1")).leased.map(recovered));
+  await group.inHand("held", "c2");
+  await group.add("delivered");
+  await group.read("c2");
+  await group.recover("c1", { max: 0 });
+  await client.xgroup("DELCONSUMER", keys.stream, name, "c2");
+  await group.recover("c1", { max: 0 });
+  await passTime(group, 30_001);
+  await settleAll(group, (await group.recover("c1")).leased.map(recovered));
+  // The stream, which others make again, and then they do not.
+  await group.add("lost");
+  await group.recover("c1", { max: 0 });
+  await client.del(keys.stream);
+  await client.xgroup("CREATE", keys.stream, name, "0", "MKSTREAM");
+  await group.recover("c1");
+  await group.add("lost");
+  await group.recover("c1", { max: 0 });
+  await client.del(keys.stream);
+  await group.open({ consumer: "c1" });
+  await group.open({ consumer: "c2" });
+  await group.recover("c1");
 }
 
 async function healing(group: TestGroup): Promise<void> {
