@@ -144,7 +144,9 @@ const CONSUMER = [
   "1. **Come.** `open` with TAKE. Keep the low-water ID of each reply for a REJOIN. `SETTINGS` is an error that names both",
   "   values, `NOPERM` one that names the command.",
   "2. **Recover before reading.** `recover` with scope ALL, ownAfter `0-0` and everything in hand, again with the ownAfter",
-  "   of the reply while it says that there is more. Leased entries come back whole, each with its token.",
+  "   of the reply while it says that there is more. Leased entries come back whole, each with its token. Where the reply",
+  "   says that suspects wait, `recover` with scope SUSPECT leases one. Run one at a time in a process, and for a second",
+  "   nothing beside it that is fresh: what the process dies of meanwhile is counted to the suspect alone.",
   "3. **Read** with `XREADGROUP GROUP group consumer COUNT n STREAMS stream >`, without NOACK, and with BLOCK on the second",
   "   connection only. Never read history (`0` in place of `>`): that raises the count of attempts.",
   "4. **Lease** what was read, by ID and key, as many entries as there are free slots. LEASED is to be handled, as the",
@@ -205,7 +207,7 @@ const HELD: Readonly<Record<keyof ReturnType<typeof groupKeys>, string>> = {
   "processed.4": "as above",
   retries: "IDs of waiting entries, scored by when they are due",
   dead: "dead letters: what happened, then the entry's own fields",
-  state: "settings, ring, `incarnation:CONSUMER`, cursors, last server time",
+  state: "settings, ring, `incarnation:CONSUMER`, `begun:CONSUMER/INCARNATION`, cursors, last server time",
 };
 
 function shaTable(): string {
@@ -232,7 +234,14 @@ async function madeUp(): Promise<string> {
   ]);
   return [
     "- **Incarnation**: which process goes by a consumer's name. 1 to 64 of `A-Z a-z 0-9 _ -`, unique per process.",
-    "- **Nonce**: the same form, unique per process and call of `lease` or `recover`, so that no token is issued twice.",
+    "- **Nonce**: of each call of `lease` or `recover` the incarnation, `_` and the number of the call, from 1, in decimal:",
+    "  so that no token is issued twice, and everybody can tell whether its process has had the reply.",
+    "- **Record of what has begun**: a token is a grant; a run counts as an attempt, once its process is gone, only if the",
+    "  process may have begun it. Before a client begins anything of a reply that leased something, it sends",
+    "  `HSET <state> begun:CONSUMER/INCARNATION high;unheard;suspect` (no need to await it, but it must have left the",
+    "  process): the greatest number of a call whose reply it has had; the lesser ones, separated by commas, whose reply it",
+    "  has not had, until a recovery pass that began later is complete; and nothing, or the entry that it runs as a suspect,",
+    "  or `-` while another consumer in its process runs one. It sends `HDEL` once it has given back all that it had.",
     "- **Token**: `entryId|consumer|attempt|nonce.firstDeliveredAt`. `recover` returns tokens whole. Of a first attempt",
     "  that `lease` granted, the client puts it together: the attempt is `1`, the time is the reply's *now*.",
     "- **Consumer**: unique per process unless the user names it. `/waiting` is reserved.",

@@ -1,5 +1,7 @@
 -- What recovery mends on the way: orphans, and a clock that went back.
+local begun = require("begun")
 local constants = require("constants")
+local group_state = require("group")
 local pending = require("pending")
 local tokens = require("tokens")
 
@@ -25,6 +27,24 @@ local function sweep_waiting(stream, group, retries, after, now)
     end
   end
   return #page == constants.SWEEP and page[#page][1] or "0-0"
+end
+
+--- A bounded number of records of processes that have gone without a word, from where the sweep before ended: those
+-- that no token needs any more, since nothing is pending with their consumer, or all of it was looked at just now
+-- (`looked_at` is that consumer, if any).
+function sweep.records(stream, group, state, looked_at)
+  local page =
+    redis.call("HSCAN", state, redis.call("HGET", state, "recordsCursor") or "0", "COUNT", constants.SWEEP)
+  for at = 1, #page[2], 2 do
+    local consumer, incarnation = begun.whose(page[2][at])
+    if consumer and redis.call("HGET", state, group_state.incarnation_field(consumer)) ~= incarnation then
+      local held = consumer ~= looked_at and redis.call("XPENDING", stream, group, "-", "+", 1, consumer)[1]
+      if not held then
+        redis.call("HDEL", state, page[2][at])
+      end
+    end
+  end
+  redis.call("HSET", state, "recordsCursor", page[1])
 end
 
 --- A bounded number of each, from where the sweep before ended.
