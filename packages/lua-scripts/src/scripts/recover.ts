@@ -79,21 +79,8 @@ export function recoverReply(reply: unknown): Refusal | (RecoverReply & { readon
   if ("refusal" in read) {
     return read.refusal;
   }
-  const [
-    ,
-    nextDue,
-    now,
-    more,
-    suspects,
-    ownAfter,
-    own,
-    stale,
-    retried,
-    duplicates,
-    dead,
-    trimmed,
-    deferred,
-  ] = read.values;
+  const [, nextDue, now, more, suspects, ownAfter, own, stale, retried, duplicates, dead, trimmed, deferred] =
+    read.values;
   return {
     status: "OK",
     nextDueInMs: dueIn(nextDue),

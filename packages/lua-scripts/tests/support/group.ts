@@ -243,7 +243,14 @@ export class TestGroup {
   }
 
   recoverCall(consumer: string, input: Partial<RecoverInput> = {}): ScriptCall {
-    const defaults = { nonce: nextNonce(), max: 1_000, scope: "ALL", ownAfter: "0-0", inHand: [] } as const;
+    const defaults = {
+      nonce: nextNonce(),
+      max: 1_000,
+      maxBytes: 1_000_000,
+      scope: "ALL",
+      ownAfter: "0-0",
+      inHand: [],
+    } as const;
     return recoverCall(this.keys, this.member(consumer), { ...defaults, ...input });
   }
 
