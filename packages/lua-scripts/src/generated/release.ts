@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** release: give entries back, due at once for any consumer, without burning an attempt. */
 export const releaseScript: Script = {
   name: "release",
-  sha1: "ac72466d4962e4e89b1d3ae2108fcf76c0313ace",
+  sha1: "91f566d47153fb278e48e89c0fab917d470175a4",
   keys: ["stream", "meta", "leases", "retries", "state"],
   groupKeys: [],
   source: `-- sluice release: generated from src/scripts/release.lua, do not edit
@@ -397,11 +397,13 @@ local function run()
   end
   local held = chunks_ask("HMGET", leases, held_as)
   local suspect = begun_suspect(state, consumer, incarnation)
-  local reply, released, taken = { "OK" }, {}, {}
+  local reply, released, taken, done = { "OK" }, {}, {}, {}
   for n, entry in ipairs(asked) do
     local about, current = pending_entry(stream, group, entry.id), held[n] or nil
-    local holds = about and about[2] == consumer and may_release(entry, current, incarnation, is_superseded)
-    local is_taken = about and not holds and was_taken(entry, current, consumer, incarnation)
+    local is_open = about and not done[entry.id]
+    local holds = is_open and about[2] == consumer and may_release(entry, current, incarnation, is_superseded)
+    local is_taken = is_open and not holds and was_taken(entry, current, consumer, incarnation)
+    done[entry.id] = done[entry.id] or holds or is_taken
     reply[n + 1] = holds and "RELEASED" or is_taken and "TAKEN" or "LOST"
     if is_taken and was_counted(entry, current, about) then
       taken[#taken + 1] = about

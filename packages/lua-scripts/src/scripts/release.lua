@@ -97,11 +97,13 @@ local function run()
   end
   local held = chunks.ask("HMGET", leases, held_as)
   local suspect = begun.suspect(state, consumer, incarnation)
-  local reply, released, taken = { status.OK }, {}, {}
+  local reply, released, taken, done = { status.OK }, {}, {}, {}
   for n, entry in ipairs(asked) do
     local about, current = pending.entry(stream, group, entry.id), held[n] or nil
-    local holds = about and about[2] == consumer and may_release(entry, current, incarnation, is_superseded)
-    local is_taken = about and not holds and was_taken(entry, current, consumer, incarnation)
+    local is_open = about and not done[entry.id]
+    local holds = is_open and about[2] == consumer and may_release(entry, current, incarnation, is_superseded)
+    local is_taken = is_open and not holds and was_taken(entry, current, consumer, incarnation)
+    done[entry.id] = done[entry.id] or holds or is_taken
     reply[n + 1] = holds and status.RELEASED or is_taken and status.TAKEN or status.LOST
     if is_taken and was_counted(entry, current, about) then
       taken[#taken + 1] = about

@@ -78,7 +78,12 @@ function randomRecovery(process: Consumer, random: Random): RecoverInput {
   return {
     nonce: process.nonce(),
     max: random.pick([0, 1, 1, 2, 10, 100]),
-    scope: random.chance(0.3) ? "DUE" : "ALL",
+    maxBytes: 1_000_000,
+    scope: random.weighted([
+      [3, "DUE"],
+      [6, "ALL"],
+      [process.suspect === undefined ? 2 : 0, "SUSPECT"],
+    ] as const),
     ownAfter: random.weighted([
       [6, "0-0"],
       [2, undefined],
