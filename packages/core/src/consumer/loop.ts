@@ -754,6 +754,7 @@ export class Loop {
         this.suspect = { attempt, over: resolve };
       });
       this.lastBegunAt = performance.now();
+      this.parts.reporter.suspectBegins(attempt);
       this.run(attempt);
       this.asking = false;
       await this.suspects.begun(over);

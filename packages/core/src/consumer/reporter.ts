@@ -94,6 +94,15 @@ export class Reporter {
     this.emitter.emit("leaseLost", report);
   }
 
+  /** An entry begins its last attempt, whose process died at the one before. */
+  suspectBegins(attempt: Attempt): void {
+    const about = { ...this.about(attempt.entry, undefined), attempt: attempt.number };
+    this.logger.warn(
+      "event begins its last attempt by itself: its process died during the one before",
+      about,
+    );
+  }
+
   recoveredCounts(counts: RecoveryCounts): void {
     this.stats.add("recoveredOwn", counts.own);
     this.stats.add("recoveredStale", counts.stale);

@@ -31,7 +31,7 @@ export function act(world: World, process: Consumer, random: Random): Move {
     [doubtful.length > 0 ? 4 : 0, () => settle(world, process, random.some(doubtful), random.chance(0.5))],
     [held.length > 0 ? 0.8 : 0, () => extend(world, process, random.some(held), random.chance(0.5))],
     [
-      delivered.length + held.length > 0 ? 0.8 : 0,
+      delivered.length + held.length > 0 ? (process.suspect === undefined ? 0.8 : 4) : 0,
       () => release(world, process, random.some([...delivered, ...held])),
     ],
     [process.groupIsGone ? 8 : 0, () => openMove(world, process, "REJOIN")],

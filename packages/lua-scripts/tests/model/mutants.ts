@@ -66,8 +66,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "settle retries without end",
     scripts: ["settle"],
-    from: "tokens_history(token) >= max_attempts",
-    to: "false",
+    from: "if attempt >= max_attempts then",
+    to: "if false then",
     breaks: ["attempts"],
   },
   {
@@ -143,8 +143,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "recovery takes waiting entries early",
     scripts: ["recover"],
-    from: 'redis.call("ZRANGEBYSCORE", retries, "-inf", self.now,',
-    to: 'redis.call("ZRANGEBYSCORE", retries, "-inf", "+inf",',
+    from: 'recover_waiting(self, "-inf", self.now, false)',
+    to: 'recover_waiting(self, "-inf", "+inf", false)',
     breaks: ["only what may be taken"],
   },
   {
@@ -194,7 +194,7 @@ export const MUTANTS: readonly Mutant[] = [
     scripts: ["recover"],
     from: 'return suspect == "" or suspect == tokens_entry(token)',
     to: "return true",
-    breaks: ["attempts", "suspects", "dead letters"],
+    breaks: ["attempts", "suspects", "dead letters", "nothing is stuck"],
   },
   {
     name: "recovery sweeps records that are still needed",
@@ -202,14 +202,6 @@ export const MUTANTS: readonly Mutant[] = [
     from: "if not held then",
     to: "if true then",
     breaks: ["attempts", "nothing is stuck", "suspects"],
-  },
-  {
-    name: "release makes a retry of a suspect",
-    scripts: ["release"],
-    from: "due_at = entry.id == suspect and pending_SUSPECT or now,",
-    to: "due_at = now,",
-    breaks: ["effects"],
-    byEffects: true,
   },
   {
     name: "release counts a take-over as a death",
