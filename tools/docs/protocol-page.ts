@@ -163,8 +163,10 @@ const CONSUMER = [
   "   with scope DUE then, and at least every 500 ms.",
   "8. **What others left.** `recover` with scope ALL from time to time (every quarter of a lease, with jitter), without",
   "   own entries (ownAfter empty); with them, as in 2, after every lost reply and every new connection.",
-  "9. **Alone.** A recovered entry that runs alone is its last attempt, and its process died during the one before: handle",
-  "   nothing beside it. If the reply says that one waits for that, lease nothing until nothing is in hand, and recover.",
+  "9. **Suspects.** An entry whose run died and that has one attempt left waits until a process asks for it. Where a reply",
+  "   of `recover` says that suspects wait, begin nothing until all that runs has run for a second; `recover` with scope",
+  "   SUSPECT, which leases one; record it in the records of all consumers of the process; run it, and for a second nothing",
+  "   fresh beside it. One at a time in a process: what the process dies of meanwhile is counted to the suspect alone.",
   "10. **Go.** Stop reading, let handlers end, `release` what is left (with its token, or without one if it was never",
   "    leased), and `retire` the consumer by its incarnation if its name was made up.",
   "",
@@ -212,7 +214,7 @@ const HELD: Readonly<Record<keyof ReturnType<typeof groupKeys>, string>> = {
   "processed.4": "as above",
   retries: "IDs of waiting entries, scored by when they are due",
   dead: "dead letters: what happened, then the entry's own fields",
-  state: "settings, ring, `incarnation:CONSUMER`, cursors, last server time",
+  state: "settings, ring, `incarnation:CONSUMER`, `begun:CONSUMER/INCARNATION`, cursors, last server time",
 };
 
 function shaTable(): string {
@@ -239,7 +241,14 @@ async function madeUp(): Promise<string> {
   ]);
   return [
     "- **Incarnation**: which process goes by a consumer's name. 1 to 64 of `A-Z a-z 0-9 _ -`, unique per process.",
-    "- **Nonce**: the same form, unique per process and call of `lease` or `recover`, so that no token is issued twice.",
+    "- **Nonce**: of each call of `lease` or `recover` the incarnation, `_` and the number of the call, from 1, in decimal:",
+    "  so that no token is issued twice, and everybody can tell whether its process has had the reply.",
+    "- **Record of what has begun**: a token is a grant; a run counts as an attempt, once its process is gone, only if the",
+    "  process may have begun it. Before a client begins anything of a reply that leased something, it sends",
+    "  `HSET <state> begun:CONSUMER/INCARNATION high;unheard;suspect` (no need to await it, but it must have left the",
+    "  process): the greatest number of a call whose reply it has had; the lesser ones, separated by commas, whose reply it",
+    "  has not had, until a recovery pass that began later is complete; and nothing, or the entry that it runs as a suspect,",
+    "  or `-` while another consumer in its process runs one. It sends `HDEL` once it has given back all that it had.",
     "- **Token**: `entryId|consumer|attempt|nonce.firstDeliveredAt`. `recover` returns tokens whole. Of a first attempt",
     "  that `lease` granted, the client puts it together: the attempt is `1`, the time is the reply's *now*.",
     "- **Consumer**: unique per process unless the user names it. `/waiting` is reserved.",

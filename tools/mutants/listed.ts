@@ -123,6 +123,22 @@ const CHANGES: readonly ScriptChange[] = [
     foundBy: "errors/newer-protocol",
   },
   {
+    name: "release makes a retry of a suspect",
+    scripts: ["release"],
+    from: "due_at = entry.id == suspect and pending_SUSPECT or now,",
+    to: "due_at = now,",
+    foundBy: "vectors/release/a-suspect-stays-one",
+    noCase: "only another death beside it would show it, and that at random",
+  },
+  {
+    name: "recovery returns as many bytes as there are",
+    scripts: ["recover"],
+    from: "self.bytes = self.bytes - #fields[at]",
+    to: "",
+    foundBy: "vectors/recover/as-many-bytes-as-asked",
+    noCase: "a client that gets more than it asked for takes it",
+  },
+  {
     name: "recovery starts with a write that grows, which a full server refuses",
     scripts: ["recover"],
     from: 'if scope == "ALL" then\n    pending_be_heard',
@@ -155,6 +171,13 @@ const CASES: ReadonlyMap<string, string> = new Map([
   ["recovery hands out a key that another entry holds", "idempotency/waits-for-a-dead-holder"],
   ["recovery does not replace the token", "fencing/while-the-other-has-it-in-hand"],
   ["recovery does not count a crash as an attempt", "recovery/killed-in-mid-handler"],
+  ["recovery gives poison company", "recovery/a-suspect-begins-alone"],
+  ["recovery counts what never began", "recovery/granted-and-never-delivered"],
+  [
+    "recovery counts what a suspect's process died of to everything beside it",
+    "recovery/a-suspect-takes-no-neighbour-along",
+  ],
+  ["release counts a take-over as a death", "recovery/one-name-taken-over-again-and-again"],
   ["recovery takes waiting entries early", "retries/not-early-for-who-comes-later"],
   ["recovery takes what the process has in hand", "handlers/a-long-handler-keeps-its-event"],
   ["recovery takes entries whose lease is not over", "handlers/a-long-handler-keeps-its-event"],
@@ -182,10 +205,14 @@ const CASES: ReadonlyMap<string, string> = new Map([
 /** What of the model's mutants no client can show, with the vector that does. */
 const VECTORS: ReadonlyMap<string, Pick<ListedMutant, "foundBy" | "noCase">> = new Map([
   [
-    "recovery gives poison company",
+    "recovery gives out more than one suspect",
+    { foundBy: "vectors/recover/a-suspect-is-asked-for", noCase: "a client asks for one at a time" },
+  ],
+  [
+    "recovery sweeps records that are still needed",
     {
-      foundBy: "vectors/recover/a-last-attempt-waits-for-those-in-hand",
-      noCase: "a client begins a last attempt beside nothing, and nothing beside it, whatever it is leased",
+      foundBy: "vectors/recover/records-of-processes-that-are-gone",
+      noCase: "which of two consumers looks first at what a dead one left is up to chance",
     },
   ],
   [

@@ -16,7 +16,10 @@ export type Request =
   | { readonly kind: "command"; readonly name: string; readonly args: readonly Arg[] };
 
 export interface SendOptions {
-  /** How long the whole call may take, in milliseconds, from 1: waiting for the connection included. */
+  /**
+   * How long the whole call may take, in milliseconds, from 1: waiting for the connection included. It is put off as
+   * long as bytes of replies arrive, since then the reply is on its way.
+   */
   readonly deadlineMs: number;
 }
 
@@ -29,7 +32,7 @@ export interface Connection {
    * Sends the requests in one write and resolves with their replies in the order asked. A request that failed
    * has a {@link SluiceError} in its place: what the server refused, ConnectionError when the connection
    * broke, DeadlineError when time ran out, ClosedError after `close`. Never rejects, and always resolves
-   * within `deadlineMs`.
+   * within `deadlineMs`, or soon after bytes of replies have ceased to arrive.
    *
    * Replies have the shapes of RESP2 whatever the connection speaks: strings (as UTF-8), integers, null,
    * arrays.

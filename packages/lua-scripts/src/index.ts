@@ -1,4 +1,5 @@
 /** The Lua scripts of Sluice, with the calls that run them and the replies they give. */
+export * from "./begun.js";
 export * from "./generated/index.js";
 export * from "./keys.js";
 export { type Refusal, refusalIn, type SettingDifference, UnexpectedReplyError } from "./reply.js";

@@ -79,7 +79,8 @@ describe("an entry whose process dies every time", () => {
     const group = await openGroup(redis, { maxAttempts: 3 });
     const first = await group.inHand("poison");
     expect((await takenBack(group)).map(numberOf)).toEqual([2]);
-    expect((await takenBack(group)).map(numberOf)).toEqual([3]);
+    expect(await takenBack(group)).toEqual([]);
+    expect(await group.takeSuspect()).toMatchObject({ token: expect.stringContaining("|3|") });
     const reply = await group.recover("c1");
     expect(reply.leased).toEqual([]);
     expect(reply.counts.deadLettered).toBe(1);
@@ -103,7 +104,8 @@ describe("an entry whose process dies every time", () => {
     const group = await openGroup(redis, { maxAttempts: 2 });
     await group.inHand("poison");
     await passTime(group, PAST_LEASE_MS);
-    expect((await takenBack(group, "c2")).map(numberOf)).toEqual([2]);
+    expect(await takenBack(group, "c2")).toEqual([]);
+    expect(await group.takeSuspect("c2")).toMatchObject({ token: expect.stringContaining("|2|") });
     await passTime(group, PAST_LEASE_MS);
     expect((await group.recover("c1")).counts.deadLettered).toBe(1);
   });
@@ -144,49 +146,29 @@ describe("the last attempt of an entry whose process died", () => {
     return group;
   }
 
-  test("runs alone: nothing is leased beside it", async () => {
+  test("waits as a suspect, and the others go on", async () => {
     const group = await crashed("poison");
     await group.add("other");
     await group.read("c1");
     const reply = await group.recover("c1");
-    expect(reply.leased).toMatchObject([
-      { alone: true, fields: ["key", "poison", "event", '{"about":"poison"}'] },
-    ]);
-    expect(reply.more).toBe(true);
+    expect(reply.leased.map((entry) => [recovered(entry).key, entry.suspect])).toEqual([["other", false]]);
+    expect(reply).toMatchObject({ suspects: 1, more: false, ownAfter: undefined, nextDueInMs: undefined });
+    expect((await group.pending())[0]).toMatchObject({ consumer: "/waiting", attempts: 2 });
   });
 
-  test("waits while its process has something in hand, and takes nothing from the others", async () => {
-    const group = await crashed("poison");
-    const busy = await group.inHand("busy");
-    await group.add("other");
-    await group.read("c1");
-    const [poison] = await group.pending();
-    const reply = await group.recover("c1", { inHand: [busy.id] });
-    expect(reply.aloneWaits).toBe(true);
-    expect(reply.leased.map((entry) => [recovered(entry).key, entry.alone])).toEqual([["other", false]]);
-    expect((await group.pending())[0]).toMatchObject({ id: poison?.id, consumer: "c1", attempts: 1 });
-  });
-
-  test("waits behind what the same call leased before it", async () => {
-    const group = await crashed("poison");
-    await group.settle("c2", retry(await group.inHand("due", "c2")));
-    const reply = await group.recover("c1");
-    expect(reply.leased.map((entry) => recovered(entry).key)).toEqual(["due"]);
-    expect(reply.aloneWaits).toBe(true);
-  });
-
-  test("takes no neighbour along: of a batch that died together each runs alone", async () => {
+  test("takes no neighbour along: of a batch that died together each is a suspect, and the poison alone dies", async () => {
     const group = await crashed("a", "poison", "b");
+    expect(await group.recover("c1")).toMatchObject({ leased: [], suspects: 3 });
+    const beside = await group.inHand("beside", "c1");
     for (const key of ["a", "poison", "b"]) {
-      const reply = await group.recover("c1");
-      expect(reply.leased.map((entry) => [recovered(entry).key, entry.alone])).toEqual([[key, true]]);
+      const suspect = await group.takeSuspect("c1");
+      expect(suspect).toMatchObject({ suspect: true, fields: ["key", key, "event", `{"about":"${key}"}`] });
       // The poison kills its process once more.
-      if (key !== "poison")
-        await group.settle("c1", ...reply.leased.map((entry) => success(recovered(entry))));
+      if (key === "poison") expect((await takenBack(group)).map(numberOf)).toEqual([1]);
+      else await group.settle("c1", ...(suspect ? [success(recovered(suspect))] : []));
     }
-    const letters = await lettersOf(group);
-    expect(letters.map(({ fields }) => fields[1])).toEqual(["poison"]);
-    expect(await group.pending()).toEqual([]);
+    expect((await lettersOf(group)).map(({ fields }) => fields[1])).toEqual(["poison"]);
+    expect(await group.pending()).toMatchObject([{ id: beside.id, attempts: 1 }]);
   });
 
   test("is no matter for an attempt that ended with a retry: it runs beside others", async () => {
@@ -194,7 +176,7 @@ describe("the last attempt of an entry whose process died", () => {
     await group.settle("c1", retry(await group.inHand("a")));
     await group.settle("c1", retry(await group.inHand("b")));
     const { leased } = await group.recover("c1");
-    expect(leased.map(({ alone }) => alone)).toEqual([false, false]);
+    expect(leased.map(({ suspect }) => suspect)).toEqual([false, false]);
   });
 
   test("is not the one before: that runs beside others", async () => {
@@ -202,6 +184,6 @@ describe("the last attempt of an entry whose process died", () => {
     await group.add("a", "b");
     await group.take("c1");
     const { leased } = await group.recover("c1");
-    expect(leased.map(({ alone }) => alone)).toEqual([false, false]);
+    expect(leased.map(({ suspect }) => suspect)).toEqual([false, false]);
   });
 });

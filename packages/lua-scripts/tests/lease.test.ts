@@ -20,7 +20,7 @@ describe("LEASED", () => {
     await group.add("a", "b");
     const [a, b] = await group.take();
     expect(await leasesOf(group)).toEqual({ a: a?.token, b: b?.token });
-    expect(a?.token).toMatch(/^\d+-\d+\|c1\|1\|n\d+\.\d{13}$/);
+    expect(a?.token).toMatch(/^\d+-\d+\|c1\|1\|mortal_\d+\.\d{13}$/);
   });
 
   test("restarts the lease clock and leaves the count of attempts", async () => {
@@ -257,7 +257,7 @@ describe("AFTER an ID", () => {
     ]);
     const { before: _, ...leases } = await leasesOf(group);
     expect(Object.keys(leases)).toEqual(["a", "b"]);
-    expect(leases.a).toMatch(new RegExp(`^${a?.id}\\|c1\\|1\\|n\\d+\\.\\d{13}$`));
+    expect(leases.a).toMatch(new RegExp(`^${a?.id}\\|c1\\|1\\|mortal_\\d+\\.\\d{13}$`));
   });
 
   test("comes to the same verdicts as on a list", async () => {

@@ -35,7 +35,7 @@ describe("what is taken back", () => {
     expect(reply.counts).toEqual({ ...NOTHING, own: 1, stale: 1, retried: 1 });
     expect(reply).toMatchObject({
       more: false,
-      aloneWaits: false,
+      suspects: 0,
       nextDueInMs: undefined,
       ownAfter: undefined,
     });

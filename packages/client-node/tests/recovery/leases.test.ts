@@ -64,7 +64,7 @@ describe("heartbeats", () => {
     expect(other.recovery).toMatchObject({ stale: 1 });
     await until(() => aborted.length === 1 && lost.length === 1);
     expect(aborted).toEqual([expect.any(LeaseLostError)]);
-    expect(lost).toEqual([{ entryId: id, idempotencyKey: "job-0", attempt: 1 }]);
+    expect(lost).toEqual([{ entryId: id, idempotencyKey: "job-0", attempt: 1, takenBy: "otherConsumer" }]);
     gate.open();
     await one.idle();
     expect(await commits(work)).toMatchObject([{ n: 0, by: "other", attempt: 2 }]);

@@ -8,6 +8,7 @@ import {
   openReply,
   type Refusal,
   type ReleaseItem,
+  type ReleaseVerdict,
   recoverCall,
   releaseCall,
   releaseReply,
@@ -34,7 +35,6 @@ export interface CallParts {
 }
 
 export class Calls {
-  private nonces = 0;
   /** Where the group begins if nothing is recorded of it: `$` only once, since later that would skip entries. */
   private beganAt: string;
 
@@ -44,12 +44,6 @@ export class Calls {
     readonly member: Member,
   ) {
     this.beganAt = parts.settings.startFrom;
-  }
-
-  /** For one call: no two of this process are the same. */
-  nonce(): string {
-    this.nonces += 1;
-    return `${this.member.incarnation}_${this.nonces.toString(36)}`;
   }
 
   settle(attempts: readonly SettleItem[]): Request {
@@ -65,26 +59,32 @@ export class Calls {
     return script(leaseAfterCall(this.parts.keys, this.member, nonce, after, max));
   }
 
-  recoverDue(nonce: string, max: number): Request {
-    const input = { nonce, max, scope: "DUE", ownAfter: undefined, inHand: [] } as const;
+  recoverDue(nonce: string, max: number, maxBytes: number): Request {
+    const input = { nonce, max, maxBytes, scope: "DUE", ownAfter: undefined, inHand: [] } as const;
+    return script(recoverCall(this.parts.keys, this.member, input));
+  }
+
+  recoverSuspect(nonce: string): Request {
+    const input = { nonce, max: 1, maxBytes: 1, scope: "SUSPECT", ownAfter: undefined, inHand: [] } as const;
     return script(recoverCall(this.parts.keys, this.member, input));
   }
 
   /**
    * @param mine.ownAfter - where own pending entries go on, if not all were looked at.
    * @param mine.inHand - the IDs of what needs no recovery.
-   * @param mine.onItsWay - the nonce of a lease whose reply has yet to come.
+   * @param mine.onItsWay - the nonces of calls whose reply has yet to come.
    */
   recoverAll(
     nonce: string,
     max: number,
+    maxBytes: number,
     mine: {
       readonly ownAfter: string | undefined;
       readonly inHand: readonly string[];
-      readonly onItsWay: string | undefined;
+      readonly onItsWay: readonly string[];
     },
   ): Request {
-    return script(recoverCall(this.parts.keys, this.member, { nonce, max, scope: "ALL", ...mine }));
+    return script(recoverCall(this.parts.keys, this.member, { nonce, max, maxBytes, scope: "ALL", ...mine }));
   }
 
   read(count: number, blockMs?: number): Request {
@@ -113,23 +113,23 @@ export class Calls {
     return reply.how;
   }
 
-  /** Gives entries back, due at once for others. Returns how many were still this consumer's. */
-  async release(entries: readonly ReleaseItem[]): Promise<number> {
+  /** Gives entries back, due at once for others. Returns what became of each. */
+  async release(entries: readonly ReleaseItem[]): Promise<readonly ReleaseVerdict[]> {
     const { connection, keys, deadlineMs } = this.parts;
-    let released = 0;
+    const verdicts: ReleaseVerdict[] = [];
     for (let first = 0; first < entries.length; first += MAX_CALL) {
       const call = releaseCall(keys, this.member, entries.slice(first, first + MAX_CALL));
       const reply = releaseReply(await evaluate(connection, call, { deadlineMs }));
       if (reply.status !== "OK") throw this.refused("release", reply);
-      released += reply.verdicts.filter((verdict) => verdict === "RELEASED").length;
+      verdicts.push(...reply.verdicts);
     }
-    return released;
+    return verdicts;
   }
 
   /** Has the group's low-water ID recorded as it is now, for whoever may have to make the group again. */
-  async noteLowWater(): Promise<void> {
+  async noteLowWater(nonce: string): Promise<void> {
     const { connection, keys, deadlineMs } = this.parts;
-    const input = { nonce: this.nonce(), max: 0, scope: "ALL", ownAfter: undefined, inHand: [] } as const;
+    const input = { nonce, max: 0, maxBytes: 1, scope: "ALL", ownAfter: undefined, inHand: [] } as const;
     await evaluate(connection, recoverCall(keys, this.member, input), { deadlineMs });
   }
 

@@ -65,7 +65,6 @@ export class Consumer<C extends EventSchemas = EventSchemas> {
   private readonly stats: ConsumerStats;
   private readonly consumers: Set<RunningConsumer>;
   private readonly emitter: Emitter;
-  private readonly incarnation = globalThis.crypto.randomUUID().replaceAll("-", "").slice(0, 16);
   private session: Session | undefined;
   private lastRecovery: Recovery | undefined;
 
@@ -235,7 +234,7 @@ export class Consumer<C extends EventSchemas = EventSchemas> {
     if (this.session !== undefined && this.session.loop.error === undefined) {
       throw new ClosedError({ attempted: "start", closed: "consumer, which is running, to a second start" });
     }
-    this.session = new Session(this.parts, this.incarnation, blocks);
+    this.session = new Session(this.parts, newIncarnation(), blocks);
     this.consumers.add(this);
     return this.session;
   }
@@ -255,4 +254,9 @@ export class Consumer<C extends EventSchemas = EventSchemas> {
     const total = handled + skipped + retries + deadLetters;
     return { handled, skipped, retried: retries, deadLettered: deadLetters, total };
   }
+}
+
+/** Tells one run of a consumer from every other, in this process and in others, so that no token is issued twice. */
+function newIncarnation(): string {
+  return globalThis.crypto.randomUUID().replaceAll("-", "").slice(0, 16);
 }

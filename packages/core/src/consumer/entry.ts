@@ -1,5 +1,5 @@
 /** Entries as Redis delivers them, and what a consumer has in hand of them. */
-import { attemptOf, MAX_STORED_KEY_BYTES, partsOf, tokenOf } from "@sluice/lua-scripts";
+import { attemptOf, MAX_STORED_KEY_BYTES, partsOf, type RecoveredEntry, tokenOf } from "@sluice/lua-scripts";
 import { fitsBytes } from "../envelope.js";
 
 /** An entry of the stream. */
@@ -39,6 +39,13 @@ export function entriesIn(reply: unknown): Entry[] {
   return delivered.map((entry) => entryFrom(entry[0], entry[1]));
 }
 
+/** About how many bytes the fields of entries take. */
+export function bytesOf(entries: readonly Entry[]): number {
+  let bytes = 0;
+  for (const { fields } of entries) for (const value of fields) bytes += value.length;
+  return bytes;
+}
+
 /** An entry that is leased to this process: one attempt at handling it. */
 export class Attempt {
   /** By performance.now(): when the lease clock was last known to be restarted. */
@@ -56,8 +63,8 @@ export class Attempt {
     readonly tail: string,
     /** From 1. */
     readonly number: number,
-    /** Nothing else may run beside it. */
-    readonly alone: boolean,
+    /** The run before died, and this is the last one: nothing fresh may run beside it. */
+    readonly isSuspect: boolean,
   ) {}
 
   get token(): string {
@@ -80,7 +87,7 @@ export class Attempt {
 }
 
 /** The attempt that recovery leased. */
-export function recoveredAttempt(token: string, alone: boolean, fields: readonly string[]): Attempt {
+export function recoveredAttempt({ token, suspect, fields }: RecoveredEntry): Attempt {
   const { id, tail } = partsOf(token);
-  return new Attempt(entryFrom(id, fields), tail, attemptOf(token), alone);
+  return new Attempt(entryFrom(id, fields), tail, attemptOf(token), suspect);
 }

@@ -20,8 +20,11 @@ export interface ConsumerEvents {
   retry: EntryReport & { readonly attempt: number; readonly delayMs: number; readonly message: string };
   /** In the dead-letter stream. */
   deadLetter: EntryReport & { readonly attempt: number; readonly reason: string; readonly message: string };
-  /** The entry went to a newer attempt: whatever this one ends with is of no consequence. */
-  leaseLost: EntryReport & { readonly attempt: number };
+  /**
+   * The entry went to a newer attempt: whatever this one ends with is of no consequence. Taken over by a newer process
+   * of this consumer's name, or by another consumer, since the lease was over.
+   */
+  leaseLost: EntryReport & { readonly attempt: number; readonly takenBy: "newerProcess" | "otherConsumer" };
   /** A recovery pass ended that had something to do, or the first one. */
   recovered: Recovery;
   /** Something went wrong that the consumer goes on from, or, if `fatal`, stops at. */

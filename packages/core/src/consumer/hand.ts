@@ -75,8 +75,13 @@ export class Hand {
   get unfinished(): ReleaseItem[] {
     return [...this.running.values()].map(leased);
   }
+
+  /** What ended and is not settled, in the same form. */
+  get unsettled(): ReleaseItem[] {
+    return this.ended.map(({ attempt }) => leased(attempt));
+  }
 }
 
-function leased({ entry, token }: Attempt): ReleaseItem {
+export function leased({ entry, token }: Attempt): ReleaseItem {
   return { id: entry.id, key: entry.key, token };
 }

@@ -21,11 +21,14 @@ import { type Connection, hasMaybeExecuted, type Request } from "../connection.j
 import { ConsumerStoppedError, ProtocolError, ServerError, SluiceError, SupersededError } from "../errors.js";
 import type { Logger } from "../logger.js";
 import { jittered, nextTick, sleep } from "../timing.js";
+import { BegunRecord } from "./begun.js";
+import { Bounds } from "./bounds.js";
 import { type CallParts, Calls, MAX_CALL } from "./calls.js";
-import { Attempt, type Entry, entriesIn, recoveredAttempt } from "./entry.js";
-import { type Ending, Hand } from "./hand.js";
+import { Attempt, bytesOf, type Entry, entriesIn, recoveredAttempt } from "./entry.js";
+import { type Ending, Hand, leased } from "./hand.js";
 import { type Recovery, type RecoveryPass, RecoveryPasses } from "./recovery.js";
 import type { Reporter } from "./reporter.js";
+import { Suspects } from "./suspects.js";
 import { Turnstile } from "./turnstile.js";
 
 export interface LoopParts extends CallParts {
@@ -62,8 +65,11 @@ type Turn = {
   /** Some of what it settles emits events. */
   readonly emits: boolean;
   readonly lease: readonly Entry[];
+  /** Of what it leases or recovers; empty if that is nothing. */
   readonly nonce: string;
   readonly recover: Request | undefined;
+  /** Entries that it recovers at most. */
+  readonly recoverMax: number;
   /** The pass that `recover` is part of; without one it is about what is due alone. */
   readonly pass: RecoveryPass | undefined;
   readonly readCount: number;
@@ -75,6 +81,9 @@ export class Loop {
   readonly member: Member;
   private readonly parts: LoopParts;
   private readonly calls: Calls;
+  private readonly begun: BegunRecord;
+  private readonly suspects: Suspects;
+  private readonly bounds = new Bounds();
   private phase: Phase = "reading";
   private paused = false;
   /** Sequences of turns that go on side by side. */
@@ -112,8 +121,16 @@ export class Loop {
   private quick = false;
   /** Entries that may still be leased: all, but in `runOnce`. */
   private budget = Number.POSITIVE_INFINITY;
-  /** The attempt that nothing else may run beside. */
-  private alone: Attempt | undefined;
+  /** By performance.now(). */
+  private lastBegunAt = 0;
+  /** Some wait, by the last reply that told. */
+  private suspectsWait = false;
+  /** A suspect is asked for, or was leased and has yet to begin. */
+  private asking = false;
+  /** The nonce of the call that asks for it. */
+  private suspectNonce: string | undefined;
+  /** The suspect that runs, and whom to tell when it is over. */
+  private suspect: { readonly attempt: Attempt; readonly over: () => void } | undefined;
   private readonly watchers = new Set<() => void>();
   private fatalError: unknown;
 
@@ -122,11 +139,22 @@ export class Loop {
     const { group, consumer } = parts.settings;
     this.member = { group, consumer, incarnation };
     this.calls = new Calls(parts, this.member);
+    this.suspects = new Suspects({
+      latestBegun: () => (this.hand.running.size > 0 ? this.lastBegunAt : undefined),
+      record: () => this.begun.write(),
+      goOn: () => {
+        this.begin();
+        this.kick();
+      },
+    });
+    this.begun = new BegunRecord(parts, this.member, () => this.suspects.mark);
   }
 
   /** Opens the group and takes the consumer's name; throws what keeps it from that. */
-  open(mode: "TAKE" | "REJOIN"): Promise<"CREATED" | "JOINED" | "HEALED"> {
-    return this.calls.open(mode);
+  async open(mode: "TAKE" | "REJOIN"): Promise<"CREATED" | "JOINED" | "HEALED"> {
+    const how = await this.calls.open(mode);
+    if (this.phase !== "closed") this.suspects.join();
+    return how;
   }
 
   /** Takes back what is due, own or stale before anything new is read. Resolves when that is complete. */
@@ -162,11 +190,18 @@ export class Loop {
   async finish(): Promise<void> {
     if (this.phase === "closed") return;
     this.phase = "ending";
-    await this.until(() => this.lanes === 0);
+    await this.until(() => this.lanes === 0 && !this.asking);
     for (const attempt of this.hand.running.values()) attempt.lost = true;
     const settle = this.failures === 0 ? this.hand.takeEnded() : [];
     if (settle.length > 0) {
-      const nothing = { lease: [], recover: undefined, pass: undefined, nonce: "", readCount: 0 };
+      const nothing = {
+        lease: [],
+        recover: undefined,
+        recoverMax: 0,
+        pass: undefined,
+        nonce: "",
+        readCount: 0,
+      };
       const last = { settle, emits: emits(settle), ...nothing };
       this.note(last, await this.send(last));
     }
@@ -180,6 +215,12 @@ export class Loop {
     const stopped = this.stopped();
     this.passes.fail(stopped);
     this.changed();
+  }
+
+  /** What it had is given back: the process may run another suspect. */
+  leave(): void {
+    this.suspect?.over();
+    this.suspects.leave();
   }
 
   get error(): unknown {
@@ -201,17 +242,18 @@ export class Loop {
 
   /** Nothing was there to read at the last look, and no recovery is under way. */
   get quiet(): boolean {
-    return !this.hot && this.pass === undefined && this.lanes === 0;
+    return !this.hot && this.pass === undefined && this.lanes === 0 && !this.asking;
   }
 
   /** Nothing runs, nothing is left to settle, and no call is under way. */
   get drained(): boolean {
-    return this.hand.running.size === 0 && this.hand.ended.length === 0 && this.lanes === 0;
+    return this.hand.running.size + this.hand.ended.length === 0 && this.lanes === 0 && !this.asking;
   }
 
   /** Nothing is in hand, or on its way to be. A recovery pass that is held up by `pause` is not on its way. */
   get settled(): boolean {
-    return this.hand.empty && this.lanes === 0 && (this.pass === undefined || this.paused);
+    const isAsking = this.lanes > 0 || this.asking;
+    return this.hand.empty && !isAsking && (this.pass === undefined || this.paused);
   }
 
   /** Calls `watcher` after each change of what is in hand. Returns the way to stop. */
@@ -246,10 +288,32 @@ export class Loop {
 
   /**
    * Gives back everything in hand, due at once for others: what was leased and what was only delivered. Returns how
-   * many entries that was.
+   * many entries that was. What others have taken over is told.
    */
-  release(): Promise<number> {
-    return this.calls.release([...this.hand.takeUnstarted(), ...this.hand.unfinished]);
+  async release(): Promise<number> {
+    const { hand } = this;
+    const entries = [...hand.takeUnstarted(), ...hand.unfinished, ...hand.unsettled];
+    const verdicts = await this.calls.release(entries);
+    entries.forEach(({ id }, at) => {
+      const attempt = verdicts[at] === "RELEASED" ? undefined : hand.running.get(id);
+      if (attempt !== undefined) this.parts.reporter.leaseLost(attempt, undefined, this.takenBy);
+    });
+    return verdicts.filter((verdict) => verdict === "RELEASED").length;
+  }
+
+  /** Who has what this process has lost. */
+  private get takenBy(): "newerProcess" | "otherConsumer" {
+    return this.fatalError instanceof SupersededError ? "newerProcess" : "otherConsumer";
+  }
+
+  /** Nothing is in hand any more, and nothing that this process has begun counts. */
+  forget(): Promise<void> {
+    return this.begun.remove();
+  }
+
+  /** The server may not have what was recorded. */
+  recordAgain(): void {
+    void this.begun.write();
   }
 
   /** Gives back what was leased this long ago, in milliseconds, and still waits for a slot: others may have one. */
@@ -268,7 +332,7 @@ export class Loop {
 
   /** Has the group's low-water ID recorded as it is now, for whoever may have to make the group again. */
   noteLowWater(): Promise<void> {
-    return this.calls.noteLowWater();
+    return this.calls.noteLowWater(this.begun.nonce());
   }
 
   private async lane(): Promise<void> {
@@ -357,32 +421,31 @@ export class Loop {
     const { hand, pass, recovers } = this;
     if (this.turns > 0 && (recovers || this.failures > 0)) return undefined;
     const settle = this.hand.takeEnded();
-    const nonce = this.calls.nonce();
     const free = this.freeSlots();
     let lease: readonly Entry[] = [];
     let recover: Request | undefined;
-    if (free > 0) {
-      // Recovery comes before new work, unless an entry waits for this process to finish what it has.
-      if (pass?.aloneWaits && this.busy(settle)) lease = hand.prefetched.splice(0, free);
-      else if (pass) recover = this.recoverAll(pass, settle, nonce, free);
-      else if (recovers) recover = this.calls.recoverDue(nonce, free);
-      else lease = hand.prefetched.splice(0, Math.min(free, this.share));
+    let nonce = "";
+    // Recovery comes before new work.
+    const recoverMax = free > 0 && (pass || recovers) ? this.bounds.fewer(free) : 0;
+    if (recoverMax > 0) {
+      nonce = this.begun.nonce();
+      recover = pass
+        ? this.recoverAll(pass, settle, nonce, recoverMax)
+        : this.calls.recoverDue(nonce, recoverMax, this.bounds.maxBytes);
+    } else if (free > 0 && hand.prefetched.length > 0) {
+      nonce = this.begun.nonce();
+      lease = hand.prefetched.splice(0, Math.min(free, this.share));
     }
     const readCount = this.mayRead ? this.room(lease.length) : 0;
     if (settle.length + lease.length + readCount === 0 && !recover) return undefined;
-    return { settle, emits: emits(settle), lease, nonce, recover, pass, readCount };
-  }
-
-  /** Whether anything is in hand, or on its way to be. */
-  private busy(settle: readonly Ending[]): boolean {
-    return !this.hand.empty || settle.length > 0 || this.blockedNonce !== undefined;
+    return { settle, emits: emits(settle), lease, nonce, recover, recoverMax, pass, readCount };
   }
 
   /** Whether anything new may be begun at all. */
   private get mayStart(): boolean {
     // Where attempts end and cannot be settled, beginning more would only pile them up.
     const settling = this.hand.ended.length < MAX_CALL;
-    return this.phase === "reading" && !this.paused && this.alone === undefined && settling;
+    return this.phase === "reading" && !this.paused && !this.suspects.holding && settling;
   }
 
   /** Whether there is more to read, as far as is known, and nothing comes before it. */
@@ -401,7 +464,9 @@ export class Loop {
   private recoverAll(pass: RecoveryPass, settle: readonly Ending[], nonce: string, max: number): Request {
     const inHand = [...this.hand.ids(), ...settle.map(({ attempt }) => attempt.entry.id)];
     const { ownAfter } = pass;
-    return this.calls.recoverAll(nonce, max, { ownAfter, inHand, onItsWay: this.blockedNonce });
+    pass.began ??= this.begun.latest;
+    const onItsWay = [this.blockedNonce, this.suspectNonce].filter((one) => one !== undefined);
+    return this.calls.recoverAll(nonce, max, this.bounds.maxBytes, { ownAfter, inHand, onItsWay });
   }
 
   /** How many entries to read: prefetched ones wait for a slot with their lease clock running, so not many. */
@@ -413,7 +478,7 @@ export class Loop {
     const free = this.reach - hand.running.size - hand.waiting.length - started;
     const ahead = this.lastBatchMs < leaseMs / 10 ? this.reach : Math.max(0, free);
     const room = Math.min(ahead - waiting, this.budget - started - waiting, batchSize, MAX_TURN);
-    return Math.max(0, room);
+    return Math.max(0, this.bounds.atMost(room));
   }
 
   // --- one round trip ----------------------------------------------------------------------------------------------
@@ -445,8 +510,8 @@ export class Loop {
       const failures: unknown[] = [];
       if (turn.settle.length > 0) failures.push(this.noteSettled(turn, replies[at++]));
       if (turn.lease.length > 0) failures.push(this.noteLeased(turn.lease, turn.nonce, replies[at++]));
-      if (turn.recover) failures.push(this.noteRecovered(replies[at++], turn.pass));
-      if (turn.readCount > 0) failures.push(this.noteRead(replies[at++]));
+      if (turn.recover) failures.push(this.noteRecovered(turn, replies[at++]));
+      if (turn.readCount > 0) failures.push(this.noteRead(turn.readCount, replies[at++]));
       const failure = failures.find((error) => error !== undefined);
       if (failure === undefined) this.failures = 0;
       return failure;
@@ -479,6 +544,7 @@ export class Loop {
     endings.forEach((ending, at) => {
       this.lastBatchMs = Math.max(this.lastBatchMs, ending.durationMs);
       this.parts.reporter.settled(ending, verdicts[at] ?? "FENCED");
+      if (ending.attempt === this.suspect?.attempt) this.suspect.over();
     });
     return undefined;
   }
@@ -487,7 +553,7 @@ export class Loop {
     const read = reply instanceof SluiceError ? reply : leaseReply(reply, entries.length);
     if (read instanceof SluiceError || read.status !== "OK") {
       // Entries of a call that may have run may be leased by now; recovery finds them among our own.
-      if (!hasMaybeExecuted(read)) this.hand.prefetched.unshift(...entries);
+      if (!this.failedToLease(nonce, read)) this.hand.prefetched.unshift(...entries);
       return this.calls.refused("lease", read);
     }
     this.knowDue(read.nextDueInMs);
@@ -508,14 +574,18 @@ export class Loop {
   ): unknown {
     const read = reply instanceof SluiceError ? reply : leaseAfterReply(reply);
     if (read instanceof SluiceError || read.status !== "OK") {
-      if (!hasMaybeExecuted(read)) this.take(entries);
+      if (!this.failedToLease(nonce, read)) this.take(entries);
       return this.calls.refused("lease", read);
     }
     this.knowDue(read.nextDueInMs);
     const { verdicts, now } = read;
     const judged = entries.filter(({ id }) => verdicts.has(id));
-    if (isFresh) this.takeVerdicts(judged, ({ id }) => verdicts.get(id) ?? "LOST", nonce, now);
-    else if (judged.length > 0) this.recoverSoon();
+    if (isFresh) {
+      this.takeVerdicts(judged, ({ id }) => verdicts.get(id) ?? "LOST", nonce, now);
+    } else if (judged.length > 0) {
+      this.begun.lost(nonce);
+      this.recoverSoon();
+    }
     this.take(entries.filter(({ id }) => !verdicts.has(id)));
     return undefined;
   }
@@ -536,30 +606,48 @@ export class Loop {
         this.parts.reporter.notLeased(entry, verdict);
       }
     });
-    this.takeLeased(attempts);
+    this.takeLeased(attempts, nonce);
   }
 
-  private noteRecovered(reply: unknown, pass: RecoveryPass | undefined): unknown {
+  /** A call that was to lease has failed. Returns whether it may have run all the same. */
+  private failedToLease(nonce: string, failure: unknown): boolean {
+    const mayHaveRun = hasMaybeExecuted(failure);
+    if (mayHaveRun) this.begun.lost(nonce);
+    else this.begun.heard(nonce);
+    return mayHaveRun;
+  }
+
+  private noteRecovered({ nonce, pass, recoverMax }: Turn, reply: unknown): unknown {
     const read = reply instanceof SluiceError ? reply : recoverReply(reply);
-    if (read instanceof SluiceError || read.status !== "OK") return this.calls.refused("recover", read);
+    if (read instanceof SluiceError || read.status !== "OK") {
+      if (this.failedToLease(nonce, read)) this.bounds.lost(recoverMax);
+      return this.calls.refused("recover", read);
+    }
     this.knowDue(read.nextDueInMs);
     if (read.more && !pass) this.dueAt = 0;
     this.parts.reporter.recoveredCounts(read.counts);
-    this.takeLeased(read.leased.map(({ token, alone, fields }) => recoveredAttempt(token, alone, fields)));
-    if (read.aloneWaits && !this.pass) this.passes.add(false);
+    const attempts = read.leased.map(recoveredAttempt);
+    this.bounds.came(attempts.length, bytesOf(attempts.map(({ entry }) => entry)));
+    this.takeLeased(attempts, nonce);
+    this.suspectsWait = read.suspects > 0;
     // A pass that was asked for while this call was under way has yet to begin.
     if (pass?.note(read)) this.endPass(pass);
+    if (this.suspectsWait && !this.pass) this.askForSuspect();
     return undefined;
   }
 
   private endPass(pass: RecoveryPass): void {
     this.passes.end();
+    if (pass.began !== undefined) this.begun.tookBack(pass.began);
     this.hot = true;
     this.parts.reporter.recoveryEnded(pass.complete(), pass.first || pass.foundSomething);
   }
 
-  private noteRead(reply: unknown): unknown {
-    if (reply instanceof SluiceError) return reply;
+  private noteRead(count: number, reply: unknown): unknown {
+    if (reply instanceof SluiceError) {
+      if (hasMaybeExecuted(reply)) this.bounds.lost(count);
+      return reply;
+    }
     const entries = this.delivered(reply);
     this.take(entries);
     this.hot = entries.length > 0;
@@ -569,6 +657,7 @@ export class Loop {
   /** The entries in a reply of XREADGROUP. */
   private delivered(reply: unknown): readonly Entry[] {
     const entries = entriesIn(reply);
+    this.bounds.came(entries.length, bytesOf(entries));
     this.lastRead = entries.at(-1)?.id ?? this.lastRead;
     return entries;
   }
@@ -587,8 +676,12 @@ export class Loop {
     return [...this.hand.running.values()].filter(({ leasedAt, lost }) => !lost && leasedAt < before);
   }
 
-  /** Takes in what was leased, in the order given. */
-  private takeLeased(attempts: readonly Attempt[]): void {
+  /** Takes in what a call has leased, in the order given. */
+  private takeLeased(attempts: readonly Attempt[], nonce: string): void {
+    this.begun.heard(nonce);
+    if (attempts.length === 0) return;
+    // Before any of it begins.
+    void this.begun.write();
     this.budget -= attempts.length;
     this.hand.waiting.push(...attempts);
     this.begin();
@@ -597,10 +690,12 @@ export class Loop {
 
   /** Begins what waits, as far as there are slots. */
   private begin(): void {
-    const { waiting, running } = this.hand;
+    const { waiting } = this.hand;
+    if (waiting.length === 0 || !this.mayBegin) return;
+    this.lastBegunAt = performance.now();
     let begun = 0;
     for (const attempt of waiting) {
-      if (!this.mayBegin || (attempt.alone && running.size > 0)) break;
+      if (!this.mayBegin) break;
       this.run(attempt);
       begun += 1;
     }
@@ -609,21 +704,91 @@ export class Loop {
 
   private get mayBegin(): boolean {
     const free = this.hand.running.size < this.parts.settings.concurrency;
-    return free && this.phase === "reading" && !this.paused && this.alone === undefined;
+    return free && this.phase === "reading" && !this.paused && !this.suspects.holding;
   }
 
   private run(attempt: Attempt): void {
     this.hand.running.set(attempt.entry.id, attempt);
-    if (attempt.alone) this.alone = attempt;
     void this.parts.run(attempt).then((ending) => {
+      if (attempt.lost && this.suspect?.attempt === attempt) this.suspect.over();
       if (attempt.lost && this.over) return;
       // A newer attempt of the same entry may run in this very process by now.
       if (this.hand.running.get(attempt.entry.id) === attempt) this.hand.running.delete(attempt.entry.id);
-      if (this.alone === attempt) this.alone = undefined;
       if (!attempt.lost) this.hand.ended.push(ending);
       if (this.hand.waiting.length > 0) this.begin();
       this.kick();
     });
+  }
+
+  // --- suspects ----------------------------------------------------------------------------------------------------
+
+  private get mayRunSuspect(): boolean {
+    const { running, ended } = this.hand;
+    const free = running.size < this.parts.settings.concurrency && !this.spent;
+    return this.phase === "reading" && !this.paused && free && this.failures === 0 && ended.length < MAX_CALL;
+  }
+
+  /** Asks for a suspect, unless one runs in this process. The next look at what is due asks again. */
+  private askForSuspect(): void {
+    if (this.asking || !this.mayRunSuspect || !this.suspects.take()) return;
+    this.asking = true;
+    void this.runSuspect();
+  }
+
+  private async runSuspect(): Promise<void> {
+    try {
+      await this.suspects.calm(() => !this.mayRunSuspect);
+      const attempt = this.mayRunSuspect ? await this.leaseSuspect() : undefined;
+      if (attempt === undefined) return;
+      // In hand from now on: heartbeats keep it, and what stops gives it back.
+      this.hand.running.set(attempt.entry.id, attempt);
+      this.budget -= 1;
+      await this.suspects.announce(attempt.entry.id);
+      if (this.phase !== "reading" || this.paused) {
+        this.hand.running.delete(attempt.entry.id);
+        // Before the session gives back the rest, and forgets that it is a suspect.
+        await this.giveUnstarted([leased(attempt)]);
+        return;
+      }
+      const over = new Promise<void>((resolve) => {
+        this.suspect = { attempt, over: resolve };
+      });
+      this.lastBegunAt = performance.now();
+      this.parts.reporter.suspectBegins(attempt);
+      this.run(attempt);
+      this.asking = false;
+      await this.suspects.begun(over);
+      await over;
+    } finally {
+      this.asking = false;
+      this.suspect = undefined;
+      this.suspects.end();
+      this.changed();
+      this.kick();
+    }
+  }
+
+  private async leaseSuspect(): Promise<Attempt | undefined> {
+    const nonce = this.begun.nonce();
+    this.suspectNonce = nonce;
+    const { connection, deadlineMs } = this.parts;
+    const [reply] = await connection.send([this.calls.recoverSuspect(nonce)], { deadlineMs });
+    this.suspectNonce = undefined;
+    let attempt: Attempt | undefined;
+    const failure = this.noting(() => {
+      const read = reply instanceof SluiceError ? reply : recoverReply(reply);
+      if (read instanceof SluiceError || read.status !== "OK") {
+        this.failedToLease(nonce, read);
+        return this.calls.refused("recover", read);
+      }
+      this.begun.heard(nonce);
+      this.parts.reporter.recoveredCounts(read.counts);
+      this.suspectsWait = read.suspects > 0;
+      attempt = read.leased.map(recoveredAttempt)[0];
+      return undefined;
+    });
+    if (failure !== undefined) void this.failed(failure);
+    return attempt;
   }
 
   private knowDue(nextDueInMs: number | undefined): void {
@@ -664,8 +829,8 @@ export class Loop {
     const { settings, deadlineMs } = this.parts;
     this.blockedFor = count;
     const requests = [this.calls.read(count, settings.blockMs)];
-    const nonce = this.calls.nonce();
     const leases = this.leasedWithRead(count);
+    const nonce = leases > 0 ? this.begun.nonce() : "";
     if (leases > 0) {
       this.blockedNonce = nonce;
       requests.push(this.calls.leaseAfter(nonce, this.lastRead, leases));
@@ -681,7 +846,12 @@ export class Loop {
     // A consumer that stops closes the connection under its read.
     if (this.phase === "closed" || (read instanceof SluiceError && this.phase !== "reading")) return;
     const failure = this.noting(() => {
-      if (read instanceof SluiceError) return read;
+      if (read instanceof SluiceError) {
+        if (lease instanceof SluiceError) this.failedToLease(nonce, lease);
+        else if (leases > 0) this.begun.lost(nonce);
+        if (hasMaybeExecuted(read)) this.bounds.lost(count);
+        return read;
+      }
       const entries = this.delivered(read);
       this.hot = entries.length === count;
       if (leases > 0) return this.noteLeasedWithRead(entries, nonce, lease, isFresh);
@@ -729,6 +899,8 @@ export class Loop {
     try {
       const how = await this.open("REJOIN");
       this.parts.logger.warn("consumer group was gone and is open again", { how });
+      this.begun.doubt();
+      this.recordAgain();
       this.recoverSoon();
     } catch (error) {
       if (isNoGroup(error)) await sleep(BACKOFF_MS.max);

@@ -12,8 +12,8 @@ const FIELDS = ["own", "stale", "retried", "duplicates", "deadLettered", "trimme
 export class RecoveryPass {
   /** Where own pending entries go on; undefined once all were looked at. */
   ownAfter: string | undefined = "0-0";
-  /** An entry waits until this process has nothing else in hand. */
-  aloneWaits = false;
+  /** The number of this process's latest call when the pass began; undefined before. */
+  began: number | undefined;
   private readonly startedAt = performance.now();
   private readonly counts = { own: 0, stale: 0, retried: 0, duplicates: 0, deadLettered: 0, trimmed: 0 };
   private readonly waiters: { resolve: (recovery: Recovery) => void; reject: (error: unknown) => void }[] =
@@ -27,10 +27,8 @@ export class RecoveryPass {
   /** Notes a call's reply. Returns true when the pass is complete. */
   note(reply: RecoverReply): boolean {
     for (const field of FIELDS) this.counts[field] += reply.counts[field];
-    this.aloneWaits = reply.aloneWaits;
-    // The one that waits may be among those that were gone past.
-    this.ownAfter = reply.aloneWaits ? "0-0" : reply.ownAfter;
-    return !reply.more && !reply.aloneWaits && reply.ownAfter === undefined;
+    this.ownAfter = reply.ownAfter;
+    return !reply.more && reply.ownAfter === undefined;
   }
 
   get foundSomething(): boolean {

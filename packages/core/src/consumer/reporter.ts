@@ -3,7 +3,7 @@ import type { LeaseVerdict, RecoveryCounts, SettleVerdict } from "@sluice/lua-sc
 import type { Logger } from "../logger.js";
 import { givenKey, partsOfKey } from "../stored-key.js";
 import type { Attempt, Entry } from "./entry.js";
-import type { Emitter, EntryReport } from "./events.js";
+import type { ConsumerEvents, Emitter, EntryReport } from "./events.js";
 import type { Ending } from "./hand.js";
 import type { Recovery } from "./recovery.js";
 import type { ConsumerStats } from "./stats.js";
@@ -26,7 +26,7 @@ export class Reporter {
   settled(ending: Ending, verdict: SettleVerdict): void {
     const { attempt, item, durationMs } = ending;
     if (verdict === "FENCED") {
-      this.leaseLost(attempt, ending.type);
+      this.leaseLost(attempt, ending.type, "otherConsumer");
       return;
     }
     this.stats.observe(durationMs);
@@ -77,8 +77,12 @@ export class Reporter {
     }
   }
 
-  leaseLost(attempt: Attempt, type: string | undefined): void {
-    const report = { ...this.about(attempt.entry, type), attempt: attempt.number };
+  leaseLost(
+    attempt: Attempt,
+    type: string | undefined,
+    takenBy: ConsumerEvents["leaseLost"]["takenBy"],
+  ): void {
+    const report = { ...this.about(attempt.entry, type), attempt: attempt.number, takenBy };
     if (attempt.maybeSettled) {
       // Most likely the call whose reply was lost has settled it, and took the token with it.
       this.stats.add("unknown", 1);
@@ -86,8 +90,18 @@ export class Reporter {
       return;
     }
     this.stats.add("leasesLost", 1);
-    this.logger.warn("lease lost: a newer attempt has the event", report);
+    const who = takenBy === "newerProcess" ? "a newer process of this consumer's name" : "another consumer";
+    this.logger.warn(`lease lost: ${who} has taken the event over`, report);
     this.emitter.emit("leaseLost", report);
+  }
+
+  /** An entry begins its last attempt, whose process died at the one before. */
+  suspectBegins(attempt: Attempt): void {
+    const about = { ...this.about(attempt.entry, undefined), attempt: attempt.number };
+    this.logger.warn(
+      "event begins its last attempt by itself: its process died during the one before",
+      about,
+    );
   }
 
   recoveredCounts(counts: RecoveryCounts): void {

@@ -4,7 +4,7 @@
  */
 import { extendCall, extendReply } from "@sluice/lua-scripts";
 import { type Connection, command, evaluate } from "../connection.js";
-import { ConsumerStoppedError, LeaseLostError, SluiceError } from "../errors.js";
+import { ConsumerStoppedError, LeaseLostError, SluiceError, SupersededError } from "../errors.js";
 import { jittered } from "../timing.js";
 import { entryFrom } from "./entry.js";
 import { Loop, type LoopParts } from "./loop.js";
@@ -41,7 +41,10 @@ export class Session {
     this.blocking = blocks ? parts.connection.duplicate() : undefined;
     this.loop = new Loop({ ...parts, blocking: this.blocking }, incarnation);
     const stops = [parts.connection, this.blocking].map((connection) =>
-      connection?.onReconnect(() => void this.loop.recover(false).catch(() => {})),
+      connection?.onReconnect(() => {
+        this.loop.recordAgain();
+        this.loop.recover(false).catch(() => {});
+      }),
     );
     // A newer process has the name, or a newer protocol the stream: nothing is left to do here.
     this.loop.watch(() => {
@@ -115,6 +118,20 @@ export class Session {
       attempt.abort(new ConsumerStoppedError({ group, consumer }));
     }
     if (this.opened && loop.error === undefined) await this.giveBack();
+    if (this.opened && loop.error instanceof SupersededError) await this.handOver();
+    loop.leave();
+  }
+
+  /** Another process has the name: what it took over, or is about to, did not die here. */
+  private async handOver(): Promise<void> {
+    try {
+      await this.loop.release();
+      await this.loop.forget();
+    } catch (error) {
+      this.parts.logger.warn("could not hand over to the newer process of the consumer's name", {
+        err: error,
+      });
+    }
   }
 
   /** What is still in hand, and what Redis holds as ours though it never arrived. */
@@ -131,6 +148,7 @@ export class Session {
       const released = await this.loop.release();
       if (released > 0) logger.info("gave back what was not finished", { entries: released });
       await this.loop.noteLowWater();
+      await this.loop.forget();
       if (settings.anonymous) await retireSelf(this.parts, this.loop.member);
     } catch (error) {
       // Others take it back once its lease is over.
@@ -142,6 +160,7 @@ export class Session {
     const { connection, keys, settings, deadlineMs } = this.parts;
     const longMs = settings.leaseMs / 6;
     void this.loop.giveLate(longMs);
+    this.loop.recordAgain();
     const attempts = this.loop.leasedFor(longMs).slice(0, 1_000);
     if (attempts.length === 0) return;
     const asked = attempts.map(({ entry, token }) => ({ key: entry.key, token }));
@@ -160,7 +179,7 @@ export class Session {
           attempt.abort(
             new LeaseLostError({ group: settings.group, entryId: attempt.entry.id, attempt: attempt.number }),
           );
-          this.parts.reporter.leaseLost(attempt, undefined);
+          this.parts.reporter.leaseLost(attempt, undefined, "otherConsumer");
         }
       }
     } catch (error) {

@@ -112,6 +112,11 @@ export class Exchange {
     else this.#onDeadline(this);
   }
 
+  /** Gives it more time, in milliseconds. */
+  putOff(ms: number): void {
+    this.#timer = setTimeout(this.#onDeadline, ms, this);
+  }
+
   /** Puts an error in the place of every reply that is missing; `wasSent` says whether the request left. */
   fail(error: (request: Request, wasSent: boolean) => SluiceError): void {
     for (const [index, request] of this.requests.entries()) {

@@ -18,6 +18,12 @@ import { Session, type SessionOptions } from "./session.js";
  */
 const SILENCE_MS = 2_000;
 
+/**
+ * While bytes come at least this often, in milliseconds, a reply is on its way: it is large, or the link is slow. With a
+ * shorter deadline it is half of that.
+ */
+const RECEIVING_MS = 1_000;
+
 /** How ioredis refuses a command that it did not write, because the socket is closing. */
 const NOT_WRITTEN = "Stream isn't writeable";
 
@@ -179,6 +185,12 @@ export class Link {
   };
 
   readonly #onDeadline = (exchange: Exchange): void => {
+    const quietMs = performance.now() - this.#session.receivedAt;
+    const waitMs = Math.min(RECEIVING_MS, exchange.deadlineMs / 2);
+    if (exchange.underWay && quietMs < waitMs) {
+      exchange.putOff(waitMs - quietMs);
+      return;
+    }
     const silentMs = exchange.underWay ? performance.now() - this.#heardAt : 0;
     const { deadlineMs } = exchange;
     exchange.fail((request, wasSent) => {

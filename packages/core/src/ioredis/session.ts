@@ -60,6 +60,8 @@ export class Session {
   /** `epoch` is set if this socket can never become ready, e.g. on the wrong database. */
   #refusal: (Refusal & { readonly epoch: number | undefined }) | undefined;
   #outage: { readonly since: number; error: unknown } | undefined;
+  /** By performance.now(): when bytes came last. */
+  #receivedAt = 0;
   /** Until ready: the limit on the handshake, or the next thing to try. */
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -67,7 +69,12 @@ export class Session {
     this.#options = options;
     this.#events = events;
     this.client = options.create(() => retryDelayMs(RECONNECT, ++this.#attempts));
-    this.client.on("connect", () => this.#limitHandshake());
+    this.client.on("connect", () => {
+      this.client.stream?.on("data", () => {
+        this.#receivedAt = performance.now();
+      });
+      this.#limitHandshake();
+    });
     this.client.on("ready", () => this.#probe());
     this.client.on("error", (error) => this.#onError(error));
     this.client.on("close", () => this.#onClose());
@@ -82,6 +89,11 @@ export class Session {
   /** Whether it was ready and no longer is. */
   get lost(): boolean {
     return this.#wasReady && !this.#ready;
+  }
+
+  /** By performance.now(): when the server last sent anything, if only part of a reply. */
+  get receivedAt(): number {
+    return this.#receivedAt;
   }
 
   /** Why the server turned the last attempt away, until an attempt ends otherwise. */

@@ -43,6 +43,7 @@ export interface IoredisCluster {
 export interface IoredisSocket {
   cork?(): void;
   uncork?(): void;
+  on(event: "data", listener: () => void): unknown;
 }
 
 /** The options that the adapter looks at. */

@@ -21,6 +21,9 @@ export const MAX_STORED_KEY_BYTES = 385;
 /** Longest reason or message a settle call may carry, in bytes. */
 export const MAX_MESSAGE_BYTES = 4096;
 
+/** Most bytes of fields that one recovery may be asked for: what Redis takes as one value at most. */
+export const MAX_BYTES = 536870912;
+
 /** Most events one handled event may emit. */
 export const MAX_EMITS = 1000;
 

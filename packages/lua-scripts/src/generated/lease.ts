@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** lease: decide, for a batch that XREADGROUP delivered, which entries this consumer may handle. */
 export const leaseScript: Script = {
   name: "lease",
-  sha1: "9f8ca6f0fcca8c9321fc3d745c203c71461db0d2",
+  sha1: "3e493f4c7f2b9b9004addf7ee3797285b9b98ff0",
   keys: ["stream", "meta", "leases", "processed.0", "processed.1", "processed.2", "processed.3", "processed.4", "retries", "state"],
   groupKeys: [],
   source: `-- sluice lease: generated from src/scripts/lease.lua, do not edit
@@ -163,7 +163,7 @@ do
     return replies
   end
 end
-local pending_WAITING, pending_group_exists, pending_entry, pending_touch, pending_park, pending_acknowledge, pending_next_due_in
+local pending_WAITING, pending_group_exists, pending_entry, pending_touch, pending_park, pending_acknowledge, pending_SUSPECTS_FROM, pending_first_due, pending_next_due_in
 do
   pending_WAITING = "/waiting"
   function pending_group_exists(stream, group)
@@ -204,9 +204,15 @@ do
       redis.call("XACK", stream, group, unpack(ids))
     end
   end
+  pending_SUSPECTS_FROM = 2e15
+  function pending_first_due(retries)
+    local first = redis.call("ZRANGE", retries, 0, 0, "WITHSCORES")[2]
+    local due_at = first and tonumber(first)
+    return due_at and due_at < pending_SUSPECTS_FROM and due_at or nil
+  end
   function pending_next_due_in(retries, now)
-    local first = redis.call("ZRANGE", retries, 0, 0, "WITHSCORES")
-    return first[2] and math.max(0, math.ceil(first[2] - now)) or -1
+    local due_at = pending_first_due(retries)
+    return due_at and math.max(0, math.ceil(due_at - now)) or -1
   end
 end
 local tokens_tail, tokens_entry, tokens_history

@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** open: make a consumer group ready, and take its consumer's name. */
 export const openScript: Script = {
   name: "open",
-  sha1: "1650934d00d78967519359d03bb7867e7fb532e3",
+  sha1: "573be3866c285ad6f9ee756fb552c6106c29cd46",
   keys: ["stream", "meta", "published.0", "published.1", "leases", "processed.0", "processed.1", "processed.2", "processed.3", "processed.4", "retries", "dead", "state"],
   groupKeys: [],
   source: `-- sluice open: generated from src/scripts/open.lua, do not edit
@@ -527,6 +527,7 @@ local function forbidden_command(group)
     { "UNLINK", processed[1] },
     { "PEXPIREAT", processed[1], 1 },
     { "ZCARD", retries },
+    { "ZCOUNT", retries, 0, 0 },
     { "ZADD", retries, 0, "" },
     { "ZRANGE", retries, 0, 0 },
     { "ZRANGEBYSCORE", retries, 0, 0 },

@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** release: give entries back, due at once for any consumer, without burning an attempt. */
 export const releaseScript: Script = {
   name: "release",
-  sha1: "8c4eec0fc2ae050f757ef73e9d1bf56a0353a226",
+  sha1: "6083640c482c6f64d1f09ad06b98c5621f5fc7cc",
   keys: ["stream", "meta", "leases", "retries", "state"],
   groupKeys: [],
   source: `-- sluice release: generated from src/scripts/release.lua, do not edit
@@ -102,6 +102,37 @@ do
       text = string.match(text, "%-(%u+ .*)$") or text
     end
     return string.find(text, "^WRONGTYPE ") and types_refusal(wanted) or redis.error_reply(text)
+  end
+end
+local tokens_entry, tokens_history, tokens_issued_by, tokens_nonce
+do
+  function tokens_entry(token)
+    return string.match(token, "^[^|]*")
+  end
+  function tokens_history(token)
+    local attempt, first_ms = string.match(token, "^[^|]*|[^|]*|(%d+)|[^|.]*%.(%d+)$")
+    return tonumber(attempt), tonumber(first_ms)
+  end
+  function tokens_issued_by(token)
+    return string.match(token, "^[^|]*|([^|]*)|%d+|([^|.]*)_(%d+)%.")
+  end
+  function tokens_nonce(token)
+    return string.match(token, "^[^|]*|[^|]*|%d+|([^|.]*)%.") or ""
+  end
+end
+local begun_field, begun_suspect
+do
+  local PREFIX = "begun:"
+  function begun_field(consumer, incarnation)
+    return PREFIX .. consumer .. "/" .. incarnation
+  end
+  local function parts(record)
+    local high, unheard, suspect = string.match(record or "", "^(%d+);([%d,]*);(.*)$")
+    return tonumber(high), "," .. (unheard or "") .. ",", suspect
+  end
+  function begun_suspect(state, consumer, incarnation)
+    local _, _, suspect = parts(redis.call("HGET", state, begun_field(consumer, incarnation)))
+    return suspect
   end
 end
 local chunks_ask
@@ -274,7 +305,7 @@ do
     return key == "" and "#" .. id or key
   end
 end
-local pending_WAITING, pending_group_exists, pending_entry, pending_park
+local pending_WAITING, pending_group_exists, pending_entry, pending_recount, pending_park, pending_SUSPECT
 do
   pending_WAITING = "/waiting"
   function pending_group_exists(stream, group)
@@ -286,6 +317,21 @@ do
   end
   function pending_entry(stream, group, id)
     return redis.call("XPENDING", stream, group, id, id, 1)[1]
+  end
+  function pending_recount(stream, group, about, attempt)
+    redis.call(
+      "XCLAIM",
+      stream,
+      group,
+      about[2],
+      0,
+      about[1],
+      "IDLE",
+      about[3],
+      "RETRYCOUNT",
+      attempt,
+      "JUSTID"
+    )
   end
   function pending_park(stream, group, retries, id, attempt, first_ms, due_at)
     redis.call(
@@ -303,30 +349,30 @@ do
     )
     redis.call("ZADD", retries, due_at, id)
   end
-end
-local tokens_entry, tokens_history, tokens_nonce
-do
-  function tokens_entry(token)
-    return string.match(token, "^[^|]*")
-  end
-  function tokens_history(token)
-    local attempt, first_ms = string.match(token, "^[^|]*|[^|]*|(%d+)|[^|.]*%.(%d+)$")
-    return tonumber(attempt), tonumber(first_ms)
-  end
-  function tokens_nonce(token)
-    return string.match(token, "^[^|]*|[^|]*|%d+|([^|.]*)%.") or ""
-  end
+  pending_SUSPECT = 4e15
 end
 local stream, meta, leases, retries, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local TYPES = { "stream", "hash", "hash", "zset", "hash" }
 local HEAD, WIDTH = 3, 3
-local function may_release(entry, current, incarnation)
+local function may_release(entry, current, incarnation, is_superseded)
   if entry.token ~= "" then
     return current == entry.token
+  end
+  if is_superseded then
+    return false
   end
   local by = incarnation .. "_"
   local is_own = current and string.sub(tokens_nonce(current), 1, #by) == by
   return not current or tokens_entry(current) ~= entry.id or is_own
+end
+local function was_taken(entry, current, consumer, incarnation)
+  local by, process = tokens_issued_by(entry.token)
+  local is_own = by == consumer and process == incarnation
+  return is_own and current and current ~= entry.token and tokens_entry(current) == entry.id
+end
+local function was_counted(entry, current, about)
+  local mine, newer = tokens_history(entry.token), tokens_history(current)
+  return mine and newer and about[4] == newer and newer > 1 and (newer == mine or newer == mine + 1)
 end
 local function run()
   local group, consumer = args_name(ARGV[1], "group"), args_name(ARGV[2], "consumer")
@@ -339,7 +385,8 @@ local function run()
   end
   redis.call("ZCARD", retries)
   local refusal = group_join(meta, state, consumer, incarnation)
-  if refusal then
+  local is_superseded = refusal and refusal[1] == "SUPERSEDED"
+  if refusal and not is_superseded then
     return refusal
   end
   if not pending_group_exists(stream, group) then
@@ -352,27 +399,37 @@ local function run()
     held_as[n] = marks_of_key(fields and entries_key(fields) or entry.key, entry.id)
   end
   local held = chunks_ask("HMGET", leases, held_as)
-  local reply, released = { "OK" }, {}
+  local suspect = begun_suspect(state, consumer, incarnation)
+  local reply, released, taken, done = { "OK" }, {}, {}, {}
   for n, entry in ipairs(asked) do
     local about, current = pending_entry(stream, group, entry.id), held[n] or nil
-    local holds = about and about[2] == consumer and may_release(entry, current, incarnation)
-    reply[n + 1] = holds and "RELEASED" or "LOST"
-    if holds then
+    local is_open = about and not done[entry.id]
+    local holds = is_open and about[2] == consumer and may_release(entry, current, incarnation, is_superseded)
+    local is_taken = is_open and not holds and was_taken(entry, current, consumer, incarnation)
+    done[entry.id] = done[entry.id] or holds or is_taken
+    reply[n + 1] = holds and "RELEASED" or is_taken and "TAKEN" or "LOST"
+    if is_taken and was_counted(entry, current, about) then
+      taken[#taken + 1] = about
+    elseif holds then
       local is_leased = current and tokens_entry(current) == entry.id
       local _, first_ms = tokens_history(is_leased and current or "")
       released[#released + 1] = {
         id = entry.id,
         attempt = about[4],
         first_ms = first_ms or now,
+        due_at = entry.id == suspect and pending_SUSPECT or now,
         held_as = is_leased and held_as[n],
       }
     end
   end
   for _, entry in ipairs(released) do
-    pending_park(stream, group, retries, entry.id, entry.attempt, entry.first_ms, now)
+    pending_park(stream, group, retries, entry.id, entry.attempt, entry.first_ms, entry.due_at)
     if entry.held_as then
       redis.call("HDEL", leases, entry.held_as)
     end
+  end
+  for _, about in ipairs(taken) do
+    pending_recount(stream, group, about, about[4] - 1)
   end
   return reply
 end

@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** retire: remove consumers that have nothing pending. */
 export const retireScript: Script = {
   name: "retire",
-  sha1: "1caf006a71948e33ebd560246a842a507ebdc455",
+  sha1: "c5293d389c875926c2d3982ec9d1ca43c4fa5cc9",
   keys: ["stream", "meta", "state"],
   groupKeys: [],
   source: `-- sluice retire: generated from src/scripts/retire.lua, do not edit
@@ -60,6 +60,20 @@ do
     return string.find(text, "^WRONGTYPE ") and types_refusal(wanted) or redis.error_reply(text)
   end
 end
+local begun_whose, begun_forget
+do
+  function begun_whose(field)
+    return string.match(field, "^begun:([^/]*)/(.*)$")
+  end
+  function begun_forget(state, consumer)
+    local fields = redis.call("HKEYS", state)
+    for at = 1, #fields do
+      if begun_whose(fields[at]) == consumer then
+        redis.call("HDEL", state, fields[at])
+      end
+    end
+  end
+end
 local protocol_CURRENT, protocol_refusal
 do
   protocol_CURRENT = tostring(1)
@@ -93,6 +107,7 @@ local function goes_by(name, incarnation)
 end
 local function forget(name)
   redis.call("HDEL", state, group_incarnation_field(name))
+  begun_forget(state, name)
 end
 local function run()
   local group = args_name(ARGV[1], "group")

@@ -56,6 +56,8 @@ export const Status = {
   EXTENDED: "EXTENDED",
   /** release: given back, due at once. */
   RELEASED: "RELEASED",
+  /** release: a newer attempt has the entry. The run was taken over, and does not count as one that died. */
+  TAKEN: "TAKEN",
   /** replay: back in the group, with the ID of its entry. */
   REPLAYED: "REPLAYED",
   /** discard: dropped. */

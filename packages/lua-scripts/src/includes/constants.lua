@@ -13,6 +13,8 @@ local constants = {
   MAX_STORED_KEY_BYTES = 385,
   --- Longest reason or message a settle call may carry, in bytes.
   MAX_MESSAGE_BYTES = 4096,
+  --- Most bytes of fields that one recovery may be asked for: what Redis takes as one value at most.
+  MAX_BYTES = 536870912,
   --- Most events one handled event may emit.
   MAX_EMITS = 1000,
   --- Longest span of time a setting may ask for, in milliseconds: ten years.

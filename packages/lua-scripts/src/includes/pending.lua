@@ -37,6 +37,23 @@ function pending.touch(stream, group, consumer, ids)
   end
 end
 
+--- Changes the count of attempts of the entry that XPENDING tells this about; its consumer and its lease clock stay.
+function pending.recount(stream, group, about, attempt)
+  redis.call(
+    "XCLAIM",
+    stream,
+    group,
+    about[2],
+    0,
+    about[1],
+    "IDLE",
+    about[3],
+    "RETRYCOUNT",
+    attempt,
+    "JUSTID"
+  )
+end
+
 --- Gives the entry to the consumer as this attempt, its lease clock restarted.
 function pending.take(stream, group, consumer, id, attempt)
   redis.call("XCLAIM", stream, group, consumer, 0, id, "RETRYCOUNT", attempt, "JUSTID")
@@ -72,10 +89,27 @@ function pending.acknowledge(stream, group, ids)
   end
 end
 
+--- The score of a waiting entry that no time makes due: a suspect, whose next run is its last and whose run before
+-- died. It waits until a process asks for one. Far behind every due time, also after the clock was moved.
+pending.SUSPECT = 4e15
+pending.SUSPECTS_FROM = 2e15
+
+--- When the next waiting entry is due, or nil.
+function pending.first_due(retries)
+  local first = redis.call("ZRANGE", retries, 0, 0, "WITHSCORES")[2]
+  local due_at = first and tonumber(first)
+  return due_at and due_at < pending.SUSPECTS_FROM and due_at or nil
+end
+
 --- Milliseconds until the next waiting entry is due: 0 when one is, -1 when none waits.
 function pending.next_due_in(retries, now)
-  local first = redis.call("ZRANGE", retries, 0, 0, "WITHSCORES")
-  return first[2] and math.max(0, math.ceil(first[2] - now)) or -1
+  local due_at = pending.first_due(retries)
+  return due_at and math.max(0, math.ceil(due_at - now)) or -1
+end
+
+--- How many suspects wait.
+function pending.suspects(retries)
+  return redis.call("ZCOUNT", retries, pending.SUSPECTS_FROM, "+inf")
 end
 
 return pending

@@ -1,6 +1,8 @@
 -- What recovery mends on the way: orphans, what others took away, and a clock that went back.
 local balance = require("balance")
+local begun = require("begun")
 local constants = require("constants")
+local group_state = require("group")
 local lowwater = require("lowwater")
 local pending = require("pending")
 local restore = require("restore")
@@ -79,6 +81,24 @@ function sweep.losses(scene)
     balance.keep(scene.meta, scene.state, now, low_water)
   end
   return lost
+end
+
+--- A bounded number of records of processes that have gone without a word, from where the sweep before ended: those
+-- that no token needs any more, since nothing is pending with their consumer, or all of it was looked at just now
+-- (`looked_at` is that consumer, if any).
+function sweep.records(stream, group, state, looked_at)
+  local page =
+    redis.call("HSCAN", state, redis.call("HGET", state, "recordsCursor") or "0", "COUNT", constants.SWEEP)
+  for at = 1, #page[2], 2 do
+    local consumer, incarnation = begun.whose(page[2][at])
+    if consumer and redis.call("HGET", state, group_state.incarnation_field(consumer)) ~= incarnation then
+      local held = consumer ~= looked_at and redis.call("XPENDING", stream, group, "-", "+", 1, consumer)[1]
+      if not held then
+        redis.call("HDEL", state, page[2][at])
+      end
+    end
+  end
+  redis.call("HSET", state, "recordsCursor", page[1])
 end
 
 -- Pending entries of a consumer, whose delivery times lie in what is now the future.

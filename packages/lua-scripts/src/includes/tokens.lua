@@ -1,6 +1,7 @@
 -- The fence: `entryId|consumer|attempt|nonce`, kept in `leases` under the idempotency key while an attempt runs.
--- The nonce is the client's, unique per process and call, so no token is ever issued twice; behind it stands the
--- time of the entry's first delivery, which a dead letter will tell and the pending list forgets.
+-- The nonce is the client's: the incarnation of its process, `_` and the number of its call. So no token is ever issued
+-- twice, and begun.lua can tell whether the process has heard of it. Behind it stands the time of the entry's first
+-- delivery, which a dead letter will tell and the pending list forgets.
 local tokens = {}
 
 function tokens.make(id, consumer, attempt, nonce, first_ms)
@@ -20,6 +21,12 @@ end
 function tokens.history(token)
   local attempt, first_ms = string.match(token, "^[^|]*|[^|]*|(%d+)|[^|.]*%.(%d+)$")
   return tonumber(attempt), tonumber(first_ms)
+end
+
+--- The consumer that the token was issued to, the incarnation of its process, and the number of the process's call.
+-- Nil where the nonce is not an incarnation, `_` and a number.
+function tokens.issued_by(token)
+  return string.match(token, "^[^|]*|([^|]*)|%d+|([^|.]*)_(%d+)%.")
 end
 
 function tokens.nonce(token)

@@ -25,7 +25,7 @@
 -- @arg   group           string
 -- @arg   consumer        string
 -- @arg   incarnation     string  which process goes by the consumer's name
--- @arg   nonce           string  1 to 64 of A-Z a-z 0-9 _ -, unique per process and call
+-- @arg   nonce           string  the incarnation, `_` and the number of the process's call, 1 to 64 of A-Z a-z 0-9 _ -
 -- @arg   entries         list of (entry_id, idempotency_key or empty), 1..1000, in the order delivered; or
 --                        AFTER, entry_id, max: what this consumer was delivered behind that ID, the first 1..1000
 -- @reply OK, milliseconds until the next waiting entry is due (-1: none waits), now in milliseconds,

@@ -6,10 +6,14 @@
 -- acknowledged; what was attempted too often is dead-lettered; what was trimmed away is counted; an entry whose key
 -- another pending entry holds waits again.
 --
--- The attempt's number goes up here only if a token of this very entry is still there: then a process died, or was
--- stopped past its lease, while it handled it. The last attempt of such an entry runs alone in its process, so that
--- poison takes no neighbour along: it is leased only to a process that has nothing in hand, and then nothing else is
--- leased; else it stays where it is, and the reply tells the process to finish what it has.
+-- The attempt's number goes up here only for a run that a process has begun and not settled: then the process died, or
+-- was stopped past its lease, while it handled the entry. A token of the entry shows that it was granted; the record of
+-- the token's process in `state`, that the process had the reply, and so may have begun. Without that it is the same
+-- attempt: so it is for what one of the caller's own calls was granted and the caller does not name as in hand.
+--
+-- An entry whose run died and whose next attempt is the last one becomes a suspect. It waits, not due by time, until a
+-- process asks for one (scope SUSPECT), which then runs nothing else that is fresh. While a process runs a suspect, its
+-- record names it, and what the process dies of is counted to the suspect alone.
 --
 -- Stale entries are walked per consumer, since XAUTOCLAIM would also take the waiting ones early. History is never
 -- read, since that raises the count.
@@ -20,8 +24,8 @@
 -- was deleted) is counted as trimmed, once, and recorded for `info`: see balance.lua.
 --
 -- With scope ALL it also shows that the consumer is alive, sweeps a bounded number of orphans (tokens whose entry is
--- not pending, waiting entries without a due time, due times whose entry does not wait), compares the group's balance
--- with the last one, notes the group's low-water ID, and, when the server's clock has gone back by more than a lease,
+-- not pending, waiting entries without a due time, due times whose entry does not wait, records of processes that are
+-- gone), compares the group's balance with the last one, notes the group's low-water ID, and, when the server's clock has gone back by more than a lease,
 -- restarts the lease clocks and moves the due times, so that work does not stop for the size of the jump.
 --
 -- @key   stream          STREAM
@@ -30,22 +34,22 @@
 -- @key   processed.0..4  SET     ring of processed keys
 -- @key   retries         ZSET    waiting entries by due time
 -- @key   dead            STREAM  dead letters
--- @key   state           HASH    group settings, ring, incarnations, cursors, last server time,
+-- @key   state           HASH    group settings, ring, incarnations, what each has begun, cursors, last server time,
 --                        balance, losses
 -- @arg   group           string
 -- @arg   consumer        string
 -- @arg   incarnation     string  which process goes by the consumer's name
--- @arg   nonce           string  1 to 64 of A-Z a-z 0-9 _ -, unique per process and call
+-- @arg   nonce           string  the incarnation, `_` and the number of the process's call, 1 to 64 of A-Z a-z 0-9 _ -
 -- @arg   max             integer entries to lease at most, 0..1000
--- @arg   scope           DUE | ALL: waiting entries only, or everything
+-- @arg   maxBytes        integer lease no more once the fields returned take this many bytes, 1..536870912
+-- @arg   scope           DUE | ALL | SUSPECT: waiting entries that are due; everything; or one suspect alone
 -- @arg   ownAfter        entry ID: own pending entries after it; empty skips them
 -- @arg   inHand          what the process has in hand, 0..10000 of: an entry ID; @ and a nonce, for what a call with
 --                        that nonce has leased whose reply is on its way to it
 -- @reply OK, milliseconds until the next waiting entry is due (-1: none waits), now in milliseconds,
---        1 if there is more to recover else 0, 1 if an entry waits for a process with nothing in hand else 0,
---        the last own entry looked at (empty: all of them),
---        own, stale, retried, duplicates, deadLettered, trimmed, deferred as counts,
---        then per leased entry: token, 1 if it runs alone else 0, number of values, then its fields and values
+--        1 if there is more to recover else 0, number of suspects that wait, the last own entry looked at
+--        (empty: all of them), own, stale, retried, duplicates, deadLettered, trimmed, deferred as counts,
+--        then per leased entry: token, 1 if it is a suspect else 0, number of values, then its fields and values
 -- @reply PROTOCOL, found
 -- @reply WRONGTYPE, key, found, wanted
 -- @reply NOGROUP
@@ -58,6 +62,7 @@
 -- @since protocol 1
 local args = require("args")
 local balance = require("balance")
+local begun = require("begun")
 local clock = require("clock")
 local constants = require("constants")
 local dead_letters = require("dead")
@@ -78,22 +83,20 @@ local stream, meta, leases = KEYS[1], KEYS[2], KEYS[3]
 local processed = { KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8] }
 local retries, dead, state = KEYS[9], KEYS[10], KEYS[11]
 local TYPES = { "stream", "hash", "hash", "set", "set", "set", "set", "set", "zset", "stream", "hash" }
-local HEAD, MAX_IN_HAND = 7, 10000
+local HEAD, MAX_IN_HAND = 8, 10000
 
 local CRASHED = "the consumer died, or was stopped past its lease, during every attempt"
 
 -- One recovery: what it looks with, how much it may still lease and look at, and what it has found.
-local function begin(group, consumer, nonce, max, in_hand, on_its_way)
+local function begin(group, consumer, incarnation, nonce, max, max_bytes)
   return {
-    in_hand = in_hand,
-    on_its_way = on_its_way,
-    free = next(in_hand) == nil and next(on_its_way) == nil,
-    alone_waits = 0,
     group = group,
     consumer = consumer,
+    incarnation = incarnation,
     nonce = nonce,
     now = clock.now(),
     room = max,
+    bytes = max_bytes,
     looks = constants.MAX_ENTRIES,
     more = 0,
     own_after = "",
@@ -111,7 +114,7 @@ local function begin(group, consumer, nonce, max, in_hand, on_its_way)
 end
 
 local function exhausted(self)
-  if self.room > 0 and self.looks > 0 then
+  if self.room > 0 and self.bytes > 0 and self.looks > 0 then
     return false
   end
   self.more = 1
@@ -124,7 +127,7 @@ local function acknowledge(self, id, count)
   self.counts[count] = self.counts[count] + 1
 end
 
-local function lease(self, id, held_as, attempt, first_ms, alone, fields, count)
+local function lease(self, id, held_as, attempt, first_ms, is_suspect, fields, count)
   local token = tokens.make(id, self.consumer, attempt, self.nonce, first_ms)
   pending.take(stream, self.group, self.consumer, id, attempt)
   redis.call("HSET", leases, held_as, token)
@@ -134,17 +137,47 @@ local function lease(self, id, held_as, attempt, first_ms, alone, fields, count)
   self.in_hand[id] = true
   local leased = self.leased
   leased[#leased + 1] = token
-  leased[#leased + 1] = alone and 1 or 0
+  leased[#leased + 1] = is_suspect and 1 or 0
   leased[#leased + 1] = #fields
   for at = 1, #fields do
     leased[#leased + 1] = fields[at]
+    self.bytes = self.bytes - #fields[at]
   end
-  self.room = alone and 0 or self.room - 1
+  self.room = self.room - 1
   self.counts[count] = self.counts[count] + 1
 end
 
--- Judges one pending entry; `about` is what XPENDING says of it, `count` what it counts as if it is leased.
-local function recover_entry(self, about, count)
+-- Whether the run with this token has used up an attempt. What was granted to the caller, and is not in its hands,
+-- never began.
+local function died(self, token)
+  local consumer, incarnation = tokens.issued_by(token)
+  local is_mine = consumer == self.consumer and incarnation == self.incarnation
+  return not is_mine and begun.counts(state, token)
+end
+
+local function bury(self, id, held_as, attempts, first_ms, fields)
+  if not stream_info.has_room(stream_info.last_id(dead)) then
+    -- It stays pending, as it is, until an operator has made room for its letter.
+    self.has_left = true
+    return
+  end
+  redis.call("XACK", stream, self.group, id)
+  redis.call("ZREM", retries, id)
+  redis.call("HDEL", leases, held_as)
+  ring.add(self.ring, state, { marks.of_entry(id) })
+  dead_letters.write(dead, self.now, {
+    id = id,
+    reason = status.MAX_ATTEMPTS,
+    message = CRASHED,
+    attempts = attempts,
+    first_ms = first_ms,
+  }, self.group, fields)
+  self.counts.dead_lettered = self.counts.dead_lettered + 1
+end
+
+-- Judges one pending entry; `about` is what XPENDING says of it, `count` what it counts as if it is leased. A suspect
+-- is leased only where one was asked for.
+local function recover_entry(self, about, count, wants_suspect)
   local id, attempt = about[1], math.max(about[4], 1)
   self.looks = self.looks - 1
   local fields = entries.read(stream, id)
@@ -159,19 +192,23 @@ local function recover_entry(self, about, count)
   end
 
   local token = redis.call("HGET", leases, held_as)
-  local crashed = token and tokens.entry(token) == id
-  if crashed and self.on_its_way[tokens.nonce(token)] then
+  local was_granted = token and tokens.entry(token) == id
+  if was_granted and self.on_its_way[tokens.nonce(token)] then
     return nil
   end
   -- While an entry waits, its clock holds the time of its first delivery.
   local first_ms = self.now - about[3]
-  if crashed then
-    attempt = attempt + 1
+  if was_granted then
+    if died(self, token) then
+      attempt = attempt + 1
+    end
     local _, token_first_ms = tokens.history(token)
     first_ms = token_first_ms or first_ms
   else
     local holder = deferral.holder(stream, self.group, token, id)
-    if holder then
+    if holder and wants_suspect then
+      return nil
+    elseif holder then
       self.counts.deferred = self.counts.deferred + 1
       return pending.park(
         stream,
@@ -184,50 +221,35 @@ local function recover_entry(self, about, count)
       )
     end
   end
-  if attempt > self.loaded.max_attempts then
-    if not stream_info.has_room(stream_info.last_id(dead)) then
-      -- It stays pending, as it is, until an operator has made room for its letter.
-      return nil
-    end
-    redis.call("XACK", stream, self.group, id)
-    redis.call("ZREM", retries, id)
+  local max_attempts = self.loaded.max_attempts
+  if attempt > max_attempts then
+    return bury(self, id, held_as, attempt - 1, first_ms, fields)
+  end
+  if was_granted and attempt == max_attempts and attempt > 1 then
     redis.call("HDEL", leases, held_as)
-    ring.add(self.ring, state, { marks.of_entry(id) })
-    dead_letters.write(dead, self.now, {
-      id = id,
-      reason = status.MAX_ATTEMPTS,
-      message = CRASHED,
-      attempts = attempt - 1,
-      first_ms = first_ms,
-    }, self.group, fields)
-    self.counts.dead_lettered = self.counts.dead_lettered + 1
-    return nil
+    return pending.park(stream, self.group, retries, id, attempt, first_ms, pending.SUSPECT)
   end
-  local alone = crashed and attempt == self.loaded.max_attempts
-  if alone and not (self.free and #self.leased == 0) then
-    self.alone_waits = 1
-    return nil
-  end
-  return lease(self, id, held_as, attempt, first_ms, alone, fields, count)
+  return lease(self, id, held_as, attempt, first_ms, wants_suspect, fields, count)
 end
 
-local function recover_due(self)
-  local due = redis.call("ZRANGEBYSCORE", retries, "-inf", self.now, "LIMIT", 0, constants.MAX_ENTRIES)
-  for at = 1, #due do
+-- Those of a range of scores.
+local function recover_waiting(self, from, to, wants_suspect)
+  local waiting = redis.call("ZRANGEBYSCORE", retries, from, to, "LIMIT", 0, constants.MAX_ENTRIES)
+  for at = 1, #waiting do
     if exhausted(self) then
       return
     end
-    local about = pending.entry(stream, self.group, due[at])
+    local about = pending.entry(stream, self.group, waiting[at])
     if not about or about[2] ~= pending.WAITING then
-      about = restore.waiting(self.scene, due[at], about)
+      about = restore.waiting(self.scene, waiting[at], about)
     end
     if about then
-      recover_entry(self, about, "retried")
+      recover_entry(self, about, "retried", wants_suspect)
     else
       self.looks = self.looks - 1
     end
   end
-  if #due == constants.MAX_ENTRIES then
+  if #waiting == constants.MAX_ENTRIES then
     self.more = 1
   end
 end
@@ -276,9 +298,10 @@ local function run()
   local group, consumer = args.name(ARGV[1], "group"), args.name(ARGV[2], "consumer")
   local incarnation, nonce = args.nonce(ARGV[3], "incarnation"), args.nonce(ARGV[4], "nonce")
   local max = args.int(ARGV[5], "max", 0, constants.MAX_ENTRIES)
-  local scope, own_after = ARGV[6], ARGV[7]
-  if scope ~= "DUE" and scope ~= "ALL" then
-    args.bad("scope", scope, "wanted DUE or ALL")
+  local max_bytes = args.int(ARGV[6], "maxBytes", 1, constants.MAX_BYTES)
+  local scope, own_after = ARGV[7], ARGV[8]
+  if scope ~= "DUE" and scope ~= "ALL" and scope ~= "SUSPECT" then
+    args.bad("scope", scope, "wanted DUE, ALL or SUSPECT")
   end
   if own_after ~= "" then
     args.id(own_after, "ownAfter")
@@ -306,7 +329,8 @@ local function run()
     return { status.NOGROUP }
   end
 
-  local self = begin(group, consumer, nonce, max, in_hand, on_its_way)
+  local self = begin(group, consumer, incarnation, nonce, max, max_bytes)
+  self.in_hand, self.on_its_way = in_hand, on_its_way
   self.loaded, self.ring = loaded, loaded.ring(processed, self.now)
   self.scene = {
     stream = stream,
@@ -326,9 +350,17 @@ local function run()
     sweep.clock(stream, group, retries, state, loaded, self.now)
     sweep.orphans(self.scene)
   end
-  recover_due(self)
+  if scope == "SUSPECT" then
+    self.room = math.min(self.room, 1)
+    recover_waiting(self, pending.SUSPECTS_FROM, "+inf", true)
+    self.more = 0
+  else
+    recover_waiting(self, "-inf", self.now, false)
+  end
   if scope == "ALL" then
     recover_own(self, own_after)
+    local saw_all = own_after == "0-0" and self.own_after == "" and not self.has_left
+    sweep.records(stream, group, state, saw_all and consumer or nil)
     recover_stale(self)
   end
   local counts = self.counts
@@ -345,7 +377,7 @@ local function run()
     pending.next_due_in(retries, self.now),
     self.now,
     self.more,
-    self.alone_waits,
+    pending.suspects(retries),
     self.own_after,
     counts.own,
     counts.stale,

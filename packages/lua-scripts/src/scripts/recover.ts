@@ -6,18 +6,20 @@ import type { ScriptCall } from "../script.js";
 import { dueIn, type Member } from "./member.js";
 
 export interface RecoverInput {
-  /** Unique per process and call. */
+  /** As `nonceOf` makes it. */
   readonly nonce: string;
   /** Entries to lease at most, 0 to 1,000. */
   readonly max: number;
-  /** DUE: waiting entries that are due. ALL: also own and stale ones, and the sweeps. */
-  readonly scope: "DUE" | "ALL";
+  /** Lease no more once the fields returned take this many bytes, 1 to 536,870,912. One entry is leased in any case. */
+  readonly maxBytes: number;
+  /** DUE: waiting entries that are due. ALL: also own and stale ones, and the sweeps. SUSPECT: one suspect alone. */
+  readonly scope: "DUE" | "ALL" | "SUSPECT";
   /** Own pending entries after this ID; undefined skips them. */
   readonly ownAfter: string | undefined;
   /** Entries that the process has in hand, at most 10,000. */
   readonly inHand: readonly string[];
-  /** The nonce of a lease whose reply has yet to come: what it leased is in hand, too. */
-  readonly onItsWay?: string | undefined;
+  /** Nonces of calls whose reply has yet to come: what they leased is in hand, too. */
+  readonly onItsWay?: readonly string[];
 }
 
 /** How many entries a recovery treated, by what became of them. */
@@ -33,8 +35,8 @@ export interface RecoveryCounts {
 
 export interface RecoveredEntry {
   readonly token: string;
-  /** It is its last attempt, and its process died during the one before: nothing else may run beside it. */
-  readonly alone: boolean;
+  /** It is its last attempt, and the process of the one before died: nothing fresh may run beside it. */
+  readonly suspect: boolean;
   /** Fields and values, flat and in order. */
   readonly fields: readonly string[];
 }
@@ -45,8 +47,8 @@ export interface RecoverReply {
   readonly now: number;
   /** Call again: there is more than `max`, or than one call looks at. */
   readonly more: boolean;
-  /** An entry waits for a process that has nothing in hand. */
-  readonly aloneWaits: boolean;
+  /** Suspects that wait: a call with scope SUSPECT leases one. */
+  readonly suspects: number;
   /** Where the next call goes on with own entries; undefined when all were looked at. */
   readonly ownAfter: string | undefined;
   readonly counts: RecoveryCounts;
@@ -63,10 +65,11 @@ export function recoverCall(keys: GroupKeys, member: Member, input: RecoverInput
       member.incarnation,
       input.nonce,
       input.max,
+      input.maxBytes,
       input.scope,
       input.ownAfter ?? "",
       ...input.inHand,
-      ...(input.onItsWay === undefined ? [] : [`@${input.onItsWay}`]),
+      ...(input.onItsWay ?? []).map((nonce) => `@${nonce}`),
     ],
   };
 }
@@ -76,27 +79,14 @@ export function recoverReply(reply: unknown): Refusal | (RecoverReply & { readon
   if ("refusal" in read) {
     return read.refusal;
   }
-  const [
-    ,
-    nextDue,
-    now,
-    more,
-    aloneWaits,
-    ownAfter,
-    own,
-    stale,
-    retried,
-    duplicates,
-    dead,
-    trimmed,
-    deferred,
-  ] = read.values;
+  const [, nextDue, now, more, suspects, ownAfter, own, stale, retried, duplicates, dead, trimmed, deferred] =
+    read.values;
   return {
     status: "OK",
     nextDueInMs: dueIn(nextDue),
     now: Number(now),
     more: more === 1,
-    aloneWaits: aloneWaits === 1,
+    suspects: Number(suspects),
     ownAfter: ownAfter === "" ? undefined : String(ownAfter),
     counts: {
       own: Number(own),
@@ -117,7 +107,7 @@ function leasedIn(values: readonly (string | number)[]): RecoveredEntry[] {
     const count = Number(values[at + 2]);
     leased.push({
       token: String(values[at]),
-      alone: values[at + 1] === 1,
+      suspect: values[at + 1] === 1,
       fields: values.slice(at + 3, at + 3 + count).map(String),
     });
     at += 3 + count;

@@ -5,7 +5,7 @@ import { type Refusal, valuesOf } from "../reply.js";
 import type { Arg, ScriptCall } from "../script.js";
 import type { Member } from "./member.js";
 
-export type ReleaseVerdict = "RELEASED" | "LOST";
+export type ReleaseVerdict = "RELEASED" | "TAKEN" | "LOST";
 
 export interface ReleaseItem {
   readonly id: string;

@@ -5,7 +5,7 @@
 --
 -- @key   stream       STREAM
 -- @key   meta         HASH    protocol
--- @key   state        HASH    incarnations
+-- @key   state        HASH    incarnations, what each has begun
 -- @arg   group        string
 -- @arg   idleMs       integer milliseconds that a consumer has been idle for at least
 -- @arg   consumer     string, or empty for every consumer of the group
@@ -19,6 +19,7 @@
 -- @cost  O(C) in the group's consumers
 -- @since protocol 1
 local args = require("args")
+local begun = require("begun")
 local constants = require("constants")
 local group_state = require("group")
 local pending = require("pending")
@@ -35,6 +36,7 @@ end
 
 local function forget(name)
   redis.call("HDEL", state, group_state.incarnation_field(name))
+  begun.forget(state, name)
 end
 
 local function run()

@@ -160,9 +160,16 @@ local function dead_letter(reason, message)
   return { outcome = status.FAILURE, reason = reason, message = message }
 end
 
+-- The number of an attempt that is to be tried again: the pending list's count, which is below the token's number where
+-- the run before was taken over rather than died (release.lua).
+local function attempt_of(group, id, token)
+  local about, attempt = pending.entry(stream, group, id), tokens.history(token)
+  return about and math.min(about[4], attempt) or attempt
+end
+
 -- Fences the attempts whose token is not the current one. One that may not be tried again becomes a dead letter.
 -- Tells whether all have ended as most do.
-local function fence(attempts, max_attempts)
+local function fence(attempts, group, max_attempts)
   local current = chunks.ask("HMGET", leases, attempts.held_as)
   local endings, spent, all_plain = attempts.endings, {}, true
   for n, token in ipairs(attempts.tokens) do
@@ -173,8 +180,12 @@ local function fence(attempts, max_attempts)
       endings[n] = FENCED
     else
       spent[token] = true
-      if endings[n].outcome == status.RETRY and tokens.history(token) >= max_attempts then
-        endings[n] = dead_letter(status.MAX_ATTEMPTS, endings[n].message)
+      if endings[n].outcome == status.RETRY then
+        local attempt = attempt_of(group, attempts.ids[n], token)
+        if attempt >= max_attempts then
+          endings[n] = dead_letter(status.MAX_ATTEMPTS, endings[n].message)
+        end
+        endings[n].attempt = attempt
       end
     end
     all_plain = all_plain and endings[n] == PLAIN
@@ -335,7 +346,7 @@ local function run()
 
   local now = clock.now()
   local marked = loaded.ring(processed, now)
-  local all_plain = fence(attempts, loaded.max_attempts)
+  local all_plain = fence(attempts, group, loaded.max_attempts)
   local publish_window
   if not all_plain then
     publish_window = judge_all_emits(endings, window_ms, now)
@@ -350,10 +361,10 @@ local function run()
   pending.acknowledge(stream, group, todo.acknowledged)
   balance.settled(state, #todo.acknowledged)
   for _, n in ipairs(todo.waiting) do
-    local attempt, first_ms = tokens.history(attempts.tokens[n])
+    local _, first_ms = tokens.history(attempts.tokens[n])
     -- A wait longer than half the TTL could outlast the memory of what was processed around it.
     local due_at = now + math.min(endings[n].delay_ms, math.floor(loaded.ttl_ms / 2))
-    pending.park(stream, group, retries, ids[n], attempt + 1, first_ms, due_at)
+    pending.park(stream, group, retries, ids[n], endings[n].attempt + 1, first_ms, due_at)
   end
   chunks.call(todo.released, 1, "HDEL", leases)
   ring.add(marked, state, todo.members)
@@ -364,7 +375,7 @@ local function run()
       id = ids[n],
       reason = endings[n].reason,
       message = endings[n].message,
-      attempts = attempt,
+      attempts = endings[n].attempt or attempt,
       first_ms = first_ms,
     }, group, endings[n].fields)
   end

@@ -31,7 +31,7 @@ export function act(world: World, process: Consumer, random: Random): Move {
     [doubtful.length > 0 ? 4 : 0, () => settle(world, process, random.some(doubtful), random.chance(0.5))],
     [held.length > 0 ? 0.8 : 0, () => extend(world, process, random.some(held), random.chance(0.5))],
     [
-      delivered.length + held.length > 0 ? 0.8 : 0,
+      delivered.length + held.length > 0 ? (process.suspect === undefined ? 0.8 : 4) : 0,
       () => release(world, process, random.some([...delivered, ...held])),
     ],
     [process.groupIsGone ? 8 : 0, () => openMove(world, process, "REJOIN")],
@@ -78,7 +78,12 @@ function randomRecovery(process: Consumer, random: Random): RecoverInput {
   return {
     nonce: process.nonce(),
     max: random.pick([0, 1, 1, 2, 10, 100]),
-    scope: random.chance(0.3) ? "DUE" : "ALL",
+    maxBytes: 1_000_000,
+    scope: random.weighted([
+      [3, "DUE"],
+      [6, "ALL"],
+      [process.suspect === undefined ? 2 : 0, "SUSPECT"],
+    ] as const),
     ownAfter: random.weighted([
       [6, "0-0"],
       [2, undefined],

@@ -120,6 +120,7 @@ export function lease(world: World, process: Consumer, asked: readonly Delivered
     },
     heard() {
       forget();
+      process.hears(nonce, leased.length > 0);
       process.held.push(...leased);
     },
     // A client may ask again for what it was not answered; it is then told that all of it is LOST, and recovers.
@@ -133,6 +134,7 @@ export function settle(world: World, process: Consumer, sent: readonly Sent[], i
   const others = <T extends Held>(list: readonly T[]) => list.filter(({ token }) => !tokens.has(token));
   process.held = others(process.held);
   process.doubtful = others(process.doubtful);
+  if (sent.some(({ id }) => id === process.suspect)) process.runs(undefined);
   let settled = false;
   const keep = () => {
     if (insist) process.doubtful.push(...sent);
@@ -191,7 +193,12 @@ export function release(world: World, process: Consumer, asked: readonly (Delive
     requests: [releaseCall(world.keys, process, items)],
     judge(scene, replies) {
       const reply = releaseReply(replyOf(replies));
-      if (refused(scene, world, process, reply.status) || reply.status !== "OK") return reply.status;
+      // One that was superseded may tell what it had.
+      const gone = !scene.before.groupExists;
+      demand((reply.status === "NOGROUP") === gone, "superseded", () => `release: ${reply.status}`);
+      if (gone) process.groupIsGone = true;
+      scene.count(reply.status);
+      if (reply.status !== "OK") return reply.status;
       judgeRelease(scene, process, items, reply.verdicts);
       return reply.verdicts.join(" ");
     },
@@ -201,6 +208,7 @@ export function release(world: World, process: Consumer, asked: readonly (Delive
 export function recover(world: World, process: Consumer, input: RecoverInput): Call {
   const { scope, max, ownAfter: after = "-", inHand } = input;
   let leased: Held[] = [];
+  let suspect: string | undefined;
   let ownAfter = "0-0";
   return {
     text: `${process.incarnation} recovers ${scope}, max ${max}, own after ${after}, in hand [${inHand.join(" ")}]`,
@@ -214,6 +222,7 @@ export function recover(world: World, process: Consumer, input: RecoverInput): C
         key: keyOf(fields),
         token,
       }));
+      suspect = reply.leased.filter((entry) => entry.suspect).map(({ token }) => entryOf(token))[0];
       ownAfter = reply.ownAfter ?? "0-0";
       const counts = Object.entries(reply.counts).filter(([, count]) => count > 0);
       return [...leased.map(({ token }) => token), ...counts.map(([what, count]) => `${what} ${count}`)].join(
@@ -221,6 +230,8 @@ export function recover(world: World, process: Consumer, input: RecoverInput): C
       );
     },
     heard() {
+      process.hears(input.nonce, leased.length > 0);
+      if (suspect !== undefined) process.runs(suspect);
       process.held.push(...leased);
       process.ownAfter = ownAfter;
     },

@@ -1,5 +1,5 @@
 /** A consumer's process: what it knows, which is less than what is true once a reply was lost or it was paused. */
-import type { Member, Attempt as Settlement } from "@sluice/lua-scripts";
+import { type Begun, type Member, nonceOf, type Attempt as Settlement } from "@sluice/lua-scripts";
 
 export interface Delivered {
   readonly id: string;
@@ -28,7 +28,13 @@ export class Consumer implements Member {
   groupIsGone = false;
   /** Where its recovery of own entries goes on. */
   ownAfter = "0-0";
+  /** The suspect that it runs. */
+  suspect: string | undefined;
+  /** What it has to record before its next call, and before it begins what it heard of. */
+  unrecorded: Begun | undefined;
   #calls = 0;
+  #high = 0;
+  readonly #unheard = new Set<number>();
 
   constructor(group: string, consumer: string, incarnation: string) {
     this.group = group;
@@ -39,7 +45,26 @@ export class Consumer implements Member {
   /** Unique per process and call. */
   nonce(): string {
     this.#calls += 1;
-    return `${this.incarnation}x${this.#calls}`;
+    this.#unheard.add(this.#calls);
+    return nonceOf(this.incarnation, this.#calls);
+  }
+
+  /** The reply to the call with this nonce has come, and leased something, or not. */
+  hears(nonce: string, leased: boolean): void {
+    const n = Number(nonce.split("_")[1]);
+    this.#unheard.delete(n);
+    this.#high = Math.max(this.#high, n);
+    if (leased) this.#record();
+  }
+
+  /** It has begun to run the suspect, or none any more. */
+  runs(suspect: string | undefined): void {
+    this.suspect = suspect;
+    this.#record();
+  }
+
+  #record(): void {
+    this.unrecorded = { high: this.#high, unheard: [...this.#unheard], suspect: this.suspect ?? "" };
   }
 
   /** What it names to recovery, so that it is not given the same entry twice. */

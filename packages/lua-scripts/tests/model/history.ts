@@ -2,7 +2,7 @@
  * Runs one history: opens a group, publishes, takes the planned steps, and then lets time pass and handles everything
  * that is left. After every step the answer is judged and the group's whole state is checked.
  */
-import { groupKeys } from "@sluice/lua-scripts";
+import { begunField, begunValue, groupKeys } from "@sluice/lua-scripts";
 import { act } from "./acts.js";
 import { type Call, lease, read, recover, settle } from "./calls.js";
 import { checkEffects, checkPromises } from "./check.js";
@@ -10,7 +10,7 @@ import type { Consumer } from "./consumer.js";
 import { Ledger } from "./ledger.js";
 import type { Link } from "./link.js";
 import type { Move } from "./move.js";
-import { type Observation, observeCall, readObservation, settled } from "./observation.js";
+import { type Observation, observeCall, readObservation, SUSPECTS_FROM, settled } from "./observation.js";
 import type { Plan, Step } from "./plan.js";
 import { Random } from "./random.js";
 import { Expected } from "./scene.js";
@@ -110,7 +110,7 @@ export class History {
         return world.passLease(w, name, random.some(ids));
       }
       case "fall due": {
-        const waiting = [...w.before.waiting.keys()];
+        const waiting = this.#dueSomeTime();
         return waiting.length > 0 ? world.fallDue(w, random.some(waiting)) : undefined;
       }
       case "delete settled entries":
@@ -178,14 +178,34 @@ export class History {
   async #round(process: Consumer): Promise<void> {
     const w = this.#world;
     for (const [name, ids] of world.pendingByConsumer(w)) await this.#perform(world.passLease(w, name, ids));
-    if (w.before.waiting.size > 0) await this.#perform(world.fallDue(w, [...w.before.waiting.keys()]));
+    if (this.#dueSomeTime().length > 0) await this.#perform(world.fallDue(w, this.#dueSomeTime()));
     if (w.before.pending.size > 0 || w.before.leases.size > 0 || w.before.waiting.size > 0) {
-      const input = { nonce: process.nonce(), max: 100, scope: "ALL", ownAfter: "0-0", inHand: [] } as const;
-      await this.#call(recover(w, process, input));
+      const input = { max: 100, maxBytes: 1_000_000, ownAfter: "0-0", inHand: [] } as const;
+      await this.#call(recover(w, process, { ...input, nonce: process.nonce(), scope: "ALL" }));
+      await this.#call(recover(w, process, { ...input, nonce: process.nonce(), scope: "SUSPECT" }));
     }
     if (w.ledger.hasNew) await this.#call(read(w, process, 100));
     if (process.delivered.length > 0) await this.#call(lease(w, process, process.delivered, false));
     if (process.held.length > 0) await this.#call(settle(w, process, process.held.map(successOf), false));
+  }
+
+  /** What waits until it is due. */
+  #dueSomeTime(): string[] {
+    return [...this.#world.before.waiting].filter(([, dueAt]) => dueAt < SUSPECTS_FROM).map(([id]) => id);
+  }
+
+  /** What processes write before anything else: what they have begun. */
+  #records(): HashRequest[] {
+    const { processes, keys, ledger } = this.#world;
+    const requests: HashRequest[] = [];
+    for (const process of processes) {
+      const { unrecorded } = process;
+      if (unrecorded === undefined) continue;
+      process.unrecorded = undefined;
+      ledger.begun.set(`${process.consumer}/${process.incarnation}`, unrecorded);
+      requests.push(["HSET", keys.state, begunField(process), begunValue(unrecorded)]);
+    }
+    return requests;
   }
 
   #isQuiet(): boolean {
@@ -220,7 +240,8 @@ export class History {
     const { ledger, settings, windowMs, before } = w;
     const observe = observeCall(w.keys, w.group, ledger.lastEntry, ledger.lastLetter);
     this.told.push(move.text);
-    const replies = await this.#link.send([...move.requests, observe]);
+    const records = this.#records();
+    const replies = (await this.#link.send([...records, ...move.requests, observe])).slice(records.length);
     const after = readObservation(replies.pop());
     for (const entry of after.entries) ledger.add(entry);
     ledger.lastLetter = after.letters.at(-1)?.id ?? ledger.lastLetter;
@@ -233,6 +254,8 @@ export class History {
     w.before = settled(after);
   }
 }
+
+type HashRequest = readonly ["HSET", string, string, string];
 
 const NOTHING: Observation = {
   now: 0,

@@ -7,7 +7,7 @@ import type { Consumer } from "./consumer.js";
 import { comesBefore } from "./ids.js";
 import { expectDeferral } from "./judge.js";
 import type { EntryRecord } from "./ledger.js";
-import { type Pending, WAITING } from "./observation.js";
+import { type Pending, SUSPECT, SUSPECTS_FROM, WAITING } from "./observation.js";
 import type { Scene } from "./scene.js";
 import { demand, Violation } from "./violation.js";
 
@@ -17,7 +17,9 @@ interface Recovery {
   readonly input: RecoverInput;
   readonly reply: RecoverReply;
   readonly tokens: ReadonlyMap<string, string>;
-  /** Who held which key when recovery began. */
+  /** The token of each mark when recovery began. */
+  readonly held: ReadonlyMap<string, string>;
+  /** Who held which key then. */
   readonly holders: ReadonlyMap<string, string>;
   readonly found: Record<keyof RecoverReply["counts"], number>;
 }
@@ -32,8 +34,9 @@ export function judgeRecover(
   demand(tokens.size === reply.leased.length, "one holder per key", () => "an entry was leased twice");
   const found = { own: 0, stale: 0, retried: 0, duplicates: 0, deadLettered: 0, trimmed: 0, deferred: 0 };
   if (input.scope === "ALL") mendFirst(scene, reply.now);
+  const held = new Map(scene.ledger.holders);
   const holders = new Map([...scene.ledger.holders].map(([mark, token]) => [mark, entryOf(token)]));
-  const recovery: Recovery = { scene, process, input, reply, tokens, holders, found };
+  const recovery: Recovery = { scene, process, input, reply, tokens, held, holders, found };
 
   for (const [id, about] of scene.before.pending) judgeEntry(recovery, id, about);
   const marks = new Set([...tokens.keys()].map((id) => scene.ledger.entry(id).mark));
@@ -76,9 +79,11 @@ function eligibleAs(
   const about = scene.expected.pending.get(id);
   if (about?.consumer === WAITING) {
     const dueAt = scene.expected.waiting.get(id);
+    if (input.scope === "SUSPECT")
+      return dueAt !== undefined && dueAt >= SUSPECTS_FROM ? "retried" : undefined;
     return dueAt !== undefined && dueAt <= reply.now ? "retried" : undefined;
   }
-  if (!about || input.scope === "DUE") return undefined;
+  if (!about || input.scope !== "ALL") return undefined;
   if (about.consumer !== process.consumer) {
     return reply.now - about.deliveredAt > scene.settings.leaseMs ? "stale" : undefined;
   }
@@ -92,15 +97,21 @@ function judgeEntry(recovery: Recovery, id: string, before: Pending): void {
   const record = ledger.entry(id);
   const as = eligibleAs(recovery, id);
   const after = scene.after.pending.get(id);
-  const crashed = holders.get(record.mark) === id;
-  const attempt = before.attempt + (crashed ? 1 : 0);
+  const held = recovery.held.get(record.mark);
+  const wasGranted = holders.get(record.mark) === id;
+  const isMine = held?.split("|")[3]?.startsWith(`${recovery.process.incarnation}_`) ?? false;
+  const died = wasGranted && held !== undefined && !isMine && ledger.counts(held);
+  if (wasGranted && as !== undefined && !died) scene.count("recover of a grant that never began");
+  const attempt = before.attempt + (died ? 1 : 0);
+  const { maxAttempts } = scene.settings;
+  const isSuspect = wasGranted && attempt === maxAttempts && attempt > 1;
   const token = tokens.get(id);
   const taken = (what: string) =>
     demand(as !== undefined, "only what may be taken", () => `recover ${what} ${id}, which it may not take`);
 
   if (token !== undefined) {
     taken("leased");
-    judgeLease(recovery, record, token, attempt, crashed);
+    judgeLease(recovery, record, token, attempt, isSuspect);
     found[as ?? "own"] += 1;
   } else if (!after) {
     if (!record.inStream) {
@@ -111,6 +122,12 @@ function judgeEntry(recovery: Recovery, id: string, before: Pending): void {
     }
     taken("acknowledged");
     judgeAcknowledged(recovery, record, attempt);
+  } else if (isSuspect && scene.after.waiting.get(id) === SUSPECT) {
+    taken("made a suspect of");
+    scene.count("recover: a suspect");
+    if (ledger.holderOf(record.mark) === id) ledger.holders.delete(record.mark);
+    expected.pending.set(id, { consumer: WAITING, attempt, deliveredAt: reply.now });
+    expected.waiting.set(id, SUSPECT);
   } else if (isDeferred(scene, id)) {
     taken("deferred");
     const other = [scene.before, scene.after].some(({ leases }) => {
@@ -121,9 +138,8 @@ function judgeEntry(recovery: Recovery, id: string, before: Pending): void {
     found.deferred += 1;
     expectDeferral(scene, id, before.attempt, reply.now);
   } else if (as !== undefined) {
-    const alone = reply.aloneWaits && crashed && attempt === scene.settings.maxAttempts;
     demand(
-      reply.more || alone,
+      reply.more || recovery.input.scope === "SUSPECT",
       "nothing is stuck",
       () => `recover passed over ${id} (${as}) and says that is all`,
     );
@@ -157,25 +173,30 @@ function isDeferred({ after, expected }: Scene, id: string): boolean {
 }
 
 function judgeLease(
-  { scene, process, reply, holders }: Recovery,
+  recovery: Recovery,
   record: EntryRecord,
   token: string,
   attempt: number,
-  crashed: boolean,
+  isSuspect: boolean,
 ): void {
+  const { scene, process, reply, holders } = recovery;
   const { ledger, before, after, expected, settings } = scene;
   const { id, mark } = record;
   const over = () => `recover leased ${id}, and ${mark} is processed or ${id} is dead`;
   demand(!ledger.isOver(record), "no lease of a processed key", over);
   const holder = holders.get(mark);
   const free =
-    holder === undefined || holder === id || !before.pending.has(holder) || !after.pending.has(holder);
+    holder === undefined ||
+    holder === id ||
+    !before.pending.has(holder) ||
+    // It was given up, or became a suspect, which holds no key.
+    (after.pending.get(holder)?.consumer ?? WAITING) === WAITING;
   demand(free, "one holder per key", () => `recover leased ${id}, and ${holder} holds ${mark}`);
   const numbered = attemptOf(token) === attempt && attempt <= settings.maxAttempts;
   demand(numbered, "attempts", () => `recover leased ${token}, wanted attempt ${attempt}`);
-  const { alone } = reply.leased.find((leased) => leased.token === token) ?? {};
-  const isLast = crashed && attempt === settings.maxAttempts;
-  demand(alone === isLast, "poison runs alone", () => `recover leased ${token}, alone: ${alone}`);
+  const suspect = reply.leased.find((leased) => leased.token === token)?.suspect;
+  const asked = recovery.input.scope === "SUSPECT";
+  demand(suspect === asked && !isSuspect, "suspects", () => `recover leased ${token}, suspect: ${suspect}`);
 
   ledger.holders.set(mark, token);
   expected.pending.set(id, { consumer: process.consumer, attempt, deliveredAt: reply.now });
@@ -185,14 +206,12 @@ function judgeLease(
 function judgeLeased({ scene, input, reply }: Recovery): void {
   const { leased } = reply;
   demand(leased.length <= input.max, "only what may be taken", () => `recover leased ${leased.length}`);
-  const alone = leased.some((entry) => entry.alone);
-  demand(
-    !alone || (leased.length === 1 && input.inHand.length === 0),
-    "poison runs alone",
-    () => "in company",
-  );
-  if (alone) scene.count("recover alone");
-  if (reply.aloneWaits) scene.count("recover: one waits to run alone");
+  if (input.scope === "SUSPECT") {
+    demand(leased.length <= 1, "suspects", () => `recover leased ${leased.length} suspects`);
+    if (leased.length > 0) scene.count("recover of a suspect");
+  }
+  const waiting = [...scene.after.waiting.values()].filter((dueAt) => dueAt >= SUSPECTS_FROM).length;
+  demand(reply.suspects === waiting, "suspects", () => `${waiting} suspects wait, told ${reply.suspects}`);
   if (reply.more) scene.count("recover: more");
   for (const { token, fields } of leased) {
     const whole = scene.ledger.entry(entryOf(token)).fields;

@@ -2,6 +2,7 @@
 import {
   attemptOf,
   type ExtendVerdict,
+  entryOf,
   firstTail,
   type LeaseVerdict,
   type OpenReply,
@@ -11,7 +12,7 @@ import {
 } from "@sluice/lua-scripts";
 import type { Consumer, Delivered, Held, Sent } from "./consumer.js";
 import { comesBefore } from "./ids.js";
-import { WAITING } from "./observation.js";
+import { SUSPECT, WAITING } from "./observation.js";
 import type { Scene } from "./scene.js";
 import { demand, type Rule } from "./violation.js";
 
@@ -128,7 +129,9 @@ function judgeOutcome(
   const { ledger, expected, settings } = scene;
   const { settlement, id, token } = attempt;
   const record = ledger.entry(id);
-  const number = attemptOf(token);
+  // A retry goes by the pending list, where the run before was taken over rather than died.
+  const listed = settlement.outcome === "RETRY" ? scene.before.pending.get(id)?.attempt : undefined;
+  const number = Math.min(attemptOf(token), listed ?? Number.POSITIVE_INFINITY);
   const emitted = settlement.outcome === "SUCCESS" ? newEmits(scene, settlement.emits) : [];
   let reason = settlement.outcome === "FAILURE" ? settlement.reason : undefined;
   if (settlement.outcome === "RETRY" && number >= settings.maxAttempts) reason = "MAX_ATTEMPTS";
@@ -206,19 +209,36 @@ export function judgeRelease(
   verdicts: readonly ReleaseVerdict[],
 ): void {
   const { ledger, before, after, expected } = scene;
+  const done = new Set<string>();
   asked.forEach(({ id, token }, n) => {
     const { mark } = ledger.entry(id);
     const about = before.pending.get(id);
     const current = (ledger.isGone(id) ? before.leases : ledger.holders).get(mark);
-    const unleased = token === undefined && ledger.holderOf(mark) !== id;
-    const mine = about?.consumer === process.consumer && (current === token || unleased);
-    const wanted = mine ? "RELEASED" : "LOST";
-    const rule = wanted === "LOST" ? "all others are fenced" : "the holder is not fenced";
+    const newest = ledger.incarnations.get(process.consumer) === process.incarnation;
+    const isOwn = current?.split("|")[3]?.startsWith(`${process.incarnation}_`) ?? false;
+    const unleased = token === undefined && newest && (ledger.holderOf(mark) !== id || isOwn);
+    const isCurrent = token !== undefined && current === token;
+    const mine = !done.has(id) && about?.consumer === process.consumer && (unleased || isCurrent);
+    const taken = !done.has(id) && about && token && current && !isCurrent && entryOf(current) === id;
+    const wanted = mine ? "RELEASED" : taken ? "TAKEN" : "LOST";
+    if (wanted !== "LOST") done.add(id);
+    const rule = wanted === "RELEASED" ? "the holder is not fenced" : "all others are fenced";
     demand(verdicts[n] === wanted, rule, () => `release ${id}: ${verdicts[n]}, wanted ${wanted}`);
     scene.count(`release ${wanted}`);
+    if (wanted === "TAKEN" && about && current && token) {
+      const [attempt, newer] = [attemptOf(token), attemptOf(current)];
+      const counted = about.attempt === newer && newer > 1 && (newer === attempt || newer === attempt + 1);
+      const now = expected.pending.get(id) ?? about;
+      if (counted) expected.pending.set(id, { ...now, attempt: newer - 1 });
+    }
     if (!mine || !about) return;
-    if (token !== undefined) ledger.holders.delete(mark);
+    if (ledger.holderOf(mark) === id) ledger.holders.delete(mark);
     expected.pending.set(id, { ...about, consumer: WAITING });
+    if (ledger.begun.get(`${process.consumer}/${process.incarnation}`)?.suspect === id) {
+      expected.waiting.set(id, SUSPECT);
+      scene.count("release of a suspect");
+      return;
+    }
     // Due at once, by the clock of the call, which the reply does not tell.
     const dueAt = after.waiting.get(id) ?? Number.NaN;
     demand(dueAt <= after.now, "nothing is stuck", () => `${id} was released, and is due at ${dueAt}`);

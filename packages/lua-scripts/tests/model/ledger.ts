@@ -2,7 +2,7 @@
  * What a history has been answered so far: who holds which key, what was committed, how each entry ended. It is kept
  * from the scripts' answers, and compared with what Redis holds.
  */
-import { attemptOf, entryOf } from "@sluice/lua-scripts";
+import { attemptOf, type Begun, entryOf } from "@sluice/lua-scripts";
 import { comesBefore, keyOf, markOf, markOfEntry } from "./ids.js";
 import type { Entry } from "./observation.js";
 import { demand } from "./violation.js";
@@ -31,6 +31,8 @@ export class Ledger {
   readonly holders = new Map<string, string>();
   /** Which process goes by a consumer's name. */
   readonly incarnations = new Map<string, string>();
+  /** What each process has recorded of what it has begun, by `consumer/incarnation`. */
+  readonly begun = new Map<string, Begun>();
   /** What the publish window remembers of emitted events, by key. */
   readonly #window = new Map<
     string,
@@ -81,6 +83,15 @@ export class Ledger {
   holderOf(mark: string): string | undefined {
     const token = this.holders.get(mark);
     return token === undefined ? undefined : entryOf(token);
+  }
+
+  /** Whether the run that the token stands for has used up an attempt, if its process is gone. */
+  counts(token: string): boolean {
+    const [id = "", consumer = "", , nonce = ""] = token.split("|");
+    const [, incarnation, n] = nonce.match(/^(.*)_(\d+)\./) ?? [];
+    const record = this.begun.get(`${consumer}/${incarnation}`);
+    if (record === undefined || Number(n) > record.high) return false;
+    return ![...record.unheard].includes(Number(n)) && (record.suspect === "" || record.suspect === id);
   }
 
   deliver(id: string): void {

@@ -66,8 +66,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "settle retries without end",
     scripts: ["settle"],
-    from: "tokens_history(token) >= max_attempts",
-    to: "false",
+    from: "if attempt >= max_attempts then",
+    to: "if false then",
     breaks: ["attempts"],
   },
   {
@@ -143,8 +143,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "recovery takes waiting entries early",
     scripts: ["recover"],
-    from: 'redis.call("ZRANGEBYSCORE", retries, "-inf", self.now,',
-    to: 'redis.call("ZRANGEBYSCORE", retries, "-inf", "+inf",',
+    from: 'recover_waiting(self, "-inf", self.now, false)',
+    to: 'recover_waiting(self, "-inf", "+inf", false)',
     breaks: ["only what may be taken"],
   },
   {
@@ -171,9 +171,44 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "recovery gives poison company",
     scripts: ["recover"],
-    from: "if alone and not (self.free and #self.leased == 0) then",
+    from: "if was_granted and attempt == max_attempts and attempt > 1 then",
     to: "if false then",
-    breaks: ["poison runs alone"],
+    breaks: ["suspects"],
+  },
+  {
+    name: "recovery gives out more than one suspect",
+    scripts: ["recover"],
+    from: "self.room = math.min(self.room, 1)",
+    to: "",
+    breaks: ["suspects"],
+  },
+  {
+    name: "recovery counts what never began",
+    scripts: ["recover"],
+    from: "return not is_mine and begun_counts(state, token)",
+    to: "return true",
+    breaks: ["attempts", "suspects", "dead letters"],
+  },
+  {
+    name: "recovery counts what a suspect's process died of to everything beside it",
+    scripts: ["recover"],
+    from: 'return suspect == "" or suspect == tokens_entry(token)',
+    to: "return true",
+    breaks: ["attempts", "suspects", "dead letters", "nothing is stuck"],
+  },
+  {
+    name: "recovery sweeps records that are still needed",
+    scripts: ["recover"],
+    from: "if not held then",
+    to: "if true then",
+    breaks: ["attempts", "nothing is stuck", "suspects"],
+  },
+  {
+    name: "release counts a take-over as a death",
+    scripts: ["release"],
+    from: "pending_recount(stream, group, about, about[4] - 1)",
+    to: "",
+    breaks: ["attempts"],
   },
   {
     name: "recovery does not remember whom it buried",

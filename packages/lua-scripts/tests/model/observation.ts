@@ -6,6 +6,11 @@ import type { GroupKeys, KeyName, Script, ScriptCall } from "@sluice/lua-scripts
 /** The reserved consumer that holds waiting entries. */
 export const WAITING = "/waiting";
 
+/** From here on a due time is that of a suspect, which no time makes due. */
+export const SUSPECTS_FROM = 2e15;
+/** The due time that it is given. */
+export const SUSPECT = 4e15;
+
 /** A wait that would end by itself within this time ... */
 const SOON_MS = 10_000;
 /** ... is put off by this much. */

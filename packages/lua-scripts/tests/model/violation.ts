@@ -20,8 +20,8 @@ export type Rule =
   | "only what may be taken"
   /** Attempts go up by a retry or a crash alone, and never above the limit. */
   | "attempts"
-  /** The last attempt after a crash runs alone. */
-  | "poison runs alone"
+  /** The last attempt after a crash waits until one is asked for, and one is given out at a time. */
+  | "suspects"
   /** A dead letter for what died, once. */
   | "dead letters"
   /** Emitted events appear with the acknowledgement, or not at all. */

@@ -154,7 +154,7 @@ do
     return replies
   end
 end
-local pending_WAITING, pending_group_exists, pending_entry, pending_touch, pending_park, pending_acknowledge, pending_next_due_in
+local pending_WAITING, pending_group_exists, pending_entry, pending_touch, pending_park, pending_acknowledge, pending_SUSPECTS_FROM, pending_first_due, pending_next_due_in
 do
   pending_WAITING = "/waiting"
   function pending_group_exists(stream, group)
@@ -195,9 +195,15 @@ do
       redis.call("XACK", stream, group, unpack(ids))
     end
   end
+  pending_SUSPECTS_FROM = 2e15
+  function pending_first_due(retries)
+    local first = redis.call("ZRANGE", retries, 0, 0, "WITHSCORES")[2]
+    local due_at = first and tonumber(first)
+    return due_at and due_at < pending_SUSPECTS_FROM and due_at or nil
+  end
   function pending_next_due_in(retries, now)
-    local first = redis.call("ZRANGE", retries, 0, 0, "WITHSCORES")
-    return first[2] and math.max(0, math.ceil(first[2] - now)) or -1
+    local due_at = pending_first_due(retries)
+    return due_at and math.max(0, math.ceil(due_at - now)) or -1
   end
 end
 local tokens_tail, tokens_entry, tokens_history

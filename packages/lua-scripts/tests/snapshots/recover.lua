@@ -360,6 +360,53 @@ do
     return balance_look(scene.stream, about, trimmed, group, unread, exact, recorded), recorded, group
   end
 end
+local tokens_make, tokens_tail, tokens_entry, tokens_history, tokens_issued_by, tokens_nonce
+do
+  function tokens_make(id, consumer, attempt, nonce, first_ms)
+    return id .. tokens_tail(consumer, attempt, nonce, first_ms)
+  end
+  function tokens_tail(consumer, attempt, nonce, first_ms)
+    return "|" .. consumer .. "|" .. attempt .. "|" .. nonce .. "." .. first_ms
+  end
+  function tokens_entry(token)
+    return string.match(token, "^[^|]*")
+  end
+  function tokens_history(token)
+    local attempt, first_ms = string.match(token, "^[^|]*|[^|]*|(%d+)|[^|.]*%.(%d+)$")
+    return tonumber(attempt), tonumber(first_ms)
+  end
+  function tokens_issued_by(token)
+    return string.match(token, "^[^|]*|([^|]*)|%d+|([^|.]*)_(%d+)%.")
+  end
+  function tokens_nonce(token)
+    return string.match(token, "^[^|]*|[^|]*|%d+|([^|.]*)%.") or ""
+  end
+end
+local begun_field, begun_whose, begun_counts
+do
+  local PREFIX = "begun:"
+  function begun_field(consumer, incarnation)
+    return PREFIX .. consumer .. "/" .. incarnation
+  end
+  function begun_whose(field)
+    return string.match(field, "^begun:([^/]*)/(.*)$")
+  end
+  local function parts(record)
+    local high, unheard, suspect = string.match(record or "", "^(%d+);([%d,]*);(.*)$")
+    return tonumber(high), "," .. (unheard or "") .. ",", suspect
+  end
+  function begun_counts(state, token)
+    local consumer, incarnation, call = tokens_issued_by(token)
+    if not consumer then
+      return false
+    end
+    local high, unheard, suspect = parts(redis.call("HGET", state, begun_field(consumer, incarnation)))
+    if not high or tonumber(call) > high or string.find(unheard, "," .. call .. ",", 1, true) then
+      return false
+    end
+    return suspect == "" or suspect == tokens_entry(token)
+  end
+end
 local clock_now
 do
   function clock_now()
@@ -450,7 +497,7 @@ do
     )
   end
 end
-local pending_WAITING, pending_group_exists, pending_be_heard, pending_entry, pending_touch, pending_take, pending_park, pending_put_back, pending_next_due_in
+local pending_WAITING, pending_group_exists, pending_be_heard, pending_entry, pending_touch, pending_take, pending_park, pending_put_back, pending_SUSPECT, pending_SUSPECTS_FROM, pending_first_due, pending_next_due_in, pending_suspects
 do
   pending_WAITING = "/waiting"
   function pending_group_exists(stream, group)
@@ -497,28 +544,19 @@ do
     redis.call("XCLAIM", stream, group, pending_WAITING, 0, id, "TIME", now, "RETRYCOUNT", 1, "FORCE", "JUSTID")
     redis.call("ZADD", retries, now, id)
   end
+  pending_SUSPECT = 4e15
+  pending_SUSPECTS_FROM = 2e15
+  function pending_first_due(retries)
+    local first = redis.call("ZRANGE", retries, 0, 0, "WITHSCORES")[2]
+    local due_at = first and tonumber(first)
+    return due_at and due_at < pending_SUSPECTS_FROM and due_at or nil
+  end
   function pending_next_due_in(retries, now)
-    local first = redis.call("ZRANGE", retries, 0, 0, "WITHSCORES")
-    return first[2] and math.max(0, math.ceil(first[2] - now)) or -1
+    local due_at = pending_first_due(retries)
+    return due_at and math.max(0, math.ceil(due_at - now)) or -1
   end
-end
-local tokens_make, tokens_tail, tokens_entry, tokens_history, tokens_nonce
-do
-  function tokens_make(id, consumer, attempt, nonce, first_ms)
-    return id .. tokens_tail(consumer, attempt, nonce, first_ms)
-  end
-  function tokens_tail(consumer, attempt, nonce, first_ms)
-    return "|" .. consumer .. "|" .. attempt .. "|" .. nonce .. "." .. first_ms
-  end
-  function tokens_entry(token)
-    return string.match(token, "^[^|]*")
-  end
-  function tokens_history(token)
-    local attempt, first_ms = string.match(token, "^[^|]*|[^|]*|(%d+)|[^|.]*%.(%d+)$")
-    return tonumber(attempt), tonumber(first_ms)
-  end
-  function tokens_nonce(token)
-    return string.match(token, "^[^|]*|[^|]*|%d+|([^|.]*)%.") or ""
+  function pending_suspects(retries)
+    return redis.call("ZCOUNT", retries, pending_SUSPECTS_FROM, "+inf")
   end
 end
 local deferral_holder, deferral_due_at
@@ -832,7 +870,7 @@ do
     return restored + unsure, unsure
   end
 end
-local sweep_orphans, sweep_losses, sweep_clock
+local sweep_orphans, sweep_losses, sweep_records, sweep_clock
 do
   local function sweep_waiting(stream, group, retries, after, now)
     local page = redis.call("XPENDING", stream, group, "(" .. after, "+", 100, pending_WAITING)
@@ -896,6 +934,20 @@ do
     end
     return lost
   end
+  function sweep_records(stream, group, state, looked_at)
+    local page =
+      redis.call("HSCAN", state, redis.call("HGET", state, "recordsCursor") or "0", "COUNT", 100)
+    for at = 1, #page[2], 2 do
+      local consumer, incarnation = begun_whose(page[2][at])
+      if consumer and redis.call("HGET", state, group_incarnation_field(consumer)) ~= incarnation then
+        local held = consumer ~= looked_at and redis.call("XPENDING", stream, group, "-", "+", 1, consumer)[1]
+        if not held then
+          redis.call("HDEL", state, page[2][at])
+        end
+      end
+    end
+    redis.call("HSET", state, "recordsCursor", page[1])
+  end
   local function touch_all(stream, group, consumer)
     local after = "0-0"
     while after do
@@ -931,19 +983,17 @@ local stream, meta, leases = KEYS[1], KEYS[2], KEYS[3]
 local processed = { KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8] }
 local retries, dead, state = KEYS[9], KEYS[10], KEYS[11]
 local TYPES = { "stream", "hash", "hash", "set", "set", "set", "set", "set", "zset", "stream", "hash" }
-local HEAD, MAX_IN_HAND = 7, 10000
+local HEAD, MAX_IN_HAND = 8, 10000
 local CRASHED = "the consumer died, or was stopped past its lease, during every attempt"
-local function begin(group, consumer, nonce, max, in_hand, on_its_way)
+local function begin(group, consumer, incarnation, nonce, max, max_bytes)
   return {
-    in_hand = in_hand,
-    on_its_way = on_its_way,
-    free = next(in_hand) == nil and next(on_its_way) == nil,
-    alone_waits = 0,
     group = group,
     consumer = consumer,
+    incarnation = incarnation,
     nonce = nonce,
     now = clock_now(),
     room = max,
+    bytes = max_bytes,
     looks = 1000,
     more = 0,
     own_after = "",
@@ -960,7 +1010,7 @@ local function begin(group, consumer, nonce, max, in_hand, on_its_way)
   }
 end
 local function exhausted(self)
-  if self.room > 0 and self.looks > 0 then
+  if self.room > 0 and self.bytes > 0 and self.looks > 0 then
     return false
   end
   self.more = 1
@@ -971,7 +1021,7 @@ local function acknowledge(self, id, count)
   redis.call("ZREM", retries, id)
   self.counts[count] = self.counts[count] + 1
 end
-local function lease(self, id, held_as, attempt, first_ms, alone, fields, count)
+local function lease(self, id, held_as, attempt, first_ms, is_suspect, fields, count)
   local token = tokens_make(id, self.consumer, attempt, self.nonce, first_ms)
   pending_take(stream, self.group, self.consumer, id, attempt)
   redis.call("HSET", leases, held_as, token)
@@ -981,15 +1031,39 @@ local function lease(self, id, held_as, attempt, first_ms, alone, fields, count)
   self.in_hand[id] = true
   local leased = self.leased
   leased[#leased + 1] = token
-  leased[#leased + 1] = alone and 1 or 0
+  leased[#leased + 1] = is_suspect and 1 or 0
   leased[#leased + 1] = #fields
   for at = 1, #fields do
     leased[#leased + 1] = fields[at]
+    self.bytes = self.bytes - #fields[at]
   end
-  self.room = alone and 0 or self.room - 1
+  self.room = self.room - 1
   self.counts[count] = self.counts[count] + 1
 end
-local function recover_entry(self, about, count)
+local function died(self, token)
+  local consumer, incarnation = tokens_issued_by(token)
+  local is_mine = consumer == self.consumer and incarnation == self.incarnation
+  return not is_mine and begun_counts(state, token)
+end
+local function bury(self, id, held_as, attempts, first_ms, fields)
+  if not stream_has_room(stream_last_id(dead)) then
+    self.has_left = true
+    return
+  end
+  redis.call("XACK", stream, self.group, id)
+  redis.call("ZREM", retries, id)
+  redis.call("HDEL", leases, held_as)
+  ring_add(self.ring, state, { marks_of_entry(id) })
+  dead_write(dead, self.now, {
+    id = id,
+    reason = "MAX_ATTEMPTS",
+    message = CRASHED,
+    attempts = attempts,
+    first_ms = first_ms,
+  }, self.group, fields)
+  self.counts.dead_lettered = self.counts.dead_lettered + 1
+end
+local function recover_entry(self, about, count, wants_suspect)
   local id, attempt = about[1], math.max(about[4], 1)
   self.looks = self.looks - 1
   local fields = entries_read(stream, id)
@@ -1003,18 +1077,22 @@ local function recover_entry(self, about, count)
     return acknowledge(self, id, "duplicates")
   end
   local token = redis.call("HGET", leases, held_as)
-  local crashed = token and tokens_entry(token) == id
-  if crashed and self.on_its_way[tokens_nonce(token)] then
+  local was_granted = token and tokens_entry(token) == id
+  if was_granted and self.on_its_way[tokens_nonce(token)] then
     return nil
   end
   local first_ms = self.now - about[3]
-  if crashed then
-    attempt = attempt + 1
+  if was_granted then
+    if died(self, token) then
+      attempt = attempt + 1
+    end
     local _, token_first_ms = tokens_history(token)
     first_ms = token_first_ms or first_ms
   else
     local holder = deferral_holder(stream, self.group, token, id)
-    if holder then
+    if holder and wants_suspect then
+      return nil
+    elseif holder then
       self.counts.deferred = self.counts.deferred + 1
       return pending_park(
         stream,
@@ -1027,48 +1105,33 @@ local function recover_entry(self, about, count)
       )
     end
   end
-  if attempt > self.loaded.max_attempts then
-    if not stream_has_room(stream_last_id(dead)) then
-      return nil
-    end
-    redis.call("XACK", stream, self.group, id)
-    redis.call("ZREM", retries, id)
+  local max_attempts = self.loaded.max_attempts
+  if attempt > max_attempts then
+    return bury(self, id, held_as, attempt - 1, first_ms, fields)
+  end
+  if was_granted and attempt == max_attempts and attempt > 1 then
     redis.call("HDEL", leases, held_as)
-    ring_add(self.ring, state, { marks_of_entry(id) })
-    dead_write(dead, self.now, {
-      id = id,
-      reason = "MAX_ATTEMPTS",
-      message = CRASHED,
-      attempts = attempt - 1,
-      first_ms = first_ms,
-    }, self.group, fields)
-    self.counts.dead_lettered = self.counts.dead_lettered + 1
-    return nil
+    return pending_park(stream, self.group, retries, id, attempt, first_ms, pending_SUSPECT)
   end
-  local alone = crashed and attempt == self.loaded.max_attempts
-  if alone and not (self.free and #self.leased == 0) then
-    self.alone_waits = 1
-    return nil
-  end
-  return lease(self, id, held_as, attempt, first_ms, alone, fields, count)
+  return lease(self, id, held_as, attempt, first_ms, wants_suspect, fields, count)
 end
-local function recover_due(self)
-  local due = redis.call("ZRANGEBYSCORE", retries, "-inf", self.now, "LIMIT", 0, 1000)
-  for at = 1, #due do
+local function recover_waiting(self, from, to, wants_suspect)
+  local waiting = redis.call("ZRANGEBYSCORE", retries, from, to, "LIMIT", 0, 1000)
+  for at = 1, #waiting do
     if exhausted(self) then
       return
     end
-    local about = pending_entry(stream, self.group, due[at])
+    local about = pending_entry(stream, self.group, waiting[at])
     if not about or about[2] ~= pending_WAITING then
-      about = restore_waiting(self.scene, due[at], about)
+      about = restore_waiting(self.scene, waiting[at], about)
     end
     if about then
-      recover_entry(self, about, "retried")
+      recover_entry(self, about, "retried", wants_suspect)
     else
       self.looks = self.looks - 1
     end
   end
-  if #due == 1000 then
+  if #waiting == 1000 then
     self.more = 1
   end
 end
@@ -1113,9 +1176,10 @@ local function run()
   local group, consumer = args_name(ARGV[1], "group"), args_name(ARGV[2], "consumer")
   local incarnation, nonce = args_nonce(ARGV[3], "incarnation"), args_nonce(ARGV[4], "nonce")
   local max = args_int(ARGV[5], "max", 0, 1000)
-  local scope, own_after = ARGV[6], ARGV[7]
-  if scope ~= "DUE" and scope ~= "ALL" then
-    args_bad("scope", scope, "wanted DUE or ALL")
+  local max_bytes = args_int(ARGV[6], "maxBytes", 1, 536870912)
+  local scope, own_after = ARGV[7], ARGV[8]
+  if scope ~= "DUE" and scope ~= "ALL" and scope ~= "SUSPECT" then
+    args_bad("scope", scope, "wanted DUE, ALL or SUSPECT")
   end
   if own_after ~= "" then
     args_id(own_after, "ownAfter")
@@ -1141,7 +1205,8 @@ local function run()
   if not pending_group_exists(stream, group) then
     return { "NOGROUP" }
   end
-  local self = begin(group, consumer, nonce, max, in_hand, on_its_way)
+  local self = begin(group, consumer, incarnation, nonce, max, max_bytes)
+  self.in_hand, self.on_its_way = in_hand, on_its_way
   self.loaded, self.ring = loaded, loaded.ring(processed, self.now)
   self.scene = {
     stream = stream,
@@ -1159,9 +1224,17 @@ local function run()
     sweep_clock(stream, group, retries, state, loaded, self.now)
     sweep_orphans(self.scene)
   end
-  recover_due(self)
+  if scope == "SUSPECT" then
+    self.room = math.min(self.room, 1)
+    recover_waiting(self, pending_SUSPECTS_FROM, "+inf", true)
+    self.more = 0
+  else
+    recover_waiting(self, "-inf", self.now, false)
+  end
   if scope == "ALL" then
     recover_own(self, own_after)
+    local saw_all = own_after == "0-0" and self.own_after == "" and not self.has_left
+    sweep_records(stream, group, state, saw_all and consumer or nil)
     recover_stale(self)
   end
   local counts = self.counts
@@ -1177,7 +1250,7 @@ local function run()
     pending_next_due_in(retries, self.now),
     self.now,
     self.more,
-    self.alone_waits,
+    pending_suspects(retries),
     self.own_after,
     counts.own,
     counts.stale,

@@ -51,6 +51,20 @@ do
     return string.find(text, "^WRONGTYPE ") and types_refusal(wanted) or redis.error_reply(text)
   end
 end
+local begun_whose, begun_forget
+do
+  function begun_whose(field)
+    return string.match(field, "^begun:([^/]*)/(.*)$")
+  end
+  function begun_forget(state, consumer)
+    local fields = redis.call("HKEYS", state)
+    for at = 1, #fields do
+      if begun_whose(fields[at]) == consumer then
+        redis.call("HDEL", state, fields[at])
+      end
+    end
+  end
+end
 local protocol_CURRENT, protocol_refusal
 do
   protocol_CURRENT = tostring(1)
@@ -84,6 +98,7 @@ local function goes_by(name, incarnation)
 end
 local function forget(name)
   redis.call("HDEL", state, group_incarnation_field(name))
+  begun_forget(state, name)
 end
 local function run()
   local group = args_name(ARGV[1], "group")

@@ -371,7 +371,7 @@ do
     return key == "" and "#" .. id or key
   end
 end
-local pending_WAITING, pending_group_exists, pending_park, pending_acknowledge, pending_next_due_in
+local pending_WAITING, pending_group_exists, pending_entry, pending_park, pending_acknowledge, pending_SUSPECTS_FROM, pending_first_due, pending_next_due_in
 do
   pending_WAITING = "/waiting"
   function pending_group_exists(stream, group)
@@ -380,6 +380,9 @@ do
       error(reply, 0)
     end
     return reply.err == nil
+  end
+  function pending_entry(stream, group, id)
+    return redis.call("XPENDING", stream, group, id, id, 1)[1]
   end
   function pending_park(stream, group, retries, id, attempt, first_ms, due_at)
     redis.call(
@@ -402,9 +405,15 @@ do
       redis.call("XACK", stream, group, unpack(ids))
     end
   end
+  pending_SUSPECTS_FROM = 2e15
+  function pending_first_due(retries)
+    local first = redis.call("ZRANGE", retries, 0, 0, "WITHSCORES")[2]
+    local due_at = first and tonumber(first)
+    return due_at and due_at < pending_SUSPECTS_FROM and due_at or nil
+  end
   function pending_next_due_in(retries, now)
-    local first = redis.call("ZRANGE", retries, 0, 0, "WITHSCORES")
-    return first[2] and math.max(0, math.ceil(first[2] - now)) or -1
+    local due_at = pending_first_due(retries)
+    return due_at and math.max(0, math.ceil(due_at - now)) or -1
   end
 end
 local tokens_entry, tokens_history
@@ -598,7 +607,11 @@ end
 local function dead_letter(reason, message)
   return { outcome = "FAILURE", reason = reason, message = message }
 end
-local function fence(attempts, max_attempts)
+local function attempt_of(group, id, token)
+  local about, attempt = pending_entry(stream, group, id), tokens_history(token)
+  return about and math.min(about[4], attempt) or attempt
+end
+local function fence(attempts, group, max_attempts)
   local current = chunks_ask("HMGET", leases, attempts.held_as)
   local endings, spent, all_plain = attempts.endings, {}, true
   for n, token in ipairs(attempts.tokens) do
@@ -609,8 +622,12 @@ local function fence(attempts, max_attempts)
       endings[n] = FENCED
     else
       spent[token] = true
-      if endings[n].outcome == "RETRY" and tokens_history(token) >= max_attempts then
-        endings[n] = dead_letter("MAX_ATTEMPTS", endings[n].message)
+      if endings[n].outcome == "RETRY" then
+        local attempt = attempt_of(group, attempts.ids[n], token)
+        if attempt >= max_attempts then
+          endings[n] = dead_letter("MAX_ATTEMPTS", endings[n].message)
+        end
+        endings[n].attempt = attempt
       end
     end
     all_plain = all_plain and endings[n] == PLAIN
@@ -757,7 +774,7 @@ local function run()
   end
   local now = clock_now()
   local marked = loaded.ring(processed, now)
-  local all_plain = fence(attempts, loaded.max_attempts)
+  local all_plain = fence(attempts, group, loaded.max_attempts)
   local publish_window
   if not all_plain then
     publish_window = judge_all_emits(endings, window_ms, now)
@@ -770,9 +787,9 @@ local function run()
   pending_acknowledge(stream, group, todo.acknowledged)
   balance_settled(state, #todo.acknowledged)
   for _, n in ipairs(todo.waiting) do
-    local attempt, first_ms = tokens_history(attempts.tokens[n])
+    local _, first_ms = tokens_history(attempts.tokens[n])
     local due_at = now + math.min(endings[n].delay_ms, math.floor(loaded.ttl_ms / 2))
-    pending_park(stream, group, retries, ids[n], attempt + 1, first_ms, due_at)
+    pending_park(stream, group, retries, ids[n], endings[n].attempt + 1, first_ms, due_at)
   end
   chunks_call(todo.released, 1, "HDEL", leases)
   ring_add(marked, state, todo.members)
@@ -783,7 +800,7 @@ local function run()
       id = ids[n],
       reason = endings[n].reason,
       message = endings[n].message,
-      attempts = attempt,
+      attempts = endings[n].attempt or attempt,
       first_ms = first_ms,
     }, group, endings[n].fields)
   end

@@ -4,7 +4,10 @@
  */
 import {
   type Attempt,
+  begunField,
+  begunValue,
   type ExtendVerdict,
+  entryOf,
   extendCall,
   extendReply,
   firstTail,
@@ -19,6 +22,7 @@ import {
   leaseCall,
   leaseReply,
   type Member,
+  nonceOf,
   type OpenInput,
   type OpenReply,
   openCall,
@@ -28,6 +32,7 @@ import {
   type PublishReply,
   publishCall,
   publishReply,
+  type RecoveredEntry,
   type RecoverInput,
   type RecoverReply,
   type Refusal,
@@ -85,10 +90,13 @@ export const SETTINGS: GroupSettings = { idempotencyTtlMs: 60_000, leaseMs: 30_0
 
 let nonces = 0;
 
+/** Whose calls lease: a process that is dead when the next one looks, unless that names what is in hand. */
+const MORTAL = "mortal";
+
 /** A nonce that no other call has. */
 export function nextNonce(): string {
   nonces += 1;
-  return `n${nonces}`;
+  return nonceOf(MORTAL, nonces);
 }
 
 export class TestGroup {
@@ -183,13 +191,18 @@ export class TestGroup {
     entries: readonly Delivered[],
     nonce = nextNonce(),
   ): Promise<LeaseReply> {
-    return accepted(leaseReply(await this.run(this.leaseCall(consumer, entries, nonce)), entries.length));
+    const call = this.leaseCall(consumer, entries, nonce);
+    const reply = accepted(leaseReply(await this.run(call), entries.length));
+    if (reply.verdicts.includes("LEASED")) await this.begins(consumer);
+    return reply;
   }
 
   /** What was delivered behind the ID, as a read and a lease on one connection find it. */
   async leaseAfter(consumer: string, after: string, max = 10): Promise<LeaseAfterReply> {
     const call = leaseAfterCall(this.keys, this.member(consumer), nextNonce(), after, max);
-    return accepted(leaseAfterReply(await this.run(call)));
+    const reply = accepted(leaseAfterReply(await this.run(call)));
+    if ([...reply.verdicts.values()].includes("LEASED")) await this.begins(consumer);
+    return reply;
   }
 
   async lease(consumer: string, entries: readonly Delivered[]): Promise<readonly Taken[]> {
@@ -243,12 +256,37 @@ export class TestGroup {
   }
 
   recoverCall(consumer: string, input: Partial<RecoverInput> = {}): ScriptCall {
-    const defaults = { nonce: nextNonce(), max: 1_000, scope: "ALL", ownAfter: "0-0", inHand: [] } as const;
+    const defaults = {
+      nonce: nextNonce(),
+      max: 1_000,
+      maxBytes: 1_000_000,
+      scope: "ALL",
+      ownAfter: "0-0",
+      inHand: [],
+    } as const;
     return recoverCall(this.keys, this.member(consumer), { ...defaults, ...input });
   }
 
   async recover(consumer = "c1", input: Partial<RecoverInput> = {}): Promise<RecoverReply> {
-    return accepted(recoverReply(await this.run(this.recoverCall(consumer, input))));
+    const reply = accepted(recoverReply(await this.run(this.recoverCall(consumer, input))));
+    if (reply.leased.length > 0) await this.begins(consumer);
+    return reply;
+  }
+
+  /** The consumer's process has had every reply so far, and begun what they brought: it runs this suspect, if any. */
+  async begins(consumer: string, suspect = ""): Promise<void> {
+    const field = begunField({ consumer, incarnation: MORTAL });
+    const value = begunValue({ high: nonces, unheard: [], suspect });
+    // A server at maxmemory, and a user who may not, refuse it.
+    await this.client.hset(this.keys.state, field, value).catch(() => {});
+  }
+
+  /** The suspect that waits, if one does, leased and begun. */
+  async takeSuspect(consumer = "c1"): Promise<RecoveredEntry | undefined> {
+    const { leased } = await this.recover(consumer, { scope: "SUSPECT", ownAfter: undefined });
+    const [suspect] = leased;
+    if (suspect !== undefined) await this.begins(consumer, entryOf(suspect.token));
+    return suspect;
   }
 
   extendCall(consumer: string, attempts: readonly Holding[]): ScriptCall {

@@ -3,8 +3,12 @@
  * user. It checks little: that each path is taken shows in the words that the scripts answer.
  */
 import {
+  begunField,
+  begunValue,
   discardCall,
+  firstTail,
   infoCall,
+  nonceOf,
   PROTOCOL,
   replayCall,
   retireCall,
@@ -142,6 +146,12 @@ async function recovering(group: TestGroup): Promise<void> {
     const taken = (await group.recover("c1")).leased.map(recovered).filter(({ key }) => key !== "poison");
     if (taken.length > 0) await group.settle("c1", ...taken.map((attempt) => success(attempt)));
   }
+  // The poison is a suspect by now, runs as one, and dies.
+  await group.takeSuspect("c1");
+  await group.recover("c2", { scope: "SUSPECT" });
+  await passTime(group, 30_001);
+  await group.recover("c2");
+  await takenOver(group);
   // A clock that goes back finds leases, and entries that wait.
   await group.settle("c1", retry(await group.inHand("waits"), 20_000));
   const held = await group.inHand("in hand", "c2");
@@ -149,6 +159,22 @@ async function recovering(group: TestGroup): Promise<void> {
   await group.recover("c1");
   await client.del(keys.retries);
   await group.recover("c1", { inHand: [held.id] });
+}
+
+/** What a process runs is taken over by another, and it tells that it is alive. */
+async function takenOver(group: TestGroup): Promise<void> {
+  const { client, keys } = group;
+  const member = group.member("c2");
+  const nonce = nonceOf(member.incarnation, 1);
+  await group.add("taken over");
+  const read = await group.read("c2");
+  const { now } = await group.leaseReply("c2", read, nonce);
+  await client.hset(keys.state, begunField(member), begunValue({ high: 1, unheard: [], suspect: "" }));
+  await passTime(group, 30_001);
+  const again = (await group.recover("c1")).leased.map(recovered);
+  const held = read.map(({ id, key }) => ({ id, key, token: id + firstTail("c2", nonce, now) }));
+  await group.release("c2", ...held);
+  await group.settle("c1", ...again.map((attempt) => retry(attempt)));
 }
 
 async function operating(group: TestGroup): Promise<void> {
