@@ -132,7 +132,7 @@ function namesOf(results: readonly Placed[]): string {
 
 function notes(columns: readonly Column[]): readonly string[] {
   return columns.flatMap(({ name, report }) => [
-    ...report.missing.map((it) => `${name}: ${it.name} was not there: ${it.reason}`),
+    ...report.missing.map((it) => `${name}: ${it.name} was not found: ${it.reason}`),
     ...report.notes.map((line) => `${name}: ${line}`),
   ]);
 }

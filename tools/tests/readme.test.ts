@@ -24,11 +24,11 @@ describe("the README's quick start", () => {
     expect(marked(`quick start: ${EXAMPLE}`)).toBe(read(EXAMPLE));
   });
 
-  test("prints what the README says, on a server it finds", async ({ skip }) => {
-    const { REDIS_URL } = process.env;
-    if (REDIS_URL) skip("REDIS_URL is set, and the example's own names would stay on that server");
+  test("prints what the README says, on a server that is started for it", async () => {
+    // Not on the server of REDIS_URL: the example's own names would stay on it.
+    const { REDIS_URL: _, ...env } = process.env;
     const tsx = join(REPOSITORY, "node_modules/.bin/tsx");
-    const { stdout } = await run(tsx, ["examples/quickstart/run.ts"], { cwd: REPOSITORY });
+    const { stdout } = await run(tsx, ["examples/quickstart/run.ts"], { cwd: REPOSITORY, env });
     expect(stdout).toBe(quickStartPrints());
   });
 });

@@ -41,6 +41,8 @@ async function work(order: Order): Promise<void> {
     events,
     tenancy: "multi",
     source: order.consumer,
+    // A SIGTERM from outside is no crash. SIGINT is left to the parent, see below.
+    signals: ["SIGTERM"],
     // What matters is told to the parent, which has a progress bar to keep intact.
     logger: silentLogger,
   });

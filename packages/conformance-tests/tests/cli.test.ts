@@ -49,7 +49,7 @@ describe("wrong usage ends with 2, and one line names the option and what is wan
     [["--sentinel", "main"], /^error: --sentinel: wanted with --redis and the URL of a Sentinel/],
     [["--runtime", "node,perl"], /"perl" is none of node, deno, bun, separated by commas\.$/],
     [["--level", "hard"], /"hard" is none of core, recovery, tenancy, cluster, acl, separated by commas\.$/],
-    [["--case", "no-such"], /^error: --case "no-such": no case of core, .* is like that; --list shows them$/],
+    [["--case", "no-such"], /^error: --case "no-such": no case of core, .* matches; --list shows all$/],
     [
       ["--report", "pdf"],
       /'--report <form>' argument 'pdf' is invalid\. Allowed choices are table, json, junit, html/,
@@ -254,7 +254,7 @@ test("interrupted, a run ends with 130, says so, and leaves no key behind", asyn
   await vi.waitUntil(async () => (await admin.dbsize()) > before, { timeout: 20_000 });
   command.kill("SIGINT");
   expect(await exited).toEqual([130, null]);
-  expect(await stderr).toMatch(/interrupted: what the run had made was removed; there is no report\n$/);
+  expect(await stderr).toMatch(/interrupted: removed the keys and users of this run; there is no report\n$/);
   expect(await stdout).toBe("");
   expect(await admin.dbsize()).toBe(before);
 });

@@ -42,7 +42,7 @@ describe("the table", () => {
           cluster/three-hundred-tenants
 
       Notes
-        bun was not there: neither on PATH nor installed
+        bun was not found: neither on PATH nor installed
         maxmemory-policy: may evict wanted <b>"1" & '2'</b> ]]> \\u001b[31mred\\u0000
         </script>
         lost at the failover: 0 of 1,200 acknowledged events

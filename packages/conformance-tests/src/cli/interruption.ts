@@ -20,7 +20,7 @@ export function watchInterruption(target: NodeJS.EventEmitter, note: (line: stri
   });
   const onSignal = () => {
     if (controller.signal.aborted) return end();
-    note("interrupted: waiting for the cases under way; once more to end at once");
+    note("interrupted: waiting for running cases; interrupt again to end at once");
     timer = setTimeout(end, PATIENCE_MS);
     controller.abort();
   };

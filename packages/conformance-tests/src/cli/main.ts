@@ -93,9 +93,7 @@ async function chooseCases({ pattern, levels }: CliOptions): Promise<Chosen> {
   const vectors = ofLevels(loadVectors(pattern));
   const scenarios = ofLevels(loadScenarios(pattern));
   if (cases.length + vectors.length + scenarios.length > 0) return { cases, vectors, scenarios };
-  throw new UsageError(
-    `--case "${pattern}": no case of ${levels.join(", ")} is like that; --list shows them`,
-  );
+  throw new UsageError(`--case "${pattern}": no case of ${levels.join(", ")} matches; --list shows all`);
 }
 
 /** Those asked for have to be there; of the others, those that are. */
@@ -141,7 +139,7 @@ async function run({ options, chosen, runtimes, server, note }: Run, world: Worl
   });
   if (report !== undefined && !interruption.signal.aborted) return report;
   await server.removeNames();
-  note("interrupted: what the run had made was removed; there is no report");
+  note("interrupted: removed the keys and users of this run; there is no report");
   return undefined;
 }
 

@@ -95,21 +95,21 @@ function describeCommand({ version, write }: ParseContext): Command {
     .description(ABOUT)
     .option("--redis <url>", "the server: redis://[user:password@]host:port[/database], or rediss://")
     .option("--cluster", "the server is a Cluster; without a server: start one")
-    .option("--sentinel <name>", "the URL is that of a Sentinel, which knows the master by this name")
+    .option("--sentinel <name>", "the URL is of a Sentinel; the name of its master")
     .option(
       "--server <which>",
       `start one: auto, path, debian, docker, docker:IMAGE, ${versions}`,
       parseServer,
     )
-    .option("--runtime <names>", `of ${RUNTIMES.join(",")}; default: those that are there`, listOf(RUNTIMES))
-    .option("--case <pattern>", "only cases whose ID has this in it; * stands for anything")
+    .option("--runtime <names>", `of ${RUNTIMES.join(",")}; default: those found`, listOf(RUNTIMES))
+    .option("--case <pattern>", "only cases whose ID contains this; * stands for anything")
     .option("--level <names>", `only of ${LEVELS.join(",")}`, listOf(LEVELS))
     .addOption(new Option("--report <form>", "form of the report").choices(REPORT_FORMATS).default("table"))
-    .option("--output <file>", "where the report goes; default: standard output")
-    .option("--allow-users", "let cases make users on the server, and delete them")
+    .option("--output <file>", "where the report is written; default: standard output")
+    .option("--allow-users", "let cases create users on the server, and delete them")
     .option("--list", "list the cases and end")
-    .option("--bail", "begin no further case after the first that fails")
-    .option("--concurrency <n>", "cases at a time", parseConcurrency)
+    .option("--bail", "start no further case after the first failure")
+    .option("--concurrency <n>", "cases that run at the same time", parseConcurrency)
     .version(version, "--version")
     .addHelpText("after", EPILOGUE)
     .helpOption("--help", "show this")

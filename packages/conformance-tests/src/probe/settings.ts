@@ -26,7 +26,9 @@ export function settingFindings(answers: NodeAnswers): Finding[] {
 function refused({ refused }: NodeAnswers): Finding[] {
   if (refused.length === 0) return [];
   const value = `${refused.join(" and ")}: this user may not ask, or the service does not tell`;
-  return [{ name: "not-known", value, warning: "what would follow from the settings was not looked at" }];
+  return [
+    { name: "not-known", value, warning: "the settings could not be read, so nothing is said about them" },
+  ];
 }
 
 function version({ info }: NodeAnswers): Finding | undefined {

@@ -97,7 +97,7 @@ ${present.map((status) => html`<span class="count ${status}">${counts[status]} $
 function facts({ server, missing, notes }: SuiteReport): Html {
   const fact = ({ name, value, warning }: Finding) => html`<div><dt>${name}</dt><dd>${value}
 ${warning === undefined ? "" : html`<p class="warning">${warning}</p>`}</dd></div>`;
-  const lines = [...missing.map(({ name, reason }) => `${name} was not there: ${reason}`), ...notes];
+  const lines = [...missing.map(({ name, reason }) => `${name} was not found: ${reason}`), ...notes];
   return html`<section aria-labelledby="server">
 <h2 id="server">The server</h2>
 <dl>${server.findings.map(fact)}</dl>
@@ -128,7 +128,7 @@ function cases(report: SuiteReport): Html {
 <output></output>
 </form>
 ${[...byId].map(([id, results]) => caseEntry(id, results))}
-<p class="none" id="nothing" hidden>No case is like that.</p>
+<p class="none" id="nothing" hidden>No case matches.</p>
 </section>`;
 }
 

@@ -105,7 +105,7 @@ function notApplicable(report: SuiteReport, colors: Colors): string {
 /** What is to be known besides: the warnings of the probe once more, since the results stand under them. */
 function notes({ notes, missing, server }: SuiteReport, colors: Colors): string {
   const lines = [
-    ...missing.map(({ name, reason }) => `${name} was not there: ${reason}`),
+    ...missing.map(({ name, reason }) => `${name} was not found: ${reason}`),
     ...server.findings.flatMap(({ name, warning }) => (warning === undefined ? [] : [`${name}: ${warning}`])),
     ...notes,
   ];
