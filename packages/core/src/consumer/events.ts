@@ -22,6 +22,8 @@ export interface ConsumerEvents {
   deadLetter: EntryReport & { readonly attempt: number; readonly reason: string; readonly message: string };
   /** The entry went to a newer attempt: whatever this one ends with is of no consequence. */
   leaseLost: EntryReport & { readonly attempt: number };
+  /** Others removed events of the group, or made it pass over them, before it had settled them: they are lost to it. */
+  trimmed: { readonly group: string; readonly tenantId?: string; readonly entries: number };
   /** A recovery pass ended that had something to do, or the first one. */
   recovered: Recovery;
   /** Something went wrong that the consumer goes on from, or, if `fatal`, stops at. */
