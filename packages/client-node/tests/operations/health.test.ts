@@ -147,7 +147,7 @@ describe("a group that is not as it should be", () => {
     await plainRedis().xgroup("DESTROY", keysOf(bus, "billing").stream, "billing");
     expect(await about(bus, "group:billing")).toMatchObject({
       status: "degraded",
-      detail: "registered, and gone: its next consumer makes it again where it was",
+      detail: expect.stringMatching(/^registered in metadata but missing from the stream; .*low-water ID$/),
     });
     expect(await bus.health()).toMatchObject({ status: "degraded" });
     expect(await about(bus, "consumers:billing")).toBeUndefined();
@@ -183,6 +183,7 @@ describe("a group that is not as it should be", () => {
       detail: expect.stringMatching(/half of idempotencyTtlMs \(3600000\)/),
     });
     await redis.xack(stream, "billing", old ?? "");
+    await redis.hincrby(keysOf(bus, "billing").state, "settled", 1); // as the scripts count what they acknowledge
     await add(29);
     await redis.xreadgroup("GROUP", "billing", "worker-1", "STREAMS", stream, ">");
     expect(await about(bus, "group:billing")).toMatchObject({ status: "ok" });

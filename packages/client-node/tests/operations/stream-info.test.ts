@@ -47,13 +47,13 @@ describe("a stream that is worked on", () => {
     const byName = new Map(info.groups.map((group) => [group.name, group]));
     expect(byName.get("behind")).toEqual({
       ...{ name: "behind", pending: 0, lag: 3, lagExact: true, lastDeliveredId: ids[0], oldestPendingMs: 0 },
-      ...{ retrying: 0, deadLetters: 0, processedKeys: 1, consumers: [] },
+      ...{ retrying: 0, deadLetters: 0, processedKeys: 1, lost: 0, lostExact: true, consumers: [] },
     });
     const billing = byName.get("billing");
     expect(billing).toEqual({
       ...{ name: "billing", pending: 2, lag: 0, lagExact: true, lastDeliveredId: ids[3] },
       ...{ oldestPendingMs: expect.any(Number), retrying: 1, nextRetryAt: expect.any(Number) },
-      ...{ deadLetters: 1, processedKeys: 2 },
+      ...{ deadLetters: 1, processedKeys: 2, lost: 0, lostExact: true },
       consumers: [{ name: consumer.name, pending: 1, idleMs: expect.any(Number) }],
     });
     expect(Math.abs((billing?.nextRetryAt ?? 0) - Date.now() - 60_000)).toBeLessThan(20_000);

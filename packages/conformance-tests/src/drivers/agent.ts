@@ -25,6 +25,7 @@ const CONSUMER_EVENTS = [
   "retry",
   "deadLetter",
   "leaseLost",
+  "trimmed",
   "recovered",
   "error",
 ] as const satisfies readonly (keyof ConsumerEvents)[];

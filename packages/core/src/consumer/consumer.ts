@@ -84,7 +84,7 @@ export class Consumer<C extends EventSchemas = EventSchemas> {
       consumer: this.name,
     });
     this.emitter = new Emitter((event, error) => logger.error("listener threw", { event, err: error }));
-    const reporter = new Reporter(this.emitter, this.stats, logger, parts.tenantId);
+    const reporter = new Reporter(this.emitter, this.stats, logger, parts.tenantId, this.group);
     // A handler that its catalog types takes the events of its types, which are all that it is given.
     const handlers = options.handlers as readonly UntypedEventHandler[];
     const runner = new Runner({ ...parts, settings: this.settings, logger }, handlers);

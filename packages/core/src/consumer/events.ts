@@ -25,6 +25,8 @@ export interface ConsumerEvents {
    * of this consumer's name, or by another consumer, since the lease was over.
    */
   leaseLost: EntryReport & { readonly attempt: number; readonly takenBy: "newerProcess" | "otherConsumer" };
+  /** Others removed events of the group, or made it pass over them, before it had settled them: they are lost to it. */
+  trimmed: { readonly group: string; readonly tenantId?: string; readonly entries: number };
   /** A recovery pass ended that had something to do, or the first one. */
   recovered: Recovery;
   /** Something went wrong that the consumer goes on from, or, if `fatal`, stops at. */

@@ -1,5 +1,6 @@
 /** Tells what happened: to listeners, to the log, and in numbers. Never shows payload. */
 import type { LeaseVerdict, RecoveryCounts, SettleVerdict } from "@sluice/lua-scripts";
+import { decodeEvent } from "../envelope.js";
 import type { Logger } from "../logger.js";
 import { givenKey, partsOfKey } from "../stored-key.js";
 import type { Attempt, Entry } from "./entry.js";
@@ -20,6 +21,7 @@ export class Reporter {
     private readonly stats: ConsumerStats,
     private readonly logger: Logger,
     private readonly tenantId: string | undefined,
+    private readonly group: string,
   ) {}
 
   /** An attempt's end was judged by the server. */
@@ -69,7 +71,9 @@ export class Reporter {
   notLeased(entry: Entry, verdict: LeaseVerdict): void {
     if (verdict === "DUPLICATE") {
       this.stats.add("duplicates", 1);
-      this.emitter.emit("skipped", { ...this.about(entry, undefined), reason: "duplicate" });
+      const report = { ...this.about(entry, typeIn(entry)), reason: "duplicate" } as const;
+      this.logger.debug("skipped a duplicate: an event under its key was handled", report);
+      this.emitter.emit("skipped", report);
     } else if (verdict === "DEFERRED") {
       this.stats.add("deferred", 1);
     } else {
@@ -112,6 +116,16 @@ export class Reporter {
     this.stats.add("deadLetters", counts.deadLettered);
     this.stats.add("trimmed", counts.trimmed);
     this.stats.add("deferred", counts.deferred);
+    if (counts.trimmed > 0) this.trimmed(counts.trimmed);
+  }
+
+  /** Once per finding: the script that finds a loss counts it for no other consumer of the group. */
+  private trimmed(entries: number): void {
+    this.logger.error("events lost: others removed them before this group settled them; health() has more", {
+      entries,
+    });
+    const tenant = this.tenantId === undefined ? {} : { tenantId: this.tenantId };
+    this.emitter.emit("trimmed", { group: this.group, ...tenant, entries });
   }
 
   recoveryEnded(recovery: Recovery, worthTelling: boolean): void {
@@ -141,4 +155,10 @@ export class Reporter {
       ...(this.tenantId === undefined ? {} : { tenantId: this.tenantId }),
     };
   }
+}
+
+/** The type of an event that nobody handles here, if the entry is in our layout. */
+function typeIn({ id, key, fields }: Entry): string | undefined {
+  const decoded = key === "" ? undefined : decodeEvent(fields[3] ?? "", { id, key });
+  return decoded?.ok ? decoded.event.type : undefined;
 }

@@ -1,5 +1,5 @@
 /** Whether everything that Sluice relies on is in order, and if not, what is to be done. */
-import { type InfoGroup, PROTOCOL, streamKeys } from "@sluice/lua-scripts";
+import { type InfoGroup, LOSS_SHOWN_MS, PROTOCOL, streamKeys } from "@sluice/lua-scripts";
 import type { Connection, Request } from "../connection.js";
 import { ConnectionError, DeadlineError, SluiceError } from "../errors.js";
 import { type KnownGroups, readInfo } from "./stream-info.js";
@@ -191,7 +191,7 @@ async function streamChecks(scope: HealthScope, stream: string): Promise<HealthC
     const info = await readInfo(connection, known, stream, tenantId, deadlineMs);
     const checks: HealthCheck[] = [protocolCheck(info.protocol)];
     for (const group of info.groups) {
-      checks.push(groupCheck(group));
+      checks.push(groupCheck(group, info.now, streamKeys(stream, tenantId).stream));
       if (group.exists) checks.push(consumersCheck(group));
     }
     return checks;
@@ -211,22 +211,50 @@ function protocolCheck(found: string | undefined): HealthCheck {
   return { name: "protocol", status: same ? "ok" : "down", detail };
 }
 
-function groupCheck(group: InfoGroup): HealthCheck {
-  const name = `group:${group.name}`;
-  if (!group.exists) {
-    return {
-      name,
-      status: "degraded",
-      detail: "registered, and gone: its next consumer makes it again where it was",
-    };
+function groupCheck(group: InfoGroup, now: number, streamKey: string): HealthCheck {
+  const problems = [missing(group), losses(group, now, streamKey), oldPending(group)].filter(
+    (problem) => problem !== undefined,
+  );
+  return {
+    name: `group:${group.name}`,
+    status: problems.length > 0 ? "degraded" : "ok",
+    detail: problems.length > 0 ? problems.join("; ") : "present",
+  };
+}
+
+function missing(group: InfoGroup): string | undefined {
+  if (group.exists) return undefined;
+  return "registered in metadata but missing from the stream; the next consumer to start recreates it at its low-water ID";
+}
+
+/** Losses are reported for a day; `getStreamInfo` keeps their number. */
+function losses(
+  { name, lost, lostExact, lostAt, lostAfterId }: InfoGroup,
+  now: number,
+  streamKey: string,
+): string | undefined {
+  if (lostAt === undefined || now - lostAt >= LOSS_SHOWN_MS) return undefined;
+  const found = `found at ${new Date(lostAt).toISOString()}`;
+  if (lost === 0) {
+    return `the stream and everything recorded about it was deleted, ${found}: how many events this group lost is not known`;
   }
-  if (group.idempotencyTtlMs > 0 && group.oldestPendingMs > group.idempotencyTtlMs / 2) {
-    const detail =
-      `its oldest pending entry is older than half of idempotencyTtlMs (${group.idempotencyTtlMs}): ` +
-      "if the group were lost now, events could be handled twice; settle it, or raise idempotencyTtlMs";
-    return { name, status: "degraded", detail };
-  }
-  return { name, status: "ok", detail: "present" };
+  const events = `${lostExact ? "" : "at least "}${lost} ${lost === 1 ? "event" : "events"}`;
+  const again =
+    lostAfterId === undefined
+      ? ""
+      : `; XGROUP SETID ${streamKey} ${name} ${lostAfterId} delivers again what is still in the stream`;
+  return (
+    `others removed ${events} before this group settled them, or made it pass over them, the last ${found}: look for ` +
+    `XTRIM, XDEL, XADD MAXLEN, XGROUP SETID and DELCONSUMER by other programs${again}`
+  );
+}
+
+function oldPending({ idempotencyTtlMs, oldestPendingMs }: InfoGroup): string | undefined {
+  if (idempotencyTtlMs === 0 || oldestPendingMs <= idempotencyTtlMs / 2) return undefined;
+  return (
+    `its oldest pending entry is older than half of idempotencyTtlMs (${idempotencyTtlMs}): if the group were lost now, ` +
+    "events could be handled twice; settle the entry, or raise idempotencyTtlMs"
+  );
 }
 
 function consumersCheck(group: InfoGroup): HealthCheck {

@@ -1,6 +1,7 @@
-/** What a stream and its groups hold, at one moment: one script call. */
+/** What a stream and its groups hold: one script call, at one moment, and one more for each further hundred groups. */
 import {
   groupKeys,
+  INFO_GROUPS,
   type InfoGroup,
   type InfoReply,
   infoCall,
@@ -22,7 +23,7 @@ export interface StreamInfo {
   readonly firstId?: string;
   /** ID of the newest entry; absent if there is none. */
   readonly lastId?: string;
-  /** Memory of the stream itself in bytes, as Redis estimates it. */
+  /** Memory of the stream itself in bytes, as Redis estimates it; 0 where the server does not tell. */
   readonly memoryBytes: number;
   /** Dead letters of all groups. */
   readonly deadLetters: number;
@@ -35,7 +36,7 @@ export interface GroupInfo {
   readonly pending: number;
   /** Entries not delivered yet. */
   readonly lag: number;
-  /** False where entries were removed in the middle and too many are left to count: `lag` is then an upper bound or Redis's estimate. */
+  /** False where others removed entries and too many are left to count: `lag` is then an upper bound or Redis's estimate. */
   readonly lagExact: boolean;
   readonly lastDeliveredId: string;
   /** Age of the oldest pending entry in milliseconds, by its ID; 0 if nothing is pending. */
@@ -47,6 +48,12 @@ export interface GroupInfo {
   readonly deadLetters: number;
   /** Idempotency keys remembered, with the marks of dead letters. */
   readonly processedKeys: number;
+  /** Entries that others removed, or made the group pass over, before the group had settled them. */
+  readonly lost: number;
+  /** False: `lost` is a lower bound. */
+  readonly lostExact: boolean;
+  /** When the last loss was found, in milliseconds since 1970; absent if none ever was. */
+  readonly lostAt?: number;
   readonly consumers: ConsumerInfo[];
 }
 
@@ -62,10 +69,13 @@ export type KnownGroups = Map<string, readonly string[]>;
 
 /** Streams whose groups are remembered; beyond it a look may take two calls. */
 const MAX_KNOWN = 10_000;
-/** Groups that one call asks about at most. */
-const MAX_GROUPS = 1_000;
-
-/** One look, or two if a group came that was not known. */
+/**
+ * One look. It takes one call where all groups were known and are not more than `INFO_GROUPS`, and two where some were
+ * not known. More groups take one call for each `INFO_GROUPS` of them, so that no call holds up the server; what is
+ * about the stream is then as of the last call.
+ *
+ * @param deadlineMs - of each call.
+ */
 export async function readInfo(
   connection: Connection,
   known: KnownGroups,
@@ -80,20 +90,33 @@ export async function readInfo(
     if (reply.status !== "OK") throw refusalError("info", reply, { stream });
     return reply;
   };
-  const expected = known.get(keys.stream) ?? [];
+  const expected = known.get(keys.stream)?.slice(0, INFO_GROUPS) ?? [];
   let reply = await ask(expected);
   let names = askable(reply);
-  if (names.some((name) => !expected.includes(name))) {
+  const found = new Map<string, InfoGroup>();
+  const isOneCall = names.length <= INFO_GROUPS;
+  if (isOneCall && names.some((name) => !expected.includes(name))) {
     reply = await ask(names);
     names = askable(reply);
   }
+  note(found, reply);
+  // Groups that come meanwhile are in the next look.
+  const missing = isOneCall ? [] : names.filter((name) => !found.has(name));
+  for (let first = 0; first < missing.length; first += INFO_GROUPS) {
+    reply = await ask(missing.slice(first, first + INFO_GROUPS));
+    note(found, reply);
+  }
   if (known.size < MAX_KNOWN || known.has(keys.stream)) known.set(keys.stream, names);
-  return reply;
+  return { ...reply, groups: [...found.values()] };
+}
+
+function note(found: Map<string, InfoGroup>, { groups }: InfoReply): void {
+  for (const group of groups) found.set(group.name, group);
 }
 
 /** A group that somebody else made under a name that ours cannot have has none of the keys that would be asked about. */
 function askable(reply: InfoReply): string[] {
-  return reply.groupNames.filter(isGroup).slice(0, MAX_GROUPS);
+  return reply.groupNames.filter(isGroup);
 }
 
 /**
@@ -102,7 +125,8 @@ function askable(reply: InfoReply): string[] {
  */
 export function toStreamInfo(reply: InfoReply, stream: string, tenantId: string | undefined): StreamInfo {
   // What was expected, and is neither on the stream nor registered any more, is not in it.
-  const groups = reply.groups.filter(({ name }) => reply.groupNames.includes(name));
+  const names = new Set(reply.groupNames);
+  const groups = reply.groups.filter(({ name }) => names.has(name));
   return {
     stream,
     ...(tenantId === undefined ? {} : { tenantId }),
@@ -128,6 +152,9 @@ function toGroupInfo(group: InfoGroup): GroupInfo {
     ...(group.nextRetryAt === undefined ? {} : { nextRetryAt: group.nextRetryAt }),
     deadLetters: group.deadLetters,
     processedKeys: group.processedKeys,
+    lost: group.lost,
+    lostExact: group.lostExact,
+    ...(group.lostAt === undefined ? {} : { lostAt: group.lostAt }),
     consumers: group.consumers.map(({ name, pending, idleMs }) => ({ name, pending, idleMs })),
   };
 }

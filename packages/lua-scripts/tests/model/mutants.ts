@@ -222,7 +222,7 @@ export const MUTANTS: readonly Mutant[] = [
     scripts: ["recover"],
     from: "if not pending_entry(scene.stream, scene.group, tokens_entry(token)) then",
     to: "if true then",
-    breaks: ["the holder is not fenced", "attempts", "one holder per key"],
+    breaks: ["the holder is not fenced", "attempts", "one holder per key", "nothing is stuck"],
   },
   {
     name: "recovery does not find waiting entries without a due time",
