@@ -103,6 +103,8 @@ export class Loop {
   private readonly passes = new RecoveryPasses();
   /** By performance.now(): when the next waiting entry is due, as far as is known. */
   private dueAt = 0;
+  /** By performance.now(): when to look at waiting entries in any case. No reply tells of what others handed back. */
+  private lookAt = 0;
   private dueTimer: ReturnType<typeof setTimeout> | undefined;
   private failures = 0;
   private rejoining: Promise<void> | undefined;
@@ -477,8 +479,11 @@ export class Loop {
     this.lastBatchMs = 0;
     const { verdicts } = read;
     endings.forEach((ending, at) => {
+      const verdict = verdicts[at] ?? "FENCED";
       this.lastBatchMs = Math.max(this.lastBatchMs, ending.durationMs);
-      this.parts.reporter.settled(ending, verdicts[at] ?? "FENCED");
+      // It was somebody else's: `runOnce` may handle another one.
+      if (verdict === "HANDED_BACK") this.budget += 1;
+      this.parts.reporter.settled(ending, verdict);
     });
     return undefined;
   }
@@ -542,6 +547,7 @@ export class Loop {
   private noteRecovered(reply: unknown, pass: RecoveryPass | undefined): unknown {
     const read = reply instanceof SluiceError ? reply : recoverReply(reply);
     if (read instanceof SluiceError || read.status !== "OK") return this.calls.refused("recover", read);
+    this.lookAt = performance.now() + DUE_POLL_MS;
     this.knowDue(read.nextDueInMs);
     if (read.more && !pass) this.dueAt = 0;
     this.parts.reporter.recoveredCounts(read.counts);
@@ -627,7 +633,8 @@ export class Loop {
   }
 
   private knowDue(nextDueInMs: number | undefined): void {
-    this.dueAt = performance.now() + Math.min(nextDueInMs ?? DUE_POLL_MS, DUE_POLL_MS);
+    const dueAt = performance.now() + (nextDueInMs ?? Number.POSITIVE_INFINITY);
+    this.dueAt = Math.min(dueAt, this.lookAt);
   }
 
   private armDue(): void {

@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** info: everything that monitoring asks of a stream, at one moment. */
 export const infoScript: Script = {
   name: "info",
-  sha1: "3c7d60c2078421487984cbc693c9fc103db2ae98",
+  sha1: "9e47a63d78251f7802c340658bb52ae5372a6749",
   keys: ["stream", "meta"],
   groupKeys: ["processed.0", "processed.1", "processed.2", "processed.3", "processed.4", "retries", "dead", "state"],
   source: `-- sluice info: generated from src/scripts/info.lua, do not edit
@@ -237,9 +237,13 @@ do
     return string.match(field, "^group:(.*)$")
   end
 end
-local pending_WAITING
+local pending_WAITING, pending_next_due_at
 do
   pending_WAITING = "/waiting"
+  function pending_next_due_at(retries)
+    local first = redis.call("ZRANGEBYSCORE", retries, 0, "+inf", "WITHSCORES", "LIMIT", 0, 1)
+    return first[2] and tonumber(first[2])
+  end
 end
 local stream, meta = KEYS[1], KEYS[2]
 local TYPES = { "stream", "hash" }
@@ -290,7 +294,6 @@ local function describe(reply, name, live, keys, about, recorded, now)
   local oldest = live and redis.call("XPENDING", stream, name, "-", "+", 1)[1]
   local delivered = live and live.last_delivered or low_water or "0-0"
   local behind, exact = lag_of(stream, about, delivered, live and live.lag, recorded.trimmed)
-  local first_due = redis.call("ZRANGE", keys.retries, 0, 0, "WITHSCORES")[2]
   local consumers = live and consumers_of(name) or {}
   say(name)
   say(live and 1 or 0)
@@ -300,7 +303,7 @@ local function describe(reply, name, live, keys, about, recorded, now)
   say(delivered)
   say(oldest and math.max(0, now - tonumber((ids_split(oldest[1])))) or 0)
   say(redis.call("ZCARD", keys.retries))
-  say(first_due and tonumber(first_due) or -1)
+  say(pending_next_due_at(keys.retries) or -1)
   say(redis.call("XLEN", keys.dead))
   say(loaded.ttl_ms and ring_count(loaded.ring(keys.processed, now)) or 0)
   say(low_water or "")

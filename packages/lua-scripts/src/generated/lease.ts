@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** lease: decide, for a batch that XREADGROUP delivered, which entries this consumer may handle. */
 export const leaseScript: Script = {
   name: "lease",
-  sha1: "14fb68980dd2ee845a7c8fc59140952828556e78",
+  sha1: "b3a1a2141ea82da93af56a512f6a928d5ae9c80c",
   keys: ["stream", "meta", "leases", "processed.0", "processed.1", "processed.2", "processed.3", "processed.4", "retries", "state"],
   groupKeys: [],
   source: `-- sluice lease: generated from src/scripts/lease.lua, do not edit
@@ -155,7 +155,7 @@ do
     return replies
   end
 end
-local pending_WAITING, pending_group_exists, pending_entry, pending_touch, pending_park, pending_acknowledge, pending_next_due_in
+local pending_WAITING, pending_group_exists, pending_entry, pending_touch, pending_park, pending_acknowledge, pending_next_due_at, pending_next_due_in
 do
   pending_WAITING = "/waiting"
   function pending_group_exists(stream, group)
@@ -196,9 +196,13 @@ do
       redis.call("XACK", stream, group, unpack(ids))
     end
   end
+  function pending_next_due_at(retries)
+    local first = redis.call("ZRANGEBYSCORE", retries, 0, "+inf", "WITHSCORES", "LIMIT", 0, 1)
+    return first[2] and tonumber(first[2])
+  end
   function pending_next_due_in(retries, now)
-    local first = redis.call("ZRANGE", retries, 0, 0, "WITHSCORES")
-    return first[2] and math.max(0, math.ceil(first[2] - now)) or -1
+    local due_at = pending_next_due_at(retries)
+    return due_at and math.max(0, math.ceil(due_at - now)) or -1
   end
 end
 local tokens_tail, tokens_entry, tokens_history

@@ -72,10 +72,23 @@ function pending.acknowledge(stream, group, ids)
   end
 end
 
---- Milliseconds until the next waiting entry is due: 0 when one is, -1 when none waits.
+--- Parks an entry that was handed back, for consumers that declare its type (declarations.lua). The count of attempts
+-- stays.
+function pending.hand_back(stream, group, retries, id, first_ms, score)
+  redis.call("XCLAIM", stream, group, pending.WAITING, 0, id, "TIME", first_ms, "JUSTID")
+  redis.call("ZADD", retries, score, id)
+end
+
+--- When the next waiting entry is due, or nil if none waits for its time: what was handed back waits for a consumer.
+function pending.next_due_at(retries)
+  local first = redis.call("ZRANGEBYSCORE", retries, 0, "+inf", "WITHSCORES", "LIMIT", 0, 1)
+  return first[2] and tonumber(first[2])
+end
+
+--- Milliseconds until the next waiting entry is due: 0 when one is, -1 when none waits for its time.
 function pending.next_due_in(retries, now)
-  local first = redis.call("ZRANGE", retries, 0, 0, "WITHSCORES")
-  return first[2] and math.max(0, math.ceil(first[2] - now)) or -1
+  local due_at = pending.next_due_at(retries)
+  return due_at and math.max(0, math.ceil(due_at - now)) or -1
 end
 
 return pending

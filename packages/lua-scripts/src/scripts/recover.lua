@@ -1,6 +1,7 @@
 --- recover: take back what is due, and lease it.
 --
--- In this order: waiting entries that are due; the consumer's own pending entries, except those its process names as
+-- In this order: waiting entries that are due; entries that others have handed back, of a type that this consumer
+-- declares or that no consumer of the group does any more; the consumer's own pending entries, except those its process names as
 -- in hand (after a restart or a cut connection Redis knows of entries that the process does not); stale entries of
 -- other consumers, idle for longer than the lease. What must run is leased and returned whole. What was processed is
 -- acknowledged; what was attempted too often is dead-lettered; what was trimmed away is reported; an entry whose key
@@ -15,7 +16,7 @@
 -- read, since that raises the count.
 --
 -- With scope ALL it also shows that the consumer is alive, sweeps a bounded number of orphans (tokens whose entry is no
--- longer pending, waiting entries without a due time), notes the group's low-water ID, and, when the server's clock has
+-- longer pending, waiting entries without a due time, what is recorded of consumers that the group no longer has), notes the group's low-water ID, and, when the server's clock has
 -- gone back by more than a lease, restarts the lease clocks and moves the due times, so that work does not stop for
 -- the size of the jump.
 --
@@ -25,7 +26,7 @@
 -- @key   processed.0..4  SET     ring of processed keys
 -- @key   retries         ZSET    waiting entries by due time
 -- @key   dead            STREAM  dead letters
--- @key   state           HASH    group settings, ring, incarnations, cursors, last server time
+-- @key   state           HASH    group settings, ring, incarnations, declared types, cursors, last server time
 -- @arg   group           string
 -- @arg   consumer        string
 -- @arg   incarnation     string  which process goes by the consumer's name
@@ -53,6 +54,7 @@ local args = require("args")
 local clock = require("clock")
 local constants = require("constants")
 local dead_letters = require("dead")
+local declarations = require("declarations")
 local deferral = require("deferral")
 local entries = require("entries")
 local group_state = require("group")
@@ -203,23 +205,31 @@ local function recover_entry(self, about, count)
   return lease(self, id, held_as, attempt, first_ms, alone, fields, count)
 end
 
-local function recover_due(self)
-  local due = redis.call("ZRANGEBYSCORE", retries, "-inf", self.now, "LIMIT", 0, constants.MAX_ENTRIES)
-  for at = 1, #due do
+-- Waiting entries with a score in this range; answers whether there is room for more.
+local function recover_waiting(self, min, max)
+  local found = redis.call("ZRANGEBYSCORE", retries, min, max, "LIMIT", 0, constants.MAX_ENTRIES)
+  for at = 1, #found do
     if exhausted(self) then
-      return
+      return false
     end
-    local about = pending.entry(stream, self.group, due[at])
+    local about = pending.entry(stream, self.group, found[at])
     if about and about[2] == pending.WAITING then
       recover_entry(self, about, "retried")
     else
-      redis.call("ZREM", retries, due[at])
+      redis.call("ZREM", retries, found[at])
       self.looks = self.looks - 1
     end
   end
-  if #due == constants.MAX_ENTRIES then
+  if #found == constants.MAX_ENTRIES then
     self.more = 1
   end
+  return true
+end
+
+local function recover_handed_back(self)
+  declarations.each_to_take(state, retries, self.consumer, function(score)
+    return recover_waiting(self, score, score)
+  end)
 end
 
 local function recover_own(self, after)
@@ -304,8 +314,10 @@ local function run()
     pending.be_heard(stream, group, consumer)
     sweep.clock(stream, group, retries, state, loaded, self.now)
     sweep.orphans(stream, group, leases, retries, state, self.now)
+    sweep.consumers(stream, group, state, self.now)
   end
-  recover_due(self)
+  recover_waiting(self, 0, self.now)
+  recover_handed_back(self)
   if scope == "ALL" then
     recover_own(self, own_after)
     recover_stale(self)

@@ -1,11 +1,12 @@
 --- retire: remove consumers that have nothing pending.
 --
 -- XGROUP DELCONSUMER drops what the consumer has pending, and with it the entry: so whether it has any is asked in the
--- same call. The waiting entries' own consumer is never removed.
+-- same call. The waiting entries' own consumer is never removed. With a consumer goes what it declared: events of a
+-- type that nobody declares any more are skipped again by those who have no handler for it.
 --
 -- @key   stream       STREAM
 -- @key   meta         HASH    protocol
--- @key   state        HASH    incarnations
+-- @key   state        HASH    incarnations, declared types
 -- @arg   group        string
 -- @arg   idleMs       integer milliseconds that a consumer has been idle for at least
 -- @arg   consumer     string, or empty for every consumer of the group
@@ -33,10 +34,6 @@ local function goes_by(name, incarnation)
   return not incarnation or redis.call("HGET", state, group_state.incarnation_field(name)) == incarnation
 end
 
-local function forget(name)
-  redis.call("HDEL", state, group_state.incarnation_field(name))
-end
-
 local function run()
   local group = args.name(ARGV[1], "group")
   local idle_ms = args.int(ARGV[2], "idleMs", 0, constants.MAX_SPAN_MS)
@@ -60,12 +57,12 @@ local function run()
     local asked = name ~= pending.WAITING and (not only or name == only)
     if asked and held == 0 and idle >= idle_ms and goes_by(name, incarnation) then
       redis.call("XGROUP", "DELCONSUMER", stream, group, name)
-      forget(name)
+      group_state.forget(state, name)
       reply[#reply + 1] = name
     end
   end
   if only and incarnation and not here[only] and goes_by(only, incarnation) then
-    forget(only) -- it has opened the group, and never read from it
+    group_state.forget(state, only) -- it has opened the group, and never read from it
   end
   return reply
 end

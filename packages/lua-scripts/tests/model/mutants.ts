@@ -143,8 +143,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "recovery takes waiting entries early",
     scripts: ["recover"],
-    from: 'redis.call("ZRANGEBYSCORE", retries, "-inf", self.now,',
-    to: 'redis.call("ZRANGEBYSCORE", retries, "-inf", "+inf",',
+    from: "recover_waiting(self, 0, self.now)",
+    to: 'recover_waiting(self, 0, "+inf")',
     breaks: ["only what may be taken"],
   },
   {

@@ -146,7 +146,7 @@ do
     return replies
   end
 end
-local pending_WAITING, pending_group_exists, pending_entry, pending_touch, pending_park, pending_acknowledge, pending_next_due_in
+local pending_WAITING, pending_group_exists, pending_entry, pending_touch, pending_park, pending_acknowledge, pending_next_due_at, pending_next_due_in
 do
   pending_WAITING = "/waiting"
   function pending_group_exists(stream, group)
@@ -187,9 +187,13 @@ do
       redis.call("XACK", stream, group, unpack(ids))
     end
   end
+  function pending_next_due_at(retries)
+    local first = redis.call("ZRANGEBYSCORE", retries, 0, "+inf", "WITHSCORES", "LIMIT", 0, 1)
+    return first[2] and tonumber(first[2])
+  end
   function pending_next_due_in(retries, now)
-    local first = redis.call("ZRANGE", retries, 0, 0, "WITHSCORES")
-    return first[2] and math.max(0, math.ceil(first[2] - now)) or -1
+    local due_at = pending_next_due_at(retries)
+    return due_at and math.max(0, math.ceil(due_at - now)) or -1
   end
 end
 local tokens_tail, tokens_entry, tokens_history

@@ -210,7 +210,98 @@ do
     )
   end
 end
-local pending_WAITING, pending_group_exists, pending_be_heard, pending_entry, pending_touch, pending_take, pending_park, pending_next_due_in
+local chunks_call, chunks_ask
+do
+  function chunks_call(values, width, command, key)
+    local size = 1000 - 1000 % width
+    for first = 1, #values, size do
+      redis.call(command, key, unpack(values, first, math.min(first + size - 1, #values)))
+    end
+  end
+  function chunks_ask(command, key, values)
+    if #values <= 1000 then
+      return #values == 0 and {} or redis.call(command, key, unpack(values))
+    end
+    local replies = {}
+    for first = 1, #values, 1000 do
+      local part =
+        redis.call(command, key, unpack(values, first, math.min(first + 1000 - 1, #values)))
+      for at = 1, #part do
+        replies[first + at - 1] = part[at]
+      end
+    end
+    return replies
+  end
+end
+local declarations_by, declarations_of, declarations_forget, declarations_each_to_take
+do
+  local function consumer_field(consumer)
+    return "types:" .. consumer
+  end
+  local function type_field(event_type)
+    return "type:" .. event_type
+  end
+  local function number_field(number)
+    return "numbered:" .. number
+  end
+  function declarations_by(field, value)
+    local consumer = string.match(field, "^types:(.*)$")
+    return consumer, consumer and tonumber(string.match(value, "^%d+"))
+  end
+  local function recorded_of(state, types)
+    local fields = {}
+    for n = 1, #types do
+      fields[n] = type_field(types[n])
+    end
+    local found = chunks_ask("HMGET", state, fields)
+    for n = 1, #types do
+      if found[n] then
+        local number, count = string.match(found[n], "^(%d+) (%d+)$")
+        found[n] = { number = number, count = tonumber(count) }
+      end
+    end
+    return found
+  end
+  function declarations_of(state, consumer)
+    local list, set = {}, {}
+    local recorded = redis.call("HGET", state, consumer_field(consumer))
+    for event_type in string.gmatch(recorded and string.match(recorded, "^%d+ (.*)$") or "", "%S+") do
+      list[#list + 1], set[event_type] = event_type, true
+    end
+    return list, set
+  end
+  local function withdraw(state, types)
+    for n, about in ipairs(recorded_of(state, types)) do
+      if about and about.count > 1 then
+        redis.call("HSET", state, type_field(types[n]), about.number .. " " .. (about.count - 1))
+      elseif about then
+        redis.call("HDEL", state, type_field(types[n]), number_field(about.number))
+      end
+    end
+  end
+  function declarations_forget(state, consumer)
+    local types = declarations_of(state, consumer)
+    withdraw(state, types)
+    redis.call("HDEL", state, consumer_field(consumer))
+  end
+  function declarations_each_to_take(state, retries, consumer, take)
+    local above, own = "-inf", nil
+    for _ = 1, 1000 do
+      local first = redis.call("ZRANGEBYSCORE", retries, above, "(0", "WITHSCORES", "LIMIT", 0, 1)
+      local score = first[2]
+      if not score then
+        return
+      end
+      own = own or select(2, declarations_of(state, consumer))
+      local event_type = redis.call("HGET", state, number_field(-tonumber(score)))
+      if (not event_type or own[event_type]) and not take(score) then
+        return
+      end
+      above = "(" .. score
+    end
+  end
+end
+local pending_WAITING, pending_group_exists, pending_be_heard, pending_entry, pending_touch, pending_take, pending_park, pending_next_due_at, pending_next_due_in
 do
   pending_WAITING = "/waiting"
   function pending_group_exists(stream, group)
@@ -253,9 +344,13 @@ do
     )
     redis.call("ZADD", retries, due_at, id)
   end
+  function pending_next_due_at(retries)
+    local first = redis.call("ZRANGEBYSCORE", retries, 0, "+inf", "WITHSCORES", "LIMIT", 0, 1)
+    return first[2] and tonumber(first[2])
+  end
   function pending_next_due_in(retries, now)
-    local first = redis.call("ZRANGE", retries, 0, 0, "WITHSCORES")
-    return first[2] and math.max(0, math.ceil(first[2] - now)) or -1
+    local due_at = pending_next_due_at(retries)
+    return due_at and math.max(0, math.ceil(due_at - now)) or -1
   end
 end
 local tokens_make, tokens_tail, tokens_entry, tokens_history, tokens_nonce
@@ -298,29 +393,6 @@ do
     if recorded and recorded ~= protocol_CURRENT then
       return { "PROTOCOL", recorded }
     end
-  end
-end
-local chunks_call, chunks_ask
-do
-  function chunks_call(values, width, command, key)
-    local size = 1000 - 1000 % width
-    for first = 1, #values, size do
-      redis.call(command, key, unpack(values, first, math.min(first + size - 1, #values)))
-    end
-  end
-  function chunks_ask(command, key, values)
-    if #values <= 1000 then
-      return #values == 0 and {} or redis.call(command, key, unpack(values))
-    end
-    local replies = {}
-    for first = 1, #values, 1000 do
-      local part =
-        redis.call(command, key, unpack(values, first, math.min(first + 1000 - 1, #values)))
-      for at = 1, #part do
-        replies[first + at - 1] = part[at]
-      end
-    end
-    return replies
   end
 end
 local ring_at, ring_remembers, ring_turn, ring_add
@@ -403,10 +475,14 @@ do
     end
   end
 end
-local group_incarnation_field, group_load, group_read, group_join
+local group_incarnation_field, group_forget, group_load, group_read, group_join
 do
   function group_incarnation_field(consumer)
     return "incarnation:" .. consumer
+  end
+  function group_forget(state, consumer)
+    redis.call("HDEL", state, group_incarnation_field(consumer))
+    declarations_forget(state, consumer)
   end
   function group_load(meta, state, consumer)
     local refusal = protocol_refusal(redis.call("HGET", meta, "protocol"))
@@ -540,7 +616,7 @@ do
     return key == "" and "#" .. id or key
   end
 end
-local sweep_orphans, sweep_clock
+local sweep_orphans, sweep_consumers, sweep_clock
 do
   local function sweep_leases(stream, group, leases, cursor)
     local page = redis.call("HSCAN", leases, cursor, "COUNT", 100)
@@ -570,6 +646,21 @@ do
       "waitingCursor",
       sweep_waiting(stream, group, retries, cursors[2] or "0-0", now)
     )
+  end
+  function sweep_consumers(stream, group, state, now)
+    local cursor = redis.call("HGET", state, "consumersCursor") or "0"
+    local page = redis.call("HSCAN", state, cursor, "COUNT", 100)
+    redis.call("HSET", state, "consumersCursor", page[1])
+    local here = {}
+    for _, about in ipairs(redis.call("XINFO", "CONSUMERS", stream, group)) do
+      here[about[2]] = true
+    end
+    for at = 1, #page[2], 2 do
+      local consumer, since = declarations_by(page[2][at], page[2][at + 1])
+      if consumer and not here[consumer] and now - since > 60000 then
+        group_forget(state, consumer)
+      end
+    end
   end
   local function touch_all(stream, group, consumer)
     local after = "0-0"
@@ -727,23 +818,29 @@ local function recover_entry(self, about, count)
   end
   return lease(self, id, held_as, attempt, first_ms, alone, fields, count)
 end
-local function recover_due(self)
-  local due = redis.call("ZRANGEBYSCORE", retries, "-inf", self.now, "LIMIT", 0, 1000)
-  for at = 1, #due do
+local function recover_waiting(self, min, max)
+  local found = redis.call("ZRANGEBYSCORE", retries, min, max, "LIMIT", 0, 1000)
+  for at = 1, #found do
     if exhausted(self) then
-      return
+      return false
     end
-    local about = pending_entry(stream, self.group, due[at])
+    local about = pending_entry(stream, self.group, found[at])
     if about and about[2] == pending_WAITING then
       recover_entry(self, about, "retried")
     else
-      redis.call("ZREM", retries, due[at])
+      redis.call("ZREM", retries, found[at])
       self.looks = self.looks - 1
     end
   end
-  if #due == 1000 then
+  if #found == 1000 then
     self.more = 1
   end
+  return true
+end
+local function recover_handed_back(self)
+  declarations_each_to_take(state, retries, self.consumer, function(score)
+    return recover_waiting(self, score, score)
+  end)
 end
 local function recover_own(self, after)
   self.own_after = after
@@ -820,8 +917,10 @@ local function run()
     pending_be_heard(stream, group, consumer)
     sweep_clock(stream, group, retries, state, loaded, self.now)
     sweep_orphans(stream, group, leases, retries, state, self.now)
+    sweep_consumers(stream, group, state, self.now)
   end
-  recover_due(self)
+  recover_waiting(self, 0, self.now)
+  recover_handed_back(self)
   if scope == "ALL" then
     recover_own(self, own_after)
     recover_stale(self)

@@ -12,7 +12,7 @@ import {
   Status,
   trimCall,
 } from "@sluice/lua-scripts";
-import { failure, recovered, retry, skip, success } from "./attempts.js";
+import { failure, recovered, retry, skip, success, unhandled } from "./attempts.js";
 import { type GroupOptions, type Taken, TestGroup } from "./group.js";
 import type { Client, Run } from "./redis.js";
 import { passTime } from "./time.js";
@@ -57,6 +57,7 @@ export async function travel(client: Client, run: Run, options: GroupOptions): P
   await emitting(group);
   await recovering(group);
   await operating(group);
+  await declaring(group);
   await healing(group);
   await refusing(group);
   return { words, scripts };
@@ -173,6 +174,20 @@ async function operating(group: TestGroup): Promise<void> {
   await group.release("leaves", ...leaving.map((entry) => ({ ...entry, token: undefined })));
   await run(retireCall(keys, { ...group.member("leaves"), idleMs: 0 }));
   await run(retireCall(keys, { group: name, idleMs: 0 }));
+}
+
+/** A type is declared by two, by one and by nobody, and an entry is handed back for each. */
+async function declaring(group: TestGroup): Promise<void> {
+  const { client, keys } = group;
+  await group.open({ consumer: "c1", types: ["t0"] });
+  await group.open({ consumer: "c2", types: ["t1"] });
+  await group.open({ consumer: "c3", types: ["t1", "t2"] });
+  await group.settle("c1", unhandled(await group.inHand("handed back"), "t1"));
+  await group.settle("c1", unhandled(await group.inHand("handed back too"), "t2"));
+  await group.open({ consumer: "c3", types: ["t1"] });
+  await group.open({ consumer: "c2" });
+  await client.hset(keys.state, "types:c3", "1 t1");
+  await settleAll(group, (await group.recover("c1")).leased.map(recovered));
 }
 
 async function healing(group: TestGroup): Promise<void> {
