@@ -148,8 +148,8 @@ const CONSUMER = [
   "A consumer has a name, an incarnation, what it has *in hand* (leased, not settled) and some entries that it has read",
   "and not leased. It needs a second connection for blocking reads.",
   "",
-  "1. **Come.** `open` with TAKE. Keep the low-water ID of each reply for a REJOIN. `SETTINGS` is an error that names both",
-  "   values, `NOPERM` one that names the command.",
+  "1. **Come.** `open` with TAKE, and with the event types that there are handlers for. Keep the low-water ID of each",
+  "   reply for a REJOIN. `SETTINGS` is an error that names both values, `NOPERM` one that names the command.",
   "2. **Recover before reading.** `recover` with scope ALL, ownAfter `0-0` and everything in hand, again with the ownAfter",
   "   of the reply while it says that there is more. Leased entries come back whole, each with its token.",
   "3. **Read** with `XREADGROUP GROUP group consumer COUNT n STREAMS stream >`, without NOACK, and with BLOCK on the second",
@@ -157,10 +157,12 @@ const CONSUMER = [
   "4. **Lease** what was read, by ID and key, as many entries as there are free slots. LEASED is to be handled, as the",
   "   first attempt; DUPLICATE is done; DEFERRED and LOST come back by themselves, to this consumer or to another.",
   "5. **Handle.** While a handler runs, `extend` every third of `leaseMs`. LOST: stop it, its answer would be refused.",
-  "6. **Settle** what has ended, as SUCCESS with the events that the handler emitted, SKIP, RETRY or FAILURE. FENCED: a",
-  "   newer attempt has the entry, or this one was settled by a call whose reply was lost.",
+  "6. **Settle** what has ended, as SUCCESS with the events that the handler emitted, SKIP, RETRY or FAILURE. An event",
+  "   whose type no handler declares is UNHANDLED, with the type: HANDED_BACK says that another consumer of the group does,",
+  "   and has it from now on; otherwise it was skipped, or, with a message, is a dead letter. FENCED: a newer attempt has",
+  "   the entry, or this one was settled by a call whose reply was lost.",
   "7. **What is due.** Replies of `lease`, `settle` and `recover` tell when the next waiting entry is due: call `recover`",
-  "   with scope DUE then, and at least every 500 ms.",
+  "   with scope DUE then, and at least every 500 ms: no reply tells of what others have handed back.",
   "8. **What others left.** `recover` with scope ALL from time to time (every quarter of a lease, with jitter), without",
   "   own entries (ownAfter empty); with them, as in 2, after every lost reply and every new connection.",
   "9. **Suspects.** An entry whose run died and that has one attempt left waits until a process asks for it. Where a reply",
@@ -212,9 +214,11 @@ const HELD: Readonly<Record<keyof ReturnType<typeof groupKeys>, string>> = {
   "processed.2": "as above",
   "processed.3": "as above",
   "processed.4": "as above",
-  retries: "IDs of waiting entries, scored by when they are due",
+  retries:
+    "IDs of waiting entries, scored by when they are due, or, below zero, by the number of the type for which they were handed back",
   dead: "dead letters: what happened, then the entry's own fields",
-  state: "settings, ring, `incarnation:CONSUMER`, `begun:CONSUMER/INCARNATION`, cursors, last server time",
+  state:
+    "settings, ring, `incarnation:CONSUMER`, `begun:CONSUMER/INCARNATION`, cursors, last server time, balance; `types:CONSUMER` → since when, and the types that it declares; `type:TYPE` → its number and how many declare it; `numbered:N` → that type",
 };
 
 function shaTable(): string {

@@ -84,6 +84,11 @@ export function checkEventType(value: unknown): string {
   return check(EVENT_TYPE, value);
 }
 
+/** Whether an event type may have this name. */
+export function isEventType(name: string): boolean {
+  return EVENT_TYPE.pattern.test(name);
+}
+
 /**
  * First character of the keys that Sluice makes for emitted events. A caller's key may not start with it, so that
  * whoever reads an event's key knows who made it.

@@ -116,7 +116,7 @@ describe("a reply is refused", () => {
   test("with a text that says what is wanted", () => {
     const attempts = [skip({ key: "k1", token: "1-0|c|1|n.5" }), skip({ key: "k2", token: "2-0|c|1|n.5" })];
     expect(() => settleReply(["OK", -1, NOW, 2, "FENCED", 3, "DEAD"], attempts)).toThrow(
-      'reply of a script: [2,"FENCED",3,"DEAD"]: wanted positions that ascend from 1 to 2, each with WAITING | DEAD | FENCED',
+      'reply of a script: [2,"FENCED",3,"DEAD"]: wanted positions that ascend from 1 to 2, each with WAITING | HANDED_BACK | DEAD | FENCED',
     );
   });
 

@@ -30,6 +30,8 @@ export interface CallParts {
   readonly stream: string;
   readonly keys: GroupKeys;
   readonly settings: ConsumerSettings;
+  /** The event types that the handlers declare. */
+  readonly types: readonly string[];
   readonly publishWindowMs: number;
   readonly deadlineMs: number;
 }
@@ -96,7 +98,7 @@ export class Calls {
 
   /** Opens the group and takes the consumer's name; throws what keeps it from that. */
   async open(mode: "TAKE" | "REJOIN"): Promise<"CREATED" | "JOINED" | "HEALED"> {
-    const { connection, keys, settings, deadlineMs } = this.parts;
+    const { connection, keys, settings, types, deadlineMs } = this.parts;
     const { changeSettings: change, leaseMs, maxAttempts, idempotencyTtlMs } = settings;
     const asked = {
       mode,
@@ -105,6 +107,7 @@ export class Calls {
       leaseMs,
       maxAttempts,
       idempotencyTtlMs,
+      types,
     };
     const call = openCall(keys, { ...this.member, ...asked });
     const reply = openReply(await evaluate(connection, call, { deadlineMs }));

@@ -94,6 +94,7 @@ export class Consumer<C extends EventSchemas = EventSchemas> {
       settings: this.settings,
       logger,
       reporter,
+      types: runner.types,
       run: (attempt) => runner.run(attempt),
     };
     this.emitter.on("recovered", (recovery) => {

@@ -112,6 +112,8 @@ export class Loop {
   private readonly passes = new RecoveryPasses();
   /** By performance.now(): when the next waiting entry is due, as far as is known. */
   private dueAt = 0;
+  /** By performance.now(): when to look at waiting entries in any case. No reply tells of what others handed back. */
+  private lookAt = 0;
   private dueTimer: ReturnType<typeof setTimeout> | undefined;
   private failures = 0;
   private rejoining: Promise<void> | undefined;
@@ -542,8 +544,11 @@ export class Loop {
     this.lastBatchMs = 0;
     const { verdicts } = read;
     endings.forEach((ending, at) => {
+      const verdict = verdicts[at] ?? "FENCED";
       this.lastBatchMs = Math.max(this.lastBatchMs, ending.durationMs);
-      this.parts.reporter.settled(ending, verdicts[at] ?? "FENCED");
+      // It was somebody else's: `runOnce` may handle another one.
+      if (verdict === "HANDED_BACK") this.budget += 1;
+      this.parts.reporter.settled(ending, verdict);
       if (ending.attempt === this.suspect?.attempt) this.suspect.over();
     });
     return undefined;
@@ -623,6 +628,7 @@ export class Loop {
       if (this.failedToLease(nonce, read)) this.bounds.lost(recoverMax);
       return this.calls.refused("recover", read);
     }
+    this.lookAt = performance.now() + DUE_POLL_MS;
     this.knowDue(read.nextDueInMs);
     if (read.more && !pass) this.dueAt = 0;
     this.parts.reporter.recoveredCounts(read.counts);
@@ -792,7 +798,8 @@ export class Loop {
   }
 
   private knowDue(nextDueInMs: number | undefined): void {
-    this.dueAt = performance.now() + Math.min(nextDueInMs ?? DUE_POLL_MS, DUE_POLL_MS);
+    const dueAt = performance.now() + (nextDueInMs ?? Number.POSITIVE_INFINITY);
+    this.dueAt = Math.min(dueAt, this.lookAt);
   }
 
   private armDue(): void {

@@ -11,10 +11,14 @@ import type { ConsumerStats } from "./stats.js";
 
 /** A failure that goes on is logged again after this long, in milliseconds. */
 const REPEAT_LOG_MS = 30_000;
+/** Most event types of which is remembered that they were logged. */
+const MAX_LOGGED_TYPES = 1_000;
 
 export class Reporter {
   private lastFailure = "";
   private lastFailureAt = Number.NEGATIVE_INFINITY;
+  /** What became of events without a handler here, by type: logged when it first does, and when it changes. */
+  private readonly withoutHandler = new Map<string, "skipped" | "handed back">();
 
   constructor(
     private readonly emitter: Emitter,
@@ -31,6 +35,11 @@ export class Reporter {
       this.leaseLost(attempt, ending.type, "otherConsumer");
       return;
     }
+    if (verdict === "HANDED_BACK") {
+      this.stats.add("handedBack", 1);
+      this.hasNoHandler(ending.type, "handed back");
+      return;
+    }
     this.stats.observe(durationMs);
     if (verdict === "DEAD") {
       this.stats.add("deadLetters", 1);
@@ -39,8 +48,10 @@ export class Reporter {
           ? item.reason
           : item.outcome === "RETRY"
             ? "MAX_ATTEMPTS"
-            : "EMIT_REJECTED";
-      const message = item.outcome === "FAILURE" || item.outcome === "RETRY" ? item.message : "";
+            : item.outcome === "UNHANDLED"
+              ? "UNHANDLED"
+              : "EMIT_REJECTED";
+      const message = "message" in item ? item.message : "";
       const report = { ...this.about(attempt.entry, ending.type), attempt: attempt.number, reason, message };
       this.logger.warn("event became a dead letter", report);
       this.emitter.emit("deadLetter", report);
@@ -63,8 +74,21 @@ export class Reporter {
     } else {
       const reason = ending.skipped ?? "unhandled";
       this.stats.add(reason, 1);
+      if (item.outcome === "UNHANDLED") this.hasNoHandler(item.type, "skipped");
       this.emitter.emit("skipped", { ...this.about(attempt.entry, ending.type), reason });
     }
+  }
+
+  private hasNoHandler(type: string | undefined, outcome: "skipped" | "handed back"): void {
+    const { withoutHandler } = this;
+    if (type === undefined || withoutHandler.get(type) === outcome) return;
+    if (withoutHandler.size < MAX_LOGGED_TYPES || withoutHandler.has(type)) withoutHandler.set(type, outcome);
+    this.logger.debug(
+      outcome === "skipped"
+        ? "skipped an event: no consumer of the group declares its type"
+        : "handed an event back: another consumer of the group declares its type",
+      { eventType: type },
+    );
   }
 
   /** An entry that was read is not this process's to handle. */

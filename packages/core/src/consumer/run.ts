@@ -13,6 +13,7 @@ import type { EmitOptions, SluiceEvent } from "../event.js";
 import { emitKey } from "../fingerprint.js";
 import { checkHandlers, type HandlerContext, type UntypedEventHandler } from "../handler.js";
 import { type Logger, withFields } from "../logger.js";
+import { isEventType } from "../names.js";
 import { MAX_SPAN_MS } from "../options.js";
 import { type Result, toResult } from "../results.js";
 import { givenKey, partsOfKey } from "../stored-key.js";
@@ -38,6 +39,7 @@ export interface RunParts {
 type Outcome =
   | { readonly outcome: "SUCCESS"; readonly emits: readonly Emit[] }
   | { readonly outcome: "SKIP"; readonly skipped: "unhandled" | "otherGroup" }
+  | { readonly outcome: "UNHANDLED"; readonly type: string; readonly message: string }
   | { readonly outcome: "RETRY"; readonly delayMs: number; readonly message: string }
   | { readonly outcome: "FAILURE"; readonly reason: string; readonly message: string };
 
@@ -52,6 +54,11 @@ export class Runner {
     handlers: readonly UntypedEventHandler[],
   ) {
     this.handlers = checkHandlers(handlers, parts.catalog);
+  }
+
+  /** The event types that the handlers declare. */
+  get types(): readonly string[] {
+    return [...this.handlers.keys()];
   }
 
   /** Runs one attempt. Never rejects. */
@@ -115,7 +122,7 @@ export class Runner {
   // Only what may have to wait is async, here and below: each promise more is a fiftieth of what an event costs.
   private handle(attempt: Attempt, stored: StoredEvent): Outcome | Promise<Outcome> {
     const handler = this.handlers.get(stored.type);
-    if (handler === undefined) return this.unhandled(attempt, stored);
+    if (handler === undefined) return this.undeclared(attempt, stored);
     const validated = this.parts.catalog.validate(stored.type, stored.data);
     return validated instanceof Promise
       ? validated.then((outcome) => this.handleValidated(handler, attempt, stored, outcome))
@@ -160,6 +167,18 @@ export class Runner {
         return { outcome: "RETRY", delayMs, message };
       }
     }
+  }
+
+  /**
+   * No handler here declares the type. The server hands the event back if another consumer of the group does; with
+   * `unhandled: "retry"` it comes to that one by itself.
+   */
+  private undeclared(attempt: Attempt, event: SluiceEvent): Outcome {
+    const outcome = this.unhandled(attempt, event);
+    // What is not named as types are, nobody can have declared.
+    if (outcome.outcome === "RETRY" || !isEventType(event.type)) return outcome;
+    const message = outcome.outcome === "FAILURE" ? outcome.message : "";
+    return { outcome: "UNHANDLED", type: event.type, message };
   }
 
   private unhandled(attempt: Attempt, event: SluiceEvent): Outcome {

@@ -42,8 +42,12 @@ export interface ConsumerOptions<C extends EventSchemas = EventSchemas> {
   readonly retry?: Partial<RetryPolicy>;
   /**
    * An event that no handler here declares, or that `canHandle` turns down: `"skip"` acknowledges and counts it
-   * (unless given), `"retry"` leaves it to a consumer that knows it (for rolling deployments that add types),
-   * `"deadLetter"` keeps it as a dead letter.
+   * (unless given), `"retry"` tries it again after backoff, `"deadLetter"` keeps it as a dead letter.
+   *
+   * Before an event of a type that no handler here declares is skipped or dead-lettered, the group's other consumers are
+   * asked: if one of them declares the type, as in a rolling deployment that adds one, the event is handed back to it, at
+   * no cost of an attempt. What a consumer declares is forgotten when it stops, or, if it has a name of its own or has
+   * died, ten minutes after it was last heard of.
    */
   readonly unhandled?: Unhandled;
   /** Where a group that is new begins: `"0"` (unless given) with the first entry, `"$"` with what comes next, or after an entry ID. */

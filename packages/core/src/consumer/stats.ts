@@ -9,6 +9,8 @@ export class ConsumerStats {
   duplicates = 0;
   unhandled = 0;
   otherGroup = 0;
+  /** Left to another consumer of the group, which declares the type. */
+  handedBack = 0;
   retries = 0;
   deadLetters = 0;
   leasesLost = 0;

@@ -31,6 +31,7 @@ export function consumerMetrics(stats: ConsumerStats, inHand: InHand): Metrics {
       sluice_events_skipped_duplicate_total: stats.duplicates,
       sluice_events_skipped_unhandled_total: stats.unhandled,
       sluice_events_skipped_other_group_total: stats.otherGroup,
+      sluice_events_handed_back_total: stats.handedBack,
       sluice_events_retried_total: stats.retries,
       sluice_events_dead_lettered_total: stats.deadLetters,
       sluice_events_deferred_total: stats.deferred,

@@ -12,6 +12,9 @@ export const CHUNK = 1000;
 /** Longest name of an event type, in bytes. */
 export const MAX_TYPE_BYTES = 128;
 
+/** Most event types that one consumer may declare. */
+export const MAX_TYPES = 1000;
+
 /** Longest idempotency key that a publisher may give an event, in bytes. */
 export const MAX_KEY_BYTES = 256;
 
@@ -48,7 +51,7 @@ export const DEFER_MAX_MS = 5000;
 /** A lease clock that has run for less than one part in this many of the lease is not restarted. */
 export const LEASE_PARTS = 100;
 
-/** Leases and waiting entries that one recovery sweeps for orphans. */
+/** Leases, waiting entries and consumers that one recovery sweeps for orphans. */
 export const SWEEP = 100;
 
 /** Most groups that one call of `info` describes: more take several calls, so that none holds up the server. */
@@ -56,3 +59,6 @@ export const INFO_GROUPS = 100;
 
 /** How long a group that lost entries is reported as degraded, in milliseconds: a day. */
 export const LOSS_SHOWN_MS = 86400000;
+
+/** A consumer that the group does not have is forgotten this long after it opened the group, in milliseconds. */
+export const ABSENT_MS = 60000;

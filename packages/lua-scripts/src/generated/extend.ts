@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** extend: let the consumer that holds an entry keep it for another lease. */
 export const extendScript: Script = {
   name: "extend",
-  sha1: "a04c46f2dd75c4faa9af137d577e5d4dd46a94ae",
+  sha1: "75590ed06b7bc933dabc99e238858a55e3748336",
   keys: ["stream", "meta", "leases", "state"],
   groupKeys: [],
   source: `-- sluice extend: generated from src/scripts/extend.lua, do not edit
@@ -119,6 +119,12 @@ do
       end
     end
     return replies
+  end
+end
+local tokens_entry
+do
+  function tokens_entry(token)
+    return string.match(token, "^[^|]*")
   end
 end
 local protocol_CURRENT, protocol_refusal
@@ -238,12 +244,6 @@ do
       redis.call("XCLAIM", stream, group, consumer, 0, unpack(ids))
       ids[#ids] = nil
     end
-  end
-end
-local tokens_entry
-do
-  function tokens_entry(token)
-    return string.match(token, "^[^|]*")
   end
 end
 local stream, meta, leases, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4]

@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** info: everything that monitoring asks of a stream, at one moment. */
 export const infoScript: Script = {
   name: "info",
-  sha1: "51cefaf7ecda4b907b47b70380d9a8b0722868fb",
+  sha1: "83330e746cafd51eec26ccfc365876f7d488e5b3",
   keys: ["stream", "meta"],
   groupKeys: ["processed.0", "processed.1", "processed.2", "processed.3", "processed.4", "retries", "dead", "state"],
   source: `-- sluice info: generated from src/scripts/info.lua, do not edit
@@ -334,12 +334,12 @@ do
     return loaded
   end
 end
-local pending_WAITING, pending_SUSPECTS_FROM, pending_first_due
+local pending_WAITING, pending_SUSPECTS_FROM, pending_next_due_at
 do
   pending_WAITING = "/waiting"
   pending_SUSPECTS_FROM = 2e15
-  function pending_first_due(retries)
-    local first = redis.call("ZRANGE", retries, 0, 0, "WITHSCORES")[2]
+  function pending_next_due_at(retries)
+    local first = redis.call("ZRANGEBYSCORE", retries, 0, "+inf", "WITHSCORES", "LIMIT", 0, 1)[2]
     local due_at = first and tonumber(first)
     return due_at and due_at < pending_SUSPECTS_FROM and due_at or nil
   end
@@ -404,7 +404,6 @@ local function describe(reply, name, live, keys, about, recorded, now)
   local trimmed = tonumber(recorded.trimmed or 0)
   local behind, exact = lag_of(stream, about, delivered, live and live.lag, trimmed, lag_COUNT_MAX)
   local lost, is_exact, lost_at, lost_after = losses_of(keys.state, live, about, behind, exact, trimmed, now)
-  local first_due = pending_first_due(keys.retries)
   local consumers = live and consumers_of(name) or {}
   say(name)
   say(live and 1 or 0)
@@ -414,7 +413,7 @@ local function describe(reply, name, live, keys, about, recorded, now)
   say(delivered)
   say(oldest and math.max(0, now - tonumber((ids_split(oldest[1])))) or 0)
   say(redis.call("ZCARD", keys.retries))
-  say(first_due or -1)
+  say(pending_next_due_at(keys.retries) or -1)
   say(redis.call("XLEN", keys.dead))
   say(loaded.ttl_ms and ring_count(loaded.ring(keys.processed, now)) or 0)
   say(low_water or "")

@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** lease: decide, for a batch that XREADGROUP delivered, which entries this consumer may handle. */
 export const leaseScript: Script = {
   name: "lease",
-  sha1: "3e493f4c7f2b9b9004addf7ee3797285b9b98ff0",
+  sha1: "b360d6c9a440895d27e46ad2f69a1c8bd65e33b9",
   keys: ["stream", "meta", "leases", "processed.0", "processed.1", "processed.2", "processed.3", "processed.4", "retries", "state"],
   groupKeys: [],
   source: `-- sluice lease: generated from src/scripts/lease.lua, do not edit
@@ -163,7 +163,7 @@ do
     return replies
   end
 end
-local pending_WAITING, pending_group_exists, pending_entry, pending_touch, pending_park, pending_acknowledge, pending_SUSPECTS_FROM, pending_first_due, pending_next_due_in
+local pending_WAITING, pending_group_exists, pending_entry, pending_touch, pending_park, pending_acknowledge, pending_SUSPECTS_FROM, pending_next_due_at, pending_next_due_in
 do
   pending_WAITING = "/waiting"
   function pending_group_exists(stream, group)
@@ -205,13 +205,13 @@ do
     end
   end
   pending_SUSPECTS_FROM = 2e15
-  function pending_first_due(retries)
-    local first = redis.call("ZRANGE", retries, 0, 0, "WITHSCORES")[2]
+  function pending_next_due_at(retries)
+    local first = redis.call("ZRANGEBYSCORE", retries, 0, "+inf", "WITHSCORES", "LIMIT", 0, 1)[2]
     local due_at = first and tonumber(first)
     return due_at and due_at < pending_SUSPECTS_FROM and due_at or nil
   end
   function pending_next_due_in(retries, now)
-    local due_at = pending_first_due(retries)
+    local due_at = pending_next_due_at(retries)
     return due_at and math.max(0, math.ceil(due_at - now)) or -1
   end
 end

@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** retire: remove consumers that have nothing pending. */
 export const retireScript: Script = {
   name: "retire",
-  sha1: "c5293d389c875926c2d3982ec9d1ca43c4fa5cc9",
+  sha1: "eda557c484b91193dc110327959a91714a27a2c1",
   keys: ["stream", "meta", "state"],
   groupKeys: [],
   source: `-- sluice retire: generated from src/scripts/retire.lua, do not edit
@@ -74,6 +74,71 @@ do
     end
   end
 end
+local chunks_ask
+do
+  function chunks_ask(command, key, values)
+    if #values <= 1000 then
+      return #values == 0 and {} or redis.call(command, key, unpack(values))
+    end
+    local replies = {}
+    for first = 1, #values, 1000 do
+      local part =
+        redis.call(command, key, unpack(values, first, math.min(first + 1000 - 1, #values)))
+      for at = 1, #part do
+        replies[first + at - 1] = part[at]
+      end
+    end
+    return replies
+  end
+end
+local declarations_of, declarations_forget
+do
+  local function consumer_field(consumer)
+    return "types:" .. consumer
+  end
+  local function type_field(event_type)
+    return "type:" .. event_type
+  end
+  local function number_field(number)
+    return "numbered:" .. number
+  end
+  local function recorded_of(state, types)
+    local fields = {}
+    for n = 1, #types do
+      fields[n] = type_field(types[n])
+    end
+    local found = chunks_ask("HMGET", state, fields)
+    for n = 1, #types do
+      if found[n] then
+        local number, count = string.match(found[n], "^(%d+) (%d+)$")
+        found[n] = { number = number, count = tonumber(count) }
+      end
+    end
+    return found
+  end
+  function declarations_of(state, consumer)
+    local list, set = {}, {}
+    local recorded = redis.call("HGET", state, consumer_field(consumer))
+    for event_type in string.gmatch(recorded and string.match(recorded, "^%d+ (.*)$") or "", "%S+") do
+      list[#list + 1], set[event_type] = event_type, true
+    end
+    return list, set
+  end
+  local function withdraw(state, types)
+    for n, about in ipairs(recorded_of(state, types)) do
+      if about and about.count > 1 then
+        redis.call("HSET", state, type_field(types[n]), about.number .. " " .. (about.count - 1))
+      elseif about then
+        redis.call("HDEL", state, type_field(types[n]), number_field(about.number))
+      end
+    end
+  end
+  function declarations_forget(state, consumer)
+    local types = declarations_of(state, consumer)
+    withdraw(state, types)
+    redis.call("HDEL", state, consumer_field(consumer))
+  end
+end
 local protocol_CURRENT, protocol_refusal
 do
   protocol_CURRENT = tostring(1)
@@ -83,10 +148,15 @@ do
     end
   end
 end
-local group_incarnation_field
+local group_incarnation_field, group_forget
 do
   function group_incarnation_field(consumer)
     return "incarnation:" .. consumer
+  end
+  function group_forget(state, consumer)
+    redis.call("HDEL", state, group_incarnation_field(consumer))
+    declarations_forget(state, consumer)
+    begun_forget(state, consumer)
   end
 end
 local pending_WAITING, pending_group_exists
@@ -104,10 +174,6 @@ local stream, meta, state = KEYS[1], KEYS[2], KEYS[3]
 local TYPES = { "stream", "hash", "hash" }
 local function goes_by(name, incarnation)
   return not incarnation or redis.call("HGET", state, group_incarnation_field(name)) == incarnation
-end
-local function forget(name)
-  redis.call("HDEL", state, group_incarnation_field(name))
-  begun_forget(state, name)
 end
 local function run()
   local group = args_name(ARGV[1], "group")
@@ -131,12 +197,12 @@ local function run()
     local asked = name ~= pending_WAITING and (not only or name == only)
     if asked and held == 0 and idle >= idle_ms and goes_by(name, incarnation) then
       redis.call("XGROUP", "DELCONSUMER", stream, group, name)
-      forget(name)
+      group_forget(state, name)
       reply[#reply + 1] = name
     end
   end
   if only and incarnation and not here[only] and goes_by(only, incarnation) then
-    forget(only)
+    group_forget(state, only)
   end
   return reply
 end

@@ -63,6 +63,23 @@ function args.key(value, field)
   return value
 end
 
+function args.event_type(value, field)
+  if
+    not value
+    or #value > constants.MAX_TYPE_BYTES
+    or not string.find(value, "^[A-Za-z0-9][A-Za-z0-9._:-]*$")
+  then
+    args.bad(
+      field,
+      value,
+      "wanted 1 to "
+        .. constants.MAX_TYPE_BYTES
+        .. " of A-Z a-z 0-9 . _ : - that start with a letter or digit"
+    )
+  end
+  return value
+end
+
 --- The key of a delivered entry: empty for an entry that carries none.
 function args.entry_key(value, field)
   return value == "" and value or args.key(value, field)

@@ -7,6 +7,8 @@ local constants = {
   CHUNK = 1000,
   --- Longest name of an event type, in bytes.
   MAX_TYPE_BYTES = 128,
+  --- Most event types that one consumer may declare.
+  MAX_TYPES = 1000,
   --- Longest idempotency key that a publisher may give an event, in bytes.
   MAX_KEY_BYTES = 256,
   --- Longest key as it is stored, in bytes: the event's type, a colon, and the publisher's key.
@@ -31,11 +33,13 @@ local constants = {
   DEFER_MAX_MS = 5000,
   --- A lease clock that has run for less than one part in this many of the lease is not restarted.
   LEASE_PARTS = 100,
-  --- Leases and waiting entries that one recovery sweeps for orphans.
+  --- Leases, waiting entries and consumers that one recovery sweeps for orphans.
   SWEEP = 100,
   --- Most groups that one call of `info` describes: more take several calls, so that none holds up the server.
   INFO_GROUPS = 100,
   --- How long a group that lost entries is reported as degraded, in milliseconds: a day.
   LOSS_SHOWN_MS = 86400000,
+  --- A consumer that the group does not have is forgotten this long after it opened the group, in milliseconds.
+  ABSENT_MS = 60000,
 }
 return constants

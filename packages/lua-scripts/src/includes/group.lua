@@ -1,4 +1,6 @@
 -- What `state` records of a group, and who may act for it.
+local begun = require("begun")
+local declarations = require("declarations")
 local protocol = require("protocol")
 local ring = require("ring")
 local status = require("status")
@@ -8,6 +10,13 @@ local group = {}
 --- Where `state` keeps the incarnation of a consumer: which process goes by its name.
 function group.incarnation_field(consumer)
   return "incarnation:" .. consumer
+end
+
+--- Forgets a consumer: who goes by its name, what it has begun, and what it declares.
+function group.forget(state, consumer)
+  redis.call("HDEL", state, group.incarnation_field(consumer))
+  declarations.forget(state, consumer)
+  begun.forget(state, consumer)
 end
 
 --- Reads the state. Answers a refusal, or nil and the state:

@@ -89,21 +89,29 @@ function pending.acknowledge(stream, group, ids)
   end
 end
 
+--- Parks an entry that was handed back, for consumers that declare its type (declarations.lua). The count of attempts
+-- stays.
+function pending.hand_back(stream, group, retries, id, first_ms, score)
+  redis.call("XCLAIM", stream, group, pending.WAITING, 0, id, "TIME", first_ms, "JUSTID")
+  redis.call("ZADD", retries, score, id)
+end
+
 --- The score of a waiting entry that no time makes due: a suspect, whose next run is its last and whose run before
 -- died. It waits until a process asks for one. Far behind every due time, also after the clock was moved.
 pending.SUSPECT = 4e15
 pending.SUSPECTS_FROM = 2e15
 
---- When the next waiting entry is due, or nil.
-function pending.first_due(retries)
-  local first = redis.call("ZRANGE", retries, 0, 0, "WITHSCORES")[2]
+--- When the next waiting entry is due, or nil if none waits for its time: what was handed back waits for a consumer that
+-- declares its type, and a suspect for a process.
+function pending.next_due_at(retries)
+  local first = redis.call("ZRANGEBYSCORE", retries, 0, "+inf", "WITHSCORES", "LIMIT", 0, 1)[2]
   local due_at = first and tonumber(first)
   return due_at and due_at < pending.SUSPECTS_FROM and due_at or nil
 end
 
---- Milliseconds until the next waiting entry is due: 0 when one is, -1 when none waits.
+--- Milliseconds until the next waiting entry is due: 0 when one is, -1 when none waits for its time.
 function pending.next_due_in(retries, now)
-  local due_at = pending.first_due(retries)
+  local due_at = pending.next_due_at(retries)
   return due_at and math.max(0, math.ceil(due_at - now)) or -1
 end
 

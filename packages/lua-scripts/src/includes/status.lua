@@ -40,6 +40,9 @@ local status = {
   SUCCESS = "SUCCESS",
   --- settle (asked): acknowledge without recording the key as processed.
   SKIP = "SKIP",
+  --- settle (asked): no handler of the consumer declares the event's type. Dead letter: nor does any other consumer of
+  --- the group, or `canHandle` turned the event down, and the consumer asked for a dead letter then.
+  UNHANDLED = "UNHANDLED",
   --- settle (asked): try again after a delay.
   RETRY = "RETRY",
   --- settle (asked): a dead letter, with the reason that follows.
@@ -48,6 +51,9 @@ local status = {
   SETTLED = "SETTLED",
   --- settle: waiting for its next attempt.
   WAITING = "WAITING",
+  --- settle: no handler of this consumer declares the event's type, and another consumer of the group does: the entry
+  --- waits for that one, as the same attempt.
+  HANDED_BACK = "HANDED_BACK",
   --- settle: in the dead-letter stream.
   DEAD = "DEAD",
   --- settle: refused, since the token is not the current one; nothing was done for this attempt.
@@ -81,8 +87,6 @@ local status = {
   INVALID = "INVALID",
   --- Dead letter: the entry is not in our layout.
   MALFORMED = "MALFORMED",
-  --- Dead letter: no handler takes the event, and the consumer asked for a dead letter then.
-  UNHANDLED = "UNHANDLED",
   --- Dead letter: an event that the handler emitted cannot be published.
   EMIT_REJECTED = "EMIT_REJECTED",
 }

@@ -2,6 +2,7 @@
 local balance = require("balance")
 local begun = require("begun")
 local constants = require("constants")
+local declarations = require("declarations")
 local group_state = require("group")
 local lowwater = require("lowwater")
 local pending = require("pending")
@@ -99,6 +100,25 @@ function sweep.records(stream, group, state, looked_at)
     end
   end
   redis.call("HSET", state, "recordsCursor", page[1])
+end
+
+--- Forgets consumers that the group does not have: removed by other means than `retire`, they would hold the types that
+-- they declared for ever. A bounded number, from where the sweep before ended. Redis does not know a consumer that has
+-- opened the group and not read from it yet; one that is alive after all is answered NOGROUP, and opens the group again.
+function sweep.consumers(stream, group, state, now)
+  local cursor = redis.call("HGET", state, "consumersCursor") or "0"
+  local page = redis.call("HSCAN", state, cursor, "COUNT", constants.SWEEP)
+  redis.call("HSET", state, "consumersCursor", page[1])
+  local here = {}
+  for _, about in ipairs(redis.call("XINFO", "CONSUMERS", stream, group)) do
+    here[about[2]] = true
+  end
+  for at = 1, #page[2], 2 do
+    local consumer, since = declarations.by(page[2][at], page[2][at + 1])
+    if consumer and not here[consumer] and now - since > constants.ABSENT_MS then
+      group_state.forget(state, consumer)
+    end
+  end
 end
 
 -- Pending entries of a consumer, whose delivery times lie in what is now the future.

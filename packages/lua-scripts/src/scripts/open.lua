@@ -11,6 +11,9 @@
 -- from running again. The processed ring absorbs the rest. What the group had still to settle and will not be given
 -- again, because the stream was deleted too, is recorded as lost: see balance.lua.
 --
+-- What the consumer's handlers declare is recorded in place of what was recorded under its name before: `settle` skips
+-- an event for want of a handler only if no consumer of the group declares its type.
+--
 -- The newest process to TAKE a consumer's name has it; REJOIN is for a process that meets NOGROUP, and never takes a
 -- name back from a newer one. It knows where the group was when it came, which counts if nothing is recorded.
 --
@@ -22,7 +25,7 @@
 -- @key   processed.0..4    SET     ring of processed keys
 -- @key   retries           ZSET    waiting entries by due time
 -- @key   dead              STREAM  dead letters
--- @key   state             HASH    group settings, ring, incarnations
+-- @key   state             HASH    group settings, ring, incarnations, declared types
 -- @arg   group             string
 -- @arg   consumer          string
 -- @arg   incarnation       string  1 to 64 of A-Z a-z 0-9 _ -, unique per process
@@ -32,6 +35,7 @@
 -- @arg   idempotencyTtlMs  integer milliseconds, 1..315360000000
 -- @arg   leaseMs           integer milliseconds, 1..315360000000
 -- @arg   maxAttempts       integer, 1..1000
+-- @arg   types             list of the event types that the consumer's handlers declare, 0..1000
 -- @reply OK, CREATED | JOINED | HEALED, the group's low-water ID, now in milliseconds
 -- @reply SETTINGS, then (setting, recorded, asked) for each that differs
 -- @reply NOPERM, command
@@ -41,12 +45,13 @@
 -- @error SLUICE_BADARG      a caller's bug; nothing was written
 -- @error OOM                a group that is new meets a server at maxmemory; nothing was written
 -- @invariant nothing that was published after the group's first open is skipped
--- @cost  O(G) in the stream's groups
+-- @cost  O(G) in the stream's groups, plus O(N) in the types
 -- @since protocol 1
 local args = require("args")
 local balance = require("balance")
 local clock = require("clock")
 local constants = require("constants")
+local declarations = require("declarations")
 local group_state = require("group")
 local ids = require("ids")
 local lowwater = require("lowwater")
@@ -61,6 +66,8 @@ local processed = { KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10] }
 local retries, _, state = KEYS[11], KEYS[12], KEYS[13]
 local TYPES =
   { "stream", "hash", "hash", "hash", "hash", "set", "set", "set", "set", "set", "zset", "stream", "hash" }
+
+local HEAD = 9
 
 local SETTINGS = { "idempotencyTtlMs", "leaseMs", "maxAttempts" }
 
@@ -152,8 +159,15 @@ local function run()
     args.int(ARGV[8], "leaseMs", 1, constants.MAX_SPAN_MS),
     args.int(ARGV[9], "maxAttempts", 1, constants.MAX_ATTEMPTS),
   }
-  if #ARGV ~= 9 then
-    args.bad("ARGV", #ARGV, "wanted 9 values")
+  local types_declared, seen = {}, {}
+  if #ARGV > HEAD + constants.MAX_TYPES then
+    args.bad("types", #ARGV - HEAD, "wanted at most " .. constants.MAX_TYPES)
+  end
+  for at = HEAD + 1, #ARGV do
+    local event_type = args.event_type(ARGV[at], "type")
+    if not seen[event_type] then
+      types_declared[#types_declared + 1], seen[event_type] = event_type, true
+    end
   end
   -- Before anything is asked: a command that is not allowed would end the script with an error that is no NOPERM.
   local forbidden = forbidden_command(group)
@@ -198,8 +212,9 @@ local function run()
   for n, setting in ipairs(SETTINGS) do
     redis.call("HSET", state, setting, asked[n])
   end
-  local _, loaded = group_state.load(meta, state, consumer)
   local now = clock.now()
+  declarations.declare(state, consumer, types_declared, now)
+  local _, loaded = group_state.load(meta, state, consumer)
   ring.turn(loaded.ring(processed, now), state)
   balance.begin({ stream = stream, meta = meta, group = group, state = state })
   return { status.OK, how, low_water, now }

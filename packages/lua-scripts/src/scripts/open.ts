@@ -24,6 +24,8 @@ export interface OpenInput extends GroupSettings {
   readonly startFrom: string;
   /** Change the group's settings to these. */
   readonly change: boolean;
+  /** The event types that the consumer's handlers declare, at most 1,000. */
+  readonly types: readonly string[];
 }
 
 export interface OpenReply {
@@ -47,6 +49,7 @@ export function openCall(keys: GroupKeys, input: OpenInput): ScriptCall {
       input.idempotencyTtlMs,
       input.leaseMs,
       input.maxAttempts,
+      ...input.types,
     ],
   };
 }

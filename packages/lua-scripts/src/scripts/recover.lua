@@ -1,8 +1,9 @@
 --- recover: take back what is due, and lease it.
 --
--- In this order: waiting entries that are due; the consumer's own pending entries, except those its process names as
--- in hand (after a restart or a cut connection Redis knows of entries that the process does not); stale entries of
--- other consumers, idle for longer than the lease. What must run is leased and returned whole. What was processed is
+-- In this order: waiting entries that are due; entries that others have handed back, of a type that this consumer
+-- declares or that no consumer of the group does any more; the consumer's own pending entries, except those its process
+-- names as in hand (after a restart or a cut connection Redis knows of entries that the process does not); stale entries
+-- of other consumers, idle for longer than the lease. What must run is leased and returned whole. What was processed is
 -- acknowledged; what was attempted too often is dead-lettered; what was trimmed away is counted; an entry whose key
 -- another pending entry holds waits again.
 --
@@ -24,9 +25,10 @@
 -- was deleted) is counted as trimmed, once, and recorded for `info`: see balance.lua.
 --
 -- With scope ALL it also shows that the consumer is alive, sweeps a bounded number of orphans (tokens whose entry is
--- not pending, waiting entries without a due time, due times whose entry does not wait, records of processes that are
--- gone), compares the group's balance with the last one, notes the group's low-water ID, and, when the server's clock has gone back by more than a lease,
--- restarts the lease clocks and moves the due times, so that work does not stop for the size of the jump.
+-- not pending, waiting entries without a due time, due times whose entry does not wait, records of processes and
+-- consumers that are gone), compares the group's balance with the last one, notes the group's low-water ID, and, when
+-- the server's clock has gone back by more than a lease, restarts the lease clocks and moves the due times, so that
+-- work does not stop for the size of the jump.
 --
 -- @key   stream          STREAM
 -- @key   meta            HASH    protocol, low-water IDs
@@ -34,8 +36,8 @@
 -- @key   processed.0..4  SET     ring of processed keys
 -- @key   retries         ZSET    waiting entries by due time
 -- @key   dead            STREAM  dead letters
--- @key   state           HASH    group settings, ring, incarnations, what each has begun, cursors, last server time,
---                        balance, losses
+-- @key   state           HASH    group settings, ring, incarnations, what each has begun, declared types, cursors, last
+--                        server time, balance, losses
 -- @arg   group           string
 -- @arg   consumer        string
 -- @arg   incarnation     string  which process goes by the consumer's name
@@ -66,6 +68,7 @@ local begun = require("begun")
 local clock = require("clock")
 local constants = require("constants")
 local dead_letters = require("dead")
+local declarations = require("declarations")
 local deferral = require("deferral")
 local entries = require("entries")
 local group_state = require("group")
@@ -232,12 +235,12 @@ local function recover_entry(self, about, count, wants_suspect)
   return lease(self, id, held_as, attempt, first_ms, wants_suspect, fields, count)
 end
 
--- Those of a range of scores.
+-- Waiting entries with a score in this range; answers whether there is room for more.
 local function recover_waiting(self, from, to, wants_suspect)
   local waiting = redis.call("ZRANGEBYSCORE", retries, from, to, "LIMIT", 0, constants.MAX_ENTRIES)
   for at = 1, #waiting do
     if exhausted(self) then
-      return
+      return false
     end
     local about = pending.entry(stream, self.group, waiting[at])
     if not about or about[2] ~= pending.WAITING then
@@ -252,6 +255,13 @@ local function recover_waiting(self, from, to, wants_suspect)
   if #waiting == constants.MAX_ENTRIES then
     self.more = 1
   end
+  return true
+end
+
+local function recover_handed_back(self)
+  declarations.each_to_take(state, retries, self.consumer, function(score)
+    return recover_waiting(self, score, score, false)
+  end)
 end
 
 local function recover_own(self, after)
@@ -349,13 +359,15 @@ local function run()
     pending.be_heard(stream, group, consumer)
     sweep.clock(stream, group, retries, state, loaded, self.now)
     sweep.orphans(self.scene)
+    sweep.consumers(stream, group, state, self.now)
   end
   if scope == "SUSPECT" then
     self.room = math.min(self.room, 1)
     recover_waiting(self, pending.SUSPECTS_FROM, "+inf", true)
     self.more = 0
   else
-    recover_waiting(self, "-inf", self.now, false)
+    recover_waiting(self, 0, self.now, false)
+    recover_handed_back(self)
   end
   if scope == "ALL" then
     recover_own(self, own_after)

@@ -1,11 +1,12 @@
 --- retire: remove consumers that have nothing pending.
 --
 -- XGROUP DELCONSUMER drops what the consumer has pending, and with it the entry: so whether it has any is asked in the
--- same call. The waiting entries' own consumer is never removed.
+-- same call. The waiting entries' own consumer is never removed. With a consumer goes what it declared: events of a
+-- type that nobody declares any more are skipped again by those who have no handler for it.
 --
 -- @key   stream       STREAM
 -- @key   meta         HASH    protocol
--- @key   state        HASH    incarnations, what each has begun
+-- @key   state        HASH    incarnations, what each has begun, declared types
 -- @arg   group        string
 -- @arg   idleMs       integer milliseconds that a consumer has been idle for at least
 -- @arg   consumer     string, or empty for every consumer of the group
@@ -19,7 +20,6 @@
 -- @cost  O(C) in the group's consumers
 -- @since protocol 1
 local args = require("args")
-local begun = require("begun")
 local constants = require("constants")
 local group_state = require("group")
 local pending = require("pending")
@@ -32,11 +32,6 @@ local TYPES = { "stream", "hash", "hash" }
 
 local function goes_by(name, incarnation)
   return not incarnation or redis.call("HGET", state, group_state.incarnation_field(name)) == incarnation
-end
-
-local function forget(name)
-  redis.call("HDEL", state, group_state.incarnation_field(name))
-  begun.forget(state, name)
 end
 
 local function run()
@@ -62,12 +57,12 @@ local function run()
     local asked = name ~= pending.WAITING and (not only or name == only)
     if asked and held == 0 and idle >= idle_ms and goes_by(name, incarnation) then
       redis.call("XGROUP", "DELCONSUMER", stream, group, name)
-      forget(name)
+      group_state.forget(state, name)
       reply[#reply + 1] = name
     end
   end
   if only and incarnation and not here[only] and goes_by(only, incarnation) then
-    forget(only) -- it has opened the group, and never read from it
+    group_state.forget(state, only) -- it has opened the group, and never read from it
   end
   return reply
 end

@@ -5,6 +5,10 @@
 -- paused past its lease finds another token under the key and is refused, however late it comes. No check of the
 -- processed ring here: a token is issued for a key that is not processed, and only one at a time.
 --
+-- An event that the consumer has no handler for is told with its type. If another consumer of the group declares that
+-- type, which is what a rolling deployment looks like, it is handed back: it waits for that consumer, as the same attempt,
+-- and whoever has no handler for it does not get it again (`declarations.lua`).
+--
 -- Entries are acknowledged before anything that grows, since Redis lets a script that has written pass at maxmemory:
 -- consumers drain a full server. Emitted events pass the length limit for the same reason.
 --
@@ -16,7 +20,7 @@
 -- @key   processed.0..4  SET     ring of processed keys
 -- @key   retries         ZSET    waiting entries by due time
 -- @key   dead            STREAM  dead letters
--- @key   state           HASH    group settings, ring, incarnations
+-- @key   state           HASH    group settings, ring, incarnations, declared types
 -- @arg   group           string
 -- @arg   consumer        string
 -- @arg   incarnation     string  which process goes by the consumer's name
@@ -27,10 +31,13 @@
 --                        SUCCESS, idempotency_key, token, N, then N times (idempotency_key, event, fingerprint or
 --                        empty: not through the publish window);
 --                        SKIP, idempotency_key, token;
+--                        UNHANDLED, idempotency_key, token, type, message: no handler of the consumer declares the
+--                        type. Unless another consumer of the group does it is skipped, or, if there is a message, a
+--                        dead letter;
 --                        RETRY, idempotency_key, token, delayMs, message;
 --                        FAILURE, idempotency_key, token, reason, message
 -- @reply OK, milliseconds until the next waiting entry is due (-1: none waits), now in milliseconds,
---        then (position, WAITING | DEAD | FENCED) for each attempt that is not SETTLED; positions count from 1 in the
+--        then (position, WAITING | HANDED_BACK | DEAD | FENCED) for each attempt that is not SETTLED; positions count from 1 in the
 --        order asked, and ascend
 -- @reply PROTOCOL, found
 -- @reply WRONGTYPE, key, found, wanted
@@ -40,6 +47,7 @@
 -- @error SLUICE_BADARG      a caller's bug; nothing was written
 -- @invariant a key is committed once while it is remembered
 -- @invariant an entry that is acknowledged is processed, skipped or a dead letter
+-- @invariant an event is not skipped for want of a handler while another consumer of the group declares its type
 -- @cost  O(N + E) in the attempts and the events emitted
 -- @since protocol 1
 local args = require("args")
@@ -48,6 +56,7 @@ local chunks = require("chunks")
 local clock = require("clock")
 local constants = require("constants")
 local dead_letters = require("dead")
+local declarations = require("declarations")
 local entries = require("entries")
 local group_state = require("group")
 local marks = require("marks")
@@ -71,6 +80,9 @@ local PLAIN = { outcome = status.SUCCESS, emits = {} }
 
 -- How an attempt ends whose token is not the current one: whatever it asked for, nothing is done for it.
 local FENCED = { outcome = status.FENCED }
+
+-- How an attempt ends at which there is nothing to handle.
+local SKIPPED = { outcome = status.SKIP }
 
 local function emits_from(at)
   local count = args.int(ARGV[at], "emits", 0, constants.MAX_EMITS)
@@ -96,7 +108,11 @@ local function ending_from(at)
     local emits, after = emits_from(at + 3)
     return { outcome = outcome, emits = emits }, after
   elseif outcome == status.SKIP then
-    return { outcome = outcome }, at + 3
+    return SKIPPED, at + 3
+  elseif outcome == status.UNHANDLED then
+    local event_type = args.event_type(ARGV[at + 3], "type")
+    return { outcome = outcome, event_type = event_type, message = args.text(ARGV[at + 4], "message") },
+      at + 5
   elseif outcome == status.RETRY then
     local delay_ms = args.int(ARGV[at + 3], "delayMs", 0, constants.MAX_SPAN_MS)
     return { outcome = outcome, delay_ms = delay_ms, message = args.text(ARGV[at + 4], "message") }, at + 5
@@ -107,7 +123,7 @@ local function ending_from(at)
     end
     return { outcome = outcome, reason = reason, message = args.text(ARGV[at + 4], "message") }, at + 5
   end
-  args.bad("outcome", outcome, "wanted SUCCESSES, SUCCESS, SKIP, RETRY or FAILURE")
+  args.bad("outcome", outcome, "wanted SUCCESSES, SUCCESS, SKIP, UNHANDLED, RETRY or FAILURE")
 end
 
 -- The attempts from ARGV[at] on: of the n-th its ending, key, entry ID, token and what its key is held as.
@@ -193,6 +209,33 @@ local function fence(attempts, group, max_attempts)
   return all_plain
 end
 
+-- What becomes of events that no handler of this consumer is for.
+local function judge_unhandled(endings, consumer)
+  local types, seen = {}, {}
+  for _, ending in ipairs(endings) do
+    local event_type = ending.event_type
+    if event_type and not seen[event_type] then
+      types[#types + 1], seen[event_type] = event_type, true
+    end
+  end
+  if #types == 0 then
+    return
+  end
+  local numbers = declarations.of_others(state, consumer, types)
+  for n, ending in ipairs(endings) do
+    if ending.outcome == status.UNHANDLED then
+      local number = numbers[ending.event_type]
+      if number then
+        endings[n] = { outcome = status.HANDED_BACK, score = declarations.score(number) }
+      elseif ending.message == "" then
+        endings[n] = SKIPPED
+      else
+        endings[n] = dead_letter(status.UNHANDLED, ending.message)
+      end
+    end
+  end
+end
+
 -- What of the emitted events is new, or what becomes of the attempt if they cannot be published. `known` is what the
 -- publish window remembers, `batch` what this call publishes under keys that handlers named.
 local function judge_emits(ending, publish_window, known, batch)
@@ -267,7 +310,7 @@ end
 -- SETTLED goes to the reply.
 local function plan(attempts, all_plain, reply)
   local ids, held_as = attempts.ids, attempts.held_as
-  local todo = { waiting = {}, emitting = {}, letters = {} }
+  local todo = { waiting = {}, handed_back = {}, emitting = {}, letters = {} }
   if all_plain then
     todo.acknowledged, todo.released, todo.members = ids, held_as, held_as
     return todo
@@ -283,6 +326,9 @@ local function plan(attempts, all_plain, reply)
       if outcome == status.RETRY then
         exception = status.WAITING
         todo.waiting[#todo.waiting + 1] = n
+      elseif outcome == status.HANDED_BACK then
+        exception = status.HANDED_BACK
+        todo.handed_back[#todo.handed_back + 1] = n
       else
         acknowledged[#acknowledged + 1] = ids[n]
       end
@@ -349,6 +395,7 @@ local function run()
   local all_plain = fence(attempts, group, loaded.max_attempts)
   local publish_window
   if not all_plain then
+    judge_unhandled(endings, consumer)
     publish_window = judge_all_emits(endings, window_ms, now)
     if not has_room_for_dead(endings) then
       return { status.EXHAUSTED }
@@ -365,6 +412,10 @@ local function run()
     -- A wait longer than half the TTL could outlast the memory of what was processed around it.
     local due_at = now + math.min(endings[n].delay_ms, math.floor(loaded.ttl_ms / 2))
     pending.park(stream, group, retries, ids[n], endings[n].attempt + 1, first_ms, due_at)
+  end
+  for _, n in ipairs(todo.handed_back) do
+    local _, first_ms = tokens.history(attempts.tokens[n])
+    pending.hand_back(stream, group, retries, ids[n], first_ms, endings[n].score)
   end
   chunks.call(todo.released, 1, "HDEL", leases)
   ring.add(marked, state, todo.members)

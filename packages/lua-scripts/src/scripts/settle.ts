@@ -11,6 +11,11 @@ export type Attempt = TokenParts & { readonly key: string } & (
     | { readonly outcome: "SUCCESS"; readonly emits: readonly Emit[] }
     /** Acknowledge, without recording the key as processed. */
     | { readonly outcome: "SKIP" }
+    /**
+     * No handler of the consumer declares the type: handed back if another consumer of the group does. Otherwise skipped
+     * if the message is empty, and a dead letter `UNHANDLED` if it is not.
+     */
+    | { readonly outcome: "UNHANDLED"; readonly type: string; readonly message: string }
     /** The script caps `delayMs` at half the idempotency TTL. `message` is kept if this was the last attempt. */
     | { readonly outcome: "RETRY"; readonly delayMs: number; readonly message: string }
     /** A dead letter; `reason` is 1 to 32 of A-Z _. */
@@ -27,7 +32,7 @@ export interface Emit {
 
 /** How most attempts end, and what the reply names. */
 const USUAL = Status.SETTLED;
-const EXCEPTIONS = [Status.WAITING, Status.DEAD, Status.FENCED] as const;
+const EXCEPTIONS = [Status.WAITING, Status.HANDED_BACK, Status.DEAD, Status.FENCED] as const;
 
 export type SettleVerdict = typeof USUAL | (typeof EXCEPTIONS)[number];
 
@@ -87,6 +92,9 @@ function pushAttempt(args: Arg[], attempt: Attempt): void {
       for (const emit of attempt.emits) {
         args.push(emit.key, emit.event, emit.fingerprint);
       }
+      break;
+    case Status.UNHANDLED:
+      args.push(attempt.type, attempt.message);
       break;
     case Status.RETRY:
       args.push(attempt.delayMs, attempt.message);

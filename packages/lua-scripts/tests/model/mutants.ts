@@ -143,8 +143,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "recovery takes waiting entries early",
     scripts: ["recover"],
-    from: 'recover_waiting(self, "-inf", self.now, false)',
-    to: 'recover_waiting(self, "-inf", "+inf", false)',
+    from: "recover_waiting(self, 0, self.now, false)",
+    to: 'recover_waiting(self, 0, "+inf", false)',
     breaks: ["only what may be taken"],
   },
   {

@@ -32,7 +32,16 @@ const nothing = () => "";
 export function openMove(world: World, process: Consumer, mode: "TAKE" | "REJOIN"): Move {
   const { keys, group, settings, ledger } = world;
   const { consumer, incarnation } = process;
-  const input = { group, consumer, incarnation, mode, startFrom: "0-0", change: false, ...settings };
+  const input = {
+    group,
+    consumer,
+    incarnation,
+    mode,
+    startFrom: "0-0",
+    change: false,
+    types: [],
+    ...settings,
+  };
   return {
     text: `${incarnation} opens (${mode})`,
     requests: [openCall(keys, input)],

@@ -112,6 +112,12 @@ do
     return replies
   end
 end
+local tokens_entry
+do
+  function tokens_entry(token)
+    return string.match(token, "^[^|]*")
+  end
+end
 local protocol_CURRENT, protocol_refusal
 do
   protocol_CURRENT = tostring(1)
@@ -229,12 +235,6 @@ do
       redis.call("XCLAIM", stream, group, consumer, 0, unpack(ids))
       ids[#ids] = nil
     end
-  end
-end
-local tokens_entry
-do
-  function tokens_entry(token)
-    return string.match(token, "^[^|]*")
   end
 end
 local stream, meta, leases, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4]

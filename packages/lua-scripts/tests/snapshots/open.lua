@@ -47,7 +47,7 @@ do
     end
   end
 end
-local args_bad, args_int, args_name, args_id, args_nonce, args_flag, args_guarded
+local args_bad, args_int, args_name, args_id, args_event_type, args_nonce, args_flag, args_guarded
 do
   function args_bad(field, value, wanted)
     local shown = string.gsub(string.sub(tostring(value), 1, 80), "[%z\1-\31\127-\255]", "?")
@@ -80,6 +80,22 @@ do
     end
     if not ms or not uint64(ms) or not uint64(seq) then
       args_bad(field, value, "wanted an entry ID such as 1764000000000-0")
+    end
+    return value
+  end
+  function args_event_type(value, field)
+    if
+      not value
+      or #value > 128
+      or not string.find(value, "^[A-Za-z0-9][A-Za-z0-9._:-]*$")
+    then
+      args_bad(
+        field,
+        value,
+        "wanted 1 to "
+          .. 128
+          .. " of A-Z a-z 0-9 . _ : - that start with a letter or digit"
+      )
     end
     return value
   end
@@ -376,6 +392,105 @@ do
     return time[1] * 1000 + math.floor(time[2] / 1000)
   end
 end
+local chunks_ask
+do
+  function chunks_ask(command, key, values)
+    if #values <= 1000 then
+      return #values == 0 and {} or redis.call(command, key, unpack(values))
+    end
+    local replies = {}
+    for first = 1, #values, 1000 do
+      local part =
+        redis.call(command, key, unpack(values, first, math.min(first + 1000 - 1, #values)))
+      for at = 1, #part do
+        replies[first + at - 1] = part[at]
+      end
+    end
+    return replies
+  end
+end
+local declarations_of, declarations_declare
+do
+  local LAST_NUMBER = "typeNumber"
+  local function consumer_field(consumer)
+    return "types:" .. consumer
+  end
+  local function type_field(event_type)
+    return "type:" .. event_type
+  end
+  local function number_field(number)
+    return "numbered:" .. number
+  end
+  local function recorded_of(state, types)
+    local fields = {}
+    for n = 1, #types do
+      fields[n] = type_field(types[n])
+    end
+    local found = chunks_ask("HMGET", state, fields)
+    for n = 1, #types do
+      if found[n] then
+        local number, count = string.match(found[n], "^(%d+) (%d+)$")
+        found[n] = { number = number, count = tonumber(count) }
+      end
+    end
+    return found
+  end
+  function declarations_of(state, consumer)
+    local list, set = {}, {}
+    local recorded = redis.call("HGET", state, consumer_field(consumer))
+    for event_type in string.gmatch(recorded and string.match(recorded, "^%d+ (.*)$") or "", "%S+") do
+      list[#list + 1], set[event_type] = event_type, true
+    end
+    return list, set
+  end
+  local function withdraw(state, types)
+    for n, about in ipairs(recorded_of(state, types)) do
+      if about and about.count > 1 then
+        redis.call("HSET", state, type_field(types[n]), about.number .. " " .. (about.count - 1))
+      elseif about then
+        redis.call("HDEL", state, type_field(types[n]), number_field(about.number))
+      end
+    end
+  end
+  local function add(state, types)
+    for n, about in ipairs(recorded_of(state, types)) do
+      local number, count = about and about.number, about and about.count or 0
+      if not number then
+        number = (redis.call("HGET", state, LAST_NUMBER) or 0) + 1
+        redis.call("HSET", state, LAST_NUMBER, number, number_field(number), types[n])
+      end
+      redis.call("HSET", state, type_field(types[n]), number .. " " .. (count + 1))
+    end
+  end
+  local function without(types, set)
+    local found = {}
+    for n = 1, #types do
+      if not set[types[n]] then
+        found[#found + 1] = types[n]
+      end
+    end
+    return found
+  end
+  function declarations_declare(state, consumer, types, now)
+    local before, was = declarations_of(state, consumer)
+    local is = {}
+    for n = 1, #types do
+      is[types[n]] = true
+    end
+    add(state, without(types, was))
+    withdraw(state, without(before, is))
+    if #types > 0 then
+      redis.call(
+        "HSET",
+        state,
+        consumer_field(consumer),
+        string.format("%.0f", now) .. " " .. table.concat(types, " ")
+      )
+    else
+      redis.call("HDEL", state, consumer_field(consumer))
+    end
+  end
+end
 local protocol_CURRENT, protocol_refusal
 do
   protocol_CURRENT = tostring(1)
@@ -488,6 +603,7 @@ local processed = { KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10] }
 local retries, _, state = KEYS[11], KEYS[12], KEYS[13]
 local TYPES =
   { "stream", "hash", "hash", "hash", "hash", "set", "set", "set", "set", "set", "zset", "stream", "hash" }
+local HEAD = 9
 local SETTINGS = { "idempotencyTtlMs", "leaseMs", "maxAttempts" }
 local function forbidden_command(group)
   if not redis.acl_check_cmd then
@@ -572,8 +688,15 @@ local function run()
     args_int(ARGV[8], "leaseMs", 1, 315360000000),
     args_int(ARGV[9], "maxAttempts", 1, 1000),
   }
-  if #ARGV ~= 9 then
-    args_bad("ARGV", #ARGV, "wanted 9 values")
+  local types_declared, seen = {}, {}
+  if #ARGV > HEAD + 1000 then
+    args_bad("types", #ARGV - HEAD, "wanted at most " .. 1000)
+  end
+  for at = HEAD + 1, #ARGV do
+    local event_type = args_event_type(ARGV[at], "type")
+    if not seen[event_type] then
+      types_declared[#types_declared + 1], seen[event_type] = event_type, true
+    end
   end
   local forbidden = forbidden_command(group)
   if forbidden then
@@ -614,8 +737,9 @@ local function run()
   for n, setting in ipairs(SETTINGS) do
     redis.call("HSET", state, setting, asked[n])
   end
-  local _, loaded = group_load(meta, state, consumer)
   local now = clock_now()
+  declarations_declare(state, consumer, types_declared, now)
+  local _, loaded = group_load(meta, state, consumer)
   ring_turn(loaded.ring(processed, now), state)
   balance_begin({ stream = stream, meta = meta, group = group, state = state })
   return { "OK", how, low_water, now }

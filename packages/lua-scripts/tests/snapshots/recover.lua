@@ -382,7 +382,7 @@ do
     return string.match(token, "^[^|]*|[^|]*|%d+|([^|.]*)%.") or ""
   end
 end
-local begun_field, begun_whose, begun_counts
+local begun_field, begun_whose, begun_counts, begun_forget
 do
   local PREFIX = "begun:"
   function begun_field(consumer, incarnation)
@@ -405,6 +405,14 @@ do
       return false
     end
     return suspect == "" or suspect == tokens_entry(token)
+  end
+  function begun_forget(state, consumer)
+    local fields = redis.call("HKEYS", state)
+    for at = 1, #fields do
+      if begun_whose(fields[at]) == consumer then
+        redis.call("HDEL", state, fields[at])
+      end
+    end
   end
 end
 local clock_now
@@ -497,7 +505,98 @@ do
     )
   end
 end
-local pending_WAITING, pending_group_exists, pending_be_heard, pending_entry, pending_touch, pending_take, pending_park, pending_put_back, pending_SUSPECT, pending_SUSPECTS_FROM, pending_first_due, pending_next_due_in, pending_suspects
+local chunks_call, chunks_ask
+do
+  function chunks_call(values, width, command, key)
+    local size = 1000 - 1000 % width
+    for first = 1, #values, size do
+      redis.call(command, key, unpack(values, first, math.min(first + size - 1, #values)))
+    end
+  end
+  function chunks_ask(command, key, values)
+    if #values <= 1000 then
+      return #values == 0 and {} or redis.call(command, key, unpack(values))
+    end
+    local replies = {}
+    for first = 1, #values, 1000 do
+      local part =
+        redis.call(command, key, unpack(values, first, math.min(first + 1000 - 1, #values)))
+      for at = 1, #part do
+        replies[first + at - 1] = part[at]
+      end
+    end
+    return replies
+  end
+end
+local declarations_by, declarations_of, declarations_forget, declarations_each_to_take
+do
+  local function consumer_field(consumer)
+    return "types:" .. consumer
+  end
+  local function type_field(event_type)
+    return "type:" .. event_type
+  end
+  local function number_field(number)
+    return "numbered:" .. number
+  end
+  function declarations_by(field, value)
+    local consumer = string.match(field, "^types:(.*)$")
+    return consumer, consumer and tonumber(string.match(value, "^%d+"))
+  end
+  local function recorded_of(state, types)
+    local fields = {}
+    for n = 1, #types do
+      fields[n] = type_field(types[n])
+    end
+    local found = chunks_ask("HMGET", state, fields)
+    for n = 1, #types do
+      if found[n] then
+        local number, count = string.match(found[n], "^(%d+) (%d+)$")
+        found[n] = { number = number, count = tonumber(count) }
+      end
+    end
+    return found
+  end
+  function declarations_of(state, consumer)
+    local list, set = {}, {}
+    local recorded = redis.call("HGET", state, consumer_field(consumer))
+    for event_type in string.gmatch(recorded and string.match(recorded, "^%d+ (.*)$") or "", "%S+") do
+      list[#list + 1], set[event_type] = event_type, true
+    end
+    return list, set
+  end
+  local function withdraw(state, types)
+    for n, about in ipairs(recorded_of(state, types)) do
+      if about and about.count > 1 then
+        redis.call("HSET", state, type_field(types[n]), about.number .. " " .. (about.count - 1))
+      elseif about then
+        redis.call("HDEL", state, type_field(types[n]), number_field(about.number))
+      end
+    end
+  end
+  function declarations_forget(state, consumer)
+    local types = declarations_of(state, consumer)
+    withdraw(state, types)
+    redis.call("HDEL", state, consumer_field(consumer))
+  end
+  function declarations_each_to_take(state, retries, consumer, take)
+    local above, own = "-inf", nil
+    for _ = 1, 1000 do
+      local first = redis.call("ZRANGEBYSCORE", retries, above, "(0", "WITHSCORES", "LIMIT", 0, 1)
+      local score = first[2]
+      if not score then
+        return
+      end
+      own = own or select(2, declarations_of(state, consumer))
+      local event_type = redis.call("HGET", state, number_field(-tonumber(score)))
+      if (not event_type or own[event_type]) and not take(score) then
+        return
+      end
+      above = "(" .. score
+    end
+  end
+end
+local pending_WAITING, pending_group_exists, pending_be_heard, pending_entry, pending_touch, pending_take, pending_park, pending_put_back, pending_SUSPECT, pending_SUSPECTS_FROM, pending_next_due_at, pending_next_due_in, pending_suspects
 do
   pending_WAITING = "/waiting"
   function pending_group_exists(stream, group)
@@ -546,13 +645,13 @@ do
   end
   pending_SUSPECT = 4e15
   pending_SUSPECTS_FROM = 2e15
-  function pending_first_due(retries)
-    local first = redis.call("ZRANGE", retries, 0, 0, "WITHSCORES")[2]
+  function pending_next_due_at(retries)
+    local first = redis.call("ZRANGEBYSCORE", retries, 0, "+inf", "WITHSCORES", "LIMIT", 0, 1)[2]
     local due_at = first and tonumber(first)
     return due_at and due_at < pending_SUSPECTS_FROM and due_at or nil
   end
   function pending_next_due_in(retries, now)
-    local due_at = pending_first_due(retries)
+    local due_at = pending_next_due_at(retries)
     return due_at and math.max(0, math.ceil(due_at - now)) or -1
   end
   function pending_suspects(retries)
@@ -580,29 +679,6 @@ do
     if recorded and recorded ~= protocol_CURRENT then
       return { "PROTOCOL", recorded }
     end
-  end
-end
-local chunks_call, chunks_ask
-do
-  function chunks_call(values, width, command, key)
-    local size = 1000 - 1000 % width
-    for first = 1, #values, size do
-      redis.call(command, key, unpack(values, first, math.min(first + size - 1, #values)))
-    end
-  end
-  function chunks_ask(command, key, values)
-    if #values <= 1000 then
-      return #values == 0 and {} or redis.call(command, key, unpack(values))
-    end
-    local replies = {}
-    for first = 1, #values, 1000 do
-      local part =
-        redis.call(command, key, unpack(values, first, math.min(first + 1000 - 1, #values)))
-      for at = 1, #part do
-        replies[first + at - 1] = part[at]
-      end
-    end
-    return replies
   end
 end
 local ring_at, ring_remembers, ring_turn, ring_add
@@ -685,10 +761,15 @@ do
     end
   end
 end
-local group_incarnation_field, group_load, group_read, group_join
+local group_incarnation_field, group_forget, group_load, group_read, group_join
 do
   function group_incarnation_field(consumer)
     return "incarnation:" .. consumer
+  end
+  function group_forget(state, consumer)
+    redis.call("HDEL", state, group_incarnation_field(consumer))
+    declarations_forget(state, consumer)
+    begun_forget(state, consumer)
   end
   function group_load(meta, state, consumer)
     local refusal = protocol_refusal(redis.call("HGET", meta, "protocol"))
@@ -870,7 +951,7 @@ do
     return restored + unsure, unsure
   end
 end
-local sweep_orphans, sweep_losses, sweep_records, sweep_clock
+local sweep_orphans, sweep_losses, sweep_records, sweep_consumers, sweep_clock
 do
   local function sweep_waiting(stream, group, retries, after, now)
     local page = redis.call("XPENDING", stream, group, "(" .. after, "+", 100, pending_WAITING)
@@ -947,6 +1028,21 @@ do
       end
     end
     redis.call("HSET", state, "recordsCursor", page[1])
+  end
+  function sweep_consumers(stream, group, state, now)
+    local cursor = redis.call("HGET", state, "consumersCursor") or "0"
+    local page = redis.call("HSCAN", state, cursor, "COUNT", 100)
+    redis.call("HSET", state, "consumersCursor", page[1])
+    local here = {}
+    for _, about in ipairs(redis.call("XINFO", "CONSUMERS", stream, group)) do
+      here[about[2]] = true
+    end
+    for at = 1, #page[2], 2 do
+      local consumer, since = declarations_by(page[2][at], page[2][at + 1])
+      if consumer and not here[consumer] and now - since > 60000 then
+        group_forget(state, consumer)
+      end
+    end
   end
   local function touch_all(stream, group, consumer)
     local after = "0-0"
@@ -1119,7 +1215,7 @@ local function recover_waiting(self, from, to, wants_suspect)
   local waiting = redis.call("ZRANGEBYSCORE", retries, from, to, "LIMIT", 0, 1000)
   for at = 1, #waiting do
     if exhausted(self) then
-      return
+      return false
     end
     local about = pending_entry(stream, self.group, waiting[at])
     if not about or about[2] ~= pending_WAITING then
@@ -1134,6 +1230,12 @@ local function recover_waiting(self, from, to, wants_suspect)
   if #waiting == 1000 then
     self.more = 1
   end
+  return true
+end
+local function recover_handed_back(self)
+  declarations_each_to_take(state, retries, self.consumer, function(score)
+    return recover_waiting(self, score, score, false)
+  end)
 end
 local function recover_own(self, after)
   self.own_after = after
@@ -1223,13 +1325,15 @@ local function run()
     pending_be_heard(stream, group, consumer)
     sweep_clock(stream, group, retries, state, loaded, self.now)
     sweep_orphans(self.scene)
+    sweep_consumers(stream, group, state, self.now)
   end
   if scope == "SUSPECT" then
     self.room = math.min(self.room, 1)
     recover_waiting(self, pending_SUSPECTS_FROM, "+inf", true)
     self.more = 0
   else
-    recover_waiting(self, "-inf", self.now, false)
+    recover_waiting(self, 0, self.now, false)
+    recover_handed_back(self)
   end
   if scope == "ALL" then
     recover_own(self, own_after)

@@ -32,7 +32,7 @@ do
     end
   end
 end
-local args_bad, args_int, args_name, args_id, args_key, args_entry_key, args_text, args_nonce, args_guarded
+local args_bad, args_int, args_name, args_id, args_key, args_event_type, args_entry_key, args_text, args_nonce, args_guarded
 do
   function args_bad(field, value, wanted)
     local shown = string.gsub(string.sub(tostring(value), 1, 80), "[%z\1-\31\127-\255]", "?")
@@ -76,6 +76,22 @@ do
         "wanted 1 to "
           .. 385
           .. " bytes without control characters, not starting with #"
+      )
+    end
+    return value
+  end
+  function args_event_type(value, field)
+    if
+      not value
+      or #value > 128
+      or not string.find(value, "^[A-Za-z0-9][A-Za-z0-9._:-]*$")
+    then
+      args_bad(
+        field,
+        value,
+        "wanted 1 to "
+          .. 128
+          .. " of A-Z a-z 0-9 . _ : - that start with a letter or digit"
       )
     end
     return value
@@ -233,6 +249,62 @@ do
     )
   end
 end
+local declarations_of, declarations_of_others, declarations_score
+do
+  local function consumer_field(consumer)
+    return "types:" .. consumer
+  end
+  local function type_field(event_type)
+    return "type:" .. event_type
+  end
+  local function recorded_of(state, types)
+    local fields = {}
+    for n = 1, #types do
+      fields[n] = type_field(types[n])
+    end
+    local found = chunks_ask("HMGET", state, fields)
+    for n = 1, #types do
+      if found[n] then
+        local number, count = string.match(found[n], "^(%d+) (%d+)$")
+        found[n] = { number = number, count = tonumber(count) }
+      end
+    end
+    return found
+  end
+  function declarations_of(state, consumer)
+    local list, set = {}, {}
+    local recorded = redis.call("HGET", state, consumer_field(consumer))
+    for event_type in string.gmatch(recorded and string.match(recorded, "^%d+ (.*)$") or "", "%S+") do
+      list[#list + 1], set[event_type] = event_type, true
+    end
+    return list, set
+  end
+  function declarations_of_others(state, consumer, types)
+    local found, own = {}, nil
+    for n, about in ipairs(recorded_of(state, types)) do
+      if about then
+        own = own or select(2, declarations_of(state, consumer))
+        if about.count > (own[types[n]] and 1 or 0) then
+          found[types[n]] = about.number
+        end
+      end
+    end
+    return found
+  end
+  function declarations_score(number)
+    return -tonumber(number)
+  end
+end
+local tokens_entry, tokens_history
+do
+  function tokens_entry(token)
+    return string.match(token, "^[^|]*")
+  end
+  function tokens_history(token)
+    local attempt, first_ms = string.match(token, "^[^|]*|[^|]*|(%d+)|[^|.]*%.(%d+)$")
+    return tonumber(attempt), tonumber(first_ms)
+  end
+end
 local protocol_CURRENT, protocol_refusal
 do
   protocol_CURRENT = tostring(1)
@@ -371,7 +443,7 @@ do
     return key == "" and "#" .. id or key
   end
 end
-local pending_WAITING, pending_group_exists, pending_entry, pending_park, pending_acknowledge, pending_SUSPECTS_FROM, pending_first_due, pending_next_due_in
+local pending_WAITING, pending_group_exists, pending_entry, pending_park, pending_acknowledge, pending_hand_back, pending_SUSPECTS_FROM, pending_next_due_at, pending_next_due_in
 do
   pending_WAITING = "/waiting"
   function pending_group_exists(stream, group)
@@ -405,25 +477,19 @@ do
       redis.call("XACK", stream, group, unpack(ids))
     end
   end
+  function pending_hand_back(stream, group, retries, id, first_ms, score)
+    redis.call("XCLAIM", stream, group, pending_WAITING, 0, id, "TIME", first_ms, "JUSTID")
+    redis.call("ZADD", retries, score, id)
+  end
   pending_SUSPECTS_FROM = 2e15
-  function pending_first_due(retries)
-    local first = redis.call("ZRANGE", retries, 0, 0, "WITHSCORES")[2]
+  function pending_next_due_at(retries)
+    local first = redis.call("ZRANGEBYSCORE", retries, 0, "+inf", "WITHSCORES", "LIMIT", 0, 1)[2]
     local due_at = first and tonumber(first)
     return due_at and due_at < pending_SUSPECTS_FROM and due_at or nil
   end
   function pending_next_due_in(retries, now)
-    local due_at = pending_first_due(retries)
+    local due_at = pending_next_due_at(retries)
     return due_at and math.max(0, math.ceil(due_at - now)) or -1
-  end
-end
-local tokens_entry, tokens_history
-do
-  function tokens_entry(token)
-    return string.match(token, "^[^|]*")
-  end
-  function tokens_history(token)
-    local attempt, first_ms = string.match(token, "^[^|]*|[^|]*|(%d+)|[^|.]*%.(%d+)$")
-    return tonumber(attempt), tonumber(first_ms)
   end
 end
 local trimmed_range
@@ -528,6 +594,7 @@ local TYPES =
 local HEAD = 4
 local PLAIN = { outcome = "SUCCESS", emits = {} }
 local FENCED = { outcome = "FENCED" }
+local SKIPPED = { outcome = "SKIP" }
 local function emits_from(at)
   local count = args_int(ARGV[at], "emits", 0, 1000)
   local emits = {}
@@ -550,7 +617,11 @@ local function ending_from(at)
     local emits, after = emits_from(at + 3)
     return { outcome = outcome, emits = emits }, after
   elseif outcome == "SKIP" then
-    return { outcome = outcome }, at + 3
+    return SKIPPED, at + 3
+  elseif outcome == "UNHANDLED" then
+    local event_type = args_event_type(ARGV[at + 3], "type")
+    return { outcome = outcome, event_type = event_type, message = args_text(ARGV[at + 4], "message") },
+      at + 5
   elseif outcome == "RETRY" then
     local delay_ms = args_int(ARGV[at + 3], "delayMs", 0, 315360000000)
     return { outcome = outcome, delay_ms = delay_ms, message = args_text(ARGV[at + 4], "message") }, at + 5
@@ -561,7 +632,7 @@ local function ending_from(at)
     end
     return { outcome = outcome, reason = reason, message = args_text(ARGV[at + 4], "message") }, at + 5
   end
-  args_bad("outcome", outcome, "wanted SUCCESSES, SUCCESS, SKIP, RETRY or FAILURE")
+  args_bad("outcome", outcome, "wanted SUCCESSES, SUCCESS, SKIP, UNHANDLED, RETRY or FAILURE")
 end
 local function attempts_from(at)
   local endings, keys, ids, issued, held_as, count = {}, {}, {}, {}, {}, 0
@@ -634,6 +705,31 @@ local function fence(attempts, group, max_attempts)
   end
   return all_plain
 end
+local function judge_unhandled(endings, consumer)
+  local types, seen = {}, {}
+  for _, ending in ipairs(endings) do
+    local event_type = ending.event_type
+    if event_type and not seen[event_type] then
+      types[#types + 1], seen[event_type] = event_type, true
+    end
+  end
+  if #types == 0 then
+    return
+  end
+  local numbers = declarations_of_others(state, consumer, types)
+  for n, ending in ipairs(endings) do
+    if ending.outcome == "UNHANDLED" then
+      local number = numbers[ending.event_type]
+      if number then
+        endings[n] = { outcome = "HANDED_BACK", score = declarations_score(number) }
+      elseif ending.message == "" then
+        endings[n] = SKIPPED
+      else
+        endings[n] = dead_letter("UNHANDLED", ending.message)
+      end
+    end
+  end
+end
 local function judge_emits(ending, publish_window, known, batch)
   local new, named = {}, {}
   for _, emit in ipairs(ending.emits) do
@@ -699,7 +795,7 @@ local function has_room_for_dead(endings)
 end
 local function plan(attempts, all_plain, reply)
   local ids, held_as = attempts.ids, attempts.held_as
-  local todo = { waiting = {}, emitting = {}, letters = {} }
+  local todo = { waiting = {}, handed_back = {}, emitting = {}, letters = {} }
   if all_plain then
     todo.acknowledged, todo.released, todo.members = ids, held_as, held_as
     return todo
@@ -715,6 +811,9 @@ local function plan(attempts, all_plain, reply)
       if outcome == "RETRY" then
         exception = "WAITING"
         todo.waiting[#todo.waiting + 1] = n
+      elseif outcome == "HANDED_BACK" then
+        exception = "HANDED_BACK"
+        todo.handed_back[#todo.handed_back + 1] = n
       else
         acknowledged[#acknowledged + 1] = ids[n]
       end
@@ -777,6 +876,7 @@ local function run()
   local all_plain = fence(attempts, group, loaded.max_attempts)
   local publish_window
   if not all_plain then
+    judge_unhandled(endings, consumer)
     publish_window = judge_all_emits(endings, window_ms, now)
     if not has_room_for_dead(endings) then
       return { "EXHAUSTED" }
@@ -790,6 +890,10 @@ local function run()
     local _, first_ms = tokens_history(attempts.tokens[n])
     local due_at = now + math.min(endings[n].delay_ms, math.floor(loaded.ttl_ms / 2))
     pending_park(stream, group, retries, ids[n], endings[n].attempt + 1, first_ms, due_at)
+  end
+  for _, n in ipairs(todo.handed_back) do
+    local _, first_ms = tokens_history(attempts.tokens[n])
+    pending_hand_back(stream, group, retries, ids[n], first_ms, endings[n].score)
   end
   chunks_call(todo.released, 1, "HDEL", leases)
   ring_add(marked, state, todo.members)

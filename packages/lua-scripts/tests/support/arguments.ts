@@ -10,12 +10,13 @@ import {
   MAX_EMITS,
   MAX_ENTRIES,
   MAX_SPAN_MS,
+  MAX_TYPES,
   replayCall,
   retireCall,
   type ScriptCall,
   trimCall,
 } from "@sluice/lua-scripts";
-import { failure, retry, skip, success } from "./attempts.js";
+import { failure, retry, success, unhandled } from "./attempts.js";
 import * as kind from "./kinds.js";
 import type { World } from "./world.js";
 
@@ -86,7 +87,7 @@ export const SCRIPT_ROWS: Readonly<Record<string, ScriptRows>> = {
     tooMany: repeated(3, MAX_ENTRIES + 1, "k", "e", "f"),
   },
   open: {
-    good: ({ group }) => group.openCall(),
+    good: ({ group }) => group.openCall({ types: ["order.placed", "order:shipped"] }),
     rows: [
       ...MEMBER,
       row("mode", "mode", 3, kind.word("wanted TAKE or REJOIN")),
@@ -95,10 +96,12 @@ export const SCRIPT_ROWS: Readonly<Record<string, ScriptRows>> = {
       row("idempotencyTtlMs", "idempotencyTtlMs", 6, kind.integer(1, MAX_SPAN_MS)),
       row("leaseMs", "leaseMs", 7, kind.integer(1, MAX_SPAN_MS)),
       row("maxAttempts", "maxAttempts", 8, kind.integer(1, MAX_ATTEMPTS)),
+      row("types", "type", [9, 10], kind.TYPE),
     ],
     head: 9,
-    width: 0,
-    tooMany: oneMore,
+    width: 1,
+    mayBeEmpty: true,
+    tooMany: repeated(9, MAX_TYPES + 1, "order.placed"),
   },
   lease: {
     good: ({ group, delivered }) => group.leaseCall("c1", delivered),
@@ -115,28 +118,29 @@ export const SCRIPT_ROWS: Readonly<Record<string, ScriptRows>> = {
   settle: {
     good: ({ group, inHand: [a, b, c, d] }) => {
       const emits = [1, 2].map((n) => ({ key: `emitted-${n}`, event: "{}", fingerprint: "f" }));
-      return group.settleCall("c1", [success(a, emits), skip(b), retry(c, 20_000), failure(d)], 60_000);
+      return group.settleCall("c1", [success(a, emits), unhandled(b), retry(c, 20_000), failure(d)], 60_000);
     },
-    // Behind the head: SUCCESS (4 to 13), SKIP (14 to 16), RETRY (17 to 21), FAILURE (22 to 26).
+    // Behind the head: SUCCESS (4 to 13), UNHANDLED (14 to 18), RETRY (19 to 23), FAILURE (24 to 28).
     rows: [
       ...MEMBER,
       row("windowMs", "windowMs", 3, kind.integer(0, MAX_SPAN_MS)),
       row(
         "attempts",
         "outcome",
-        [4, 14, 17, 22],
-        kind.word("wanted SUCCESSES, SUCCESS, SKIP, RETRY or FAILURE"),
+        [4, 14, 19, 24],
+        kind.word("wanted SUCCESSES, SUCCESS, SKIP, UNHANDLED, RETRY or FAILURE"),
       ),
-      row("attempts", "idempotency_key", [5, 15, 18, 23], kind.ENTRY_KEY),
-      row("attempts", "token", [6, 16, 19, 24], kind.TOKEN),
-      row("attempts", "token", [6, 16, 19, 24], kind.ISSUED_TOKEN),
+      row("attempts", "idempotency_key", [5, 15, 20, 25], kind.ENTRY_KEY),
+      row("attempts", "token", [6, 16, 21, 26], kind.TOKEN),
+      row("attempts", "token", [6, 16, 21, 26], kind.ISSUED_TOKEN),
       row("attempts", "emits", 7, kind.integer(0, MAX_EMITS)),
       row("attempts", "emitted key", [8, 11], kind.KEY),
       row("attempts", "emitted event", [9, 12], kind.OPAQUE),
       row("attempts", "emitted fingerprint", [10, 13], kind.OPAQUE),
-      row("attempts", "delayMs", 20, kind.integer(0, MAX_SPAN_MS)),
-      row("attempts", "message", [21, 26], kind.MESSAGE),
-      row("attempts", "reason", 25, kind.REASON),
+      row("attempts", "type", 17, kind.TYPE),
+      row("attempts", "delayMs", 22, kind.integer(0, MAX_SPAN_MS)),
+      row("attempts", "message", [18, 23, 28], kind.MESSAGE),
+      row("attempts", "reason", 27, kind.REASON),
     ],
     head: 4,
     width: 3,

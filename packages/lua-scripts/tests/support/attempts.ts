@@ -32,6 +32,10 @@ export function skip({ key, token }: Holding): Attempt {
   return { outcome: "SKIP", key, ...partsOf(token) };
 }
 
+export function unhandled({ key, token }: Holding, type = "order.placed", message = ""): Attempt {
+  return { outcome: "UNHANDLED", key, ...partsOf(token), type, message };
+}
+
 export function retry({ key, token }: Holding, delayMs = 0, message = "again"): Attempt {
   return { outcome: "RETRY", key, ...partsOf(token), delayMs, message };
 }

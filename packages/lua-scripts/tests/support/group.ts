@@ -146,7 +146,7 @@ export class TestGroup {
 
   openCall(input: Partial<OpenInput> = {}): ScriptCall {
     const member = this.member(input.consumer ?? "c1");
-    const defaults = { mode: "TAKE", startFrom: "0-0", change: false } as const;
+    const defaults = { mode: "TAKE", startFrom: "0-0", change: false, types: [] } as const;
     return openCall(this.keys, { ...member, ...defaults, ...this.settings, ...input });
   }
 

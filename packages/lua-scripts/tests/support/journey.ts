@@ -16,7 +16,7 @@ import {
   Status,
   trimCall,
 } from "@sluice/lua-scripts";
-import { failure, recovered, retry, skip, success } from "./attempts.js";
+import { failure, recovered, retry, skip, success, unhandled } from "./attempts.js";
 import { type GroupOptions, type Taken, TestGroup } from "./group.js";
 import type { Client, Run } from "./redis.js";
 import { passTime } from "./time.js";
@@ -62,6 +62,7 @@ export async function travel(client: Client, run: Run, options: GroupOptions): P
   await recovering(group);
   await operating(group);
   await losing(group);
+  await declaring(group);
   await healing(group);
   await refusing(group);
   return { words, scripts };
@@ -239,6 +240,20 @@ async function losing(group: TestGroup): Promise<void> {
   await group.open({ consumer: "c1" });
   await group.open({ consumer: "c2" });
   await group.recover("c1");
+}
+
+/** A type is declared by two, by one and by nobody, and an entry is handed back for each. */
+async function declaring(group: TestGroup): Promise<void> {
+  const { client, keys } = group;
+  await group.open({ consumer: "c1", types: ["t0"] });
+  await group.open({ consumer: "c2", types: ["t1"] });
+  await group.open({ consumer: "c3", types: ["t1", "t2"] });
+  await group.settle("c1", unhandled(await group.inHand("handed back"), "t1"));
+  await group.settle("c1", unhandled(await group.inHand("handed back too"), "t2"));
+  await group.open({ consumer: "c3", types: ["t1"] });
+  await group.open({ consumer: "c2" });
+  await client.hset(keys.state, "types:c3", "1 t1");
+  await settleAll(group, (await group.recover("c1")).leased.map(recovered));
 }
 
 async function healing(group: TestGroup): Promise<void> {

@@ -80,6 +80,12 @@ export const NAME: Kind = {
   ],
 };
 
+/** An event type. */
+export const TYPE: Kind = {
+  wanted: "wanted 1 to 128 of A-Z a-z 0-9 . _ : - that start with a letter or digit",
+  bad: NAME.bad.filter((value) => value !== "a:b").concat(":a"),
+};
+
 /** A nonce, or an incarnation. */
 export const NONCE: Kind = {
   wanted: "wanted 1 to 64 of A-Z a-z 0-9 _ -",
