@@ -45,6 +45,7 @@ describe("a group that is new", () => {
       leaseMs: "30000",
       maxAttempts: "3",
       "incarnation:c1": "c1-process",
+      balance: "0|0|0|0|0|0-0|0-0|0-0",
       ringIndex: "0",
       ringWidth: "20000",
       ringOpenedAt: expect.stringMatching(/^\d{13}$/),

@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** open: make a consumer group ready, and take its consumer's name. */
 export const openScript: Script = {
   name: "open",
-  sha1: "2677171d98ab73ee1648310fa55e2b424bf5e49c",
+  sha1: "94ba83fb20b6ef56cb66c5a7cb8f922f882ba253",
   keys: ["stream", "meta", "published.0", "published.1", "leases", "processed.0", "processed.1", "processed.2", "processed.3", "processed.4", "retries", "dead", "state"],
   groupKeys: [],
   source: `-- sluice open: generated from src/scripts/open.lua, do not edit
@@ -651,6 +651,7 @@ local function forbidden_command(group)
     { "ZSCORE", retries, "" },
     { "HGET", meta, "" },
     { "HINCRBY", meta, "", 1 },
+    { "HKEYS", meta },
     { "TYPE", meta },
     { "TIME" },
   }

@@ -1,6 +1,7 @@
 /**
  * What "nothing was written" means: for every key, DUMP (which holds pending lists, counts and delivery times, unlike
- * DEBUG DIGEST) and the moment of expiry.
+ * DEBUG DIGEST) and the moment of expiry. Of a HASH its fields and values, in any order: a large one is dumped in the
+ * order of its table, which Redis rebuilds while it is only read.
  */
 import { expect } from "vitest";
 import type { Client } from "./redis.js";
@@ -21,12 +22,21 @@ export type Snapshot = Readonly<Record<string, { readonly dump: string; readonly
 export async function snapshot(client: Client, keys: readonly string[]): Promise<Snapshot> {
   const taken = await Promise.all(
     keys.map(async (key) => {
-      const [dump, expiry] = await Promise.all([client.callBuffer("DUMP", key), expiryOf(client, key)]);
-      const shown = dump instanceof Uint8Array ? Buffer.from(dump).toString("base64") : "none";
-      return [key, { dump: shown, expiry }] as const;
+      const [dump, expiry] = await Promise.all([dumpOf(client, key), expiryOf(client, key)]);
+      return [key, { dump, expiry }] as const;
     }),
   );
   return Object.fromEntries(taken);
+}
+
+async function dumpOf(client: Client, key: string): Promise<string> {
+  if ((await client.type(key)) === "hash") {
+    const fields = await client.hgetallBuffer(key);
+    const shown = Object.entries(fields).map(([field, value]) => [field, value.toString("base64")]);
+    return JSON.stringify(shown.sort());
+  }
+  const dump = await client.callBuffer("DUMP", key);
+  return dump instanceof Uint8Array ? Buffer.from(dump).toString("base64") : "none";
 }
 
 /** Servers before 7.0 do not know PEXPIRETIME. */
