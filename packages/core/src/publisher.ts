@@ -20,7 +20,7 @@ import {
   StreamFullError,
 } from "./errors.js";
 import { refusalError } from "./refusals.js";
-import { nextTick, sleep } from "./timing.js";
+import { nextTick, performance, sleep } from "./timing.js";
 
 /** What a publish resolves with. */
 export interface Receipt {

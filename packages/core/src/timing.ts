@@ -1,8 +1,39 @@
-/** Time and turns of the event loop, without a runtime's own modules. Durations are in milliseconds. */
+/**
+ * Time and turns of the event loop, without a runtime's own modules. Durations are in milliseconds.
+ *
+ * Timers and the clock are taken when this module loads. Tests put fakes in the place of the global ones, and what is
+ * scheduled with those may never be called: a deadline that then never comes, or a batch that is never sent, would
+ * outlast the test. `Date` is left to the fakes: it only says when an event was published.
+ */
+
+/** Where fakes are in place already, whatever is global at the time of the call: they will be taken away again. */
+function genuine<F extends (...args: never[]) => unknown>(name: string, found: F): F {
+  // Set by @sinonjs/fake-timers, which vitest and Jest use, and by Jest's own.
+  const isFake = "clock" in found || "_isMockFunction" in found;
+  if (!isFake) return found;
+  const current = (...args: Parameters<F>) => Reflect.get(globalThis, name)(...args);
+  return current as F; // the global of that name has its type
+}
+
+export const setTimeout = genuine("setTimeout", globalThis.setTimeout);
+export const clearTimeout = genuine("clearTimeout", globalThis.clearTimeout);
+export const setInterval = genuine("setInterval", globalThis.setInterval);
+export const clearInterval = genuine("clearInterval", globalThis.clearInterval);
+
+const { setImmediate: afterThisTurn } = globalThis as { setImmediate?: (work: () => void) => void };
+const immediately = afterThisTurn && genuine("setImmediate", afterThisTurn);
+
+const clock = globalThis.performance;
+const readClock = clock.now;
+const isFakeClock = "clock" in readClock;
+
+export const performance: { now: () => number } = {
+  now: isFakeClock ? () => clock.now() : readClock.bind(clock),
+};
 
 /** Runs `work` once the current turn of the event loop is over: what is called meanwhile travels together. */
 export function nextTick(work: () => void): void {
-  if (typeof setImmediate === "function") setImmediate(work);
+  if (immediately !== undefined) immediately(work);
   else setTimeout(work, 0);
 }
 

@@ -2,6 +2,7 @@
 import { attemptOf, partsOf, tokenOf } from "@sluice/lua-scripts";
 import { fitsBytes } from "../envelope.js";
 import { MAX_IDEMPOTENCY_KEY_BYTES } from "../names.js";
+import { performance } from "../timing.js";
 
 /** An entry of the stream. */
 export interface Entry {

@@ -20,7 +20,7 @@ import {
 import { type Connection, hasMaybeExecuted, type Request } from "../connection.js";
 import { ConsumerStoppedError, ProtocolError, ServerError, SluiceError, SupersededError } from "../errors.js";
 import type { Logger } from "../logger.js";
-import { jittered, nextTick, sleep } from "../timing.js";
+import { clearTimeout, jittered, nextTick, performance, setTimeout, sleep } from "../timing.js";
 import { type CallParts, Calls, MAX_CALL } from "./calls.js";
 import { Attempt, type Entry, entriesIn, recoveredAttempt } from "./entry.js";
 import { type Ending, Hand } from "./hand.js";

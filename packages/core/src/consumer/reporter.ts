@@ -1,6 +1,7 @@
 /** Tells what happened: to listeners, to the log, and in numbers. Never shows payload. */
 import type { LeaseVerdict, RecoveryCounts, SettleVerdict } from "@sluice/lua-scripts";
 import type { Logger } from "../logger.js";
+import { performance } from "../timing.js";
 import type { Attempt, Entry } from "./entry.js";
 import type { Emitter, EntryReport } from "./events.js";
 import type { Ending } from "./hand.js";

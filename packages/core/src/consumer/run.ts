@@ -15,6 +15,7 @@ import { checkHandlers, type HandlerContext, type UntypedEventHandler } from "..
 import { type Logger, withFields } from "../logger.js";
 import { MAX_SPAN_MS } from "../options.js";
 import { type Result, toResult } from "../results.js";
+import { performance } from "../timing.js";
 import type { Attempt } from "./entry.js";
 import { foreignEvent } from "./foreign.js";
 import type { Ending } from "./hand.js";

@@ -29,6 +29,8 @@ export abstract class SluiceError extends Error {
   constructor(message: string, options?: { readonly cause?: unknown }) {
     // `cause` becomes a property only when there is one, so that logs do not show `cause: undefined`.
     super(message, options?.cause === undefined ? undefined : { cause: options.cause });
+    // The stack begins where the error was made, not in the constructors. Not every runtime has it.
+    Reflect.get(Error, "captureStackTrace")?.(this, new.target);
   }
 
   /**
@@ -47,10 +49,12 @@ export abstract class SluiceError extends Error {
 }
 
 /**
- * Names a class of errors: its `name` (which minifiers would otherwise shorten) and its brand. Every class
- * calls it in a static block.
+ * Names a class of errors and its errors, and brands them. Bundlers rename classes (esbuild writes
+ * `class _ConnectionError`), minifiers shorten names, and Node shows an error under the name of its class. Every
+ * class calls it in a static block.
  */
 export function brand(errorClass: { readonly prototype: SluiceError }, name: string): void {
+  Object.defineProperty(errorClass, "name", { value: name, configurable: true });
   // Not enumerable, like the `name` of the built-in errors.
   Object.defineProperty(errorClass.prototype, "name", { value: name, writable: true, configurable: true });
   Object.defineProperty(errorClass.prototype, BRAND, { value: name });

@@ -8,7 +8,7 @@
 
 import type { Connection, Request, SendOptions } from "../connection.js";
 import { ClosedError, ConnectionError, DeadlineError, ServerError } from "../errors.js";
-import { sleep } from "../timing.js";
+import { clearTimeout, performance, setTimeout, sleep } from "../timing.js";
 import { nameOf } from "./exchange.js";
 import { Link, type LinkOptions } from "./link.js";
 import { Listeners } from "./listeners.js";

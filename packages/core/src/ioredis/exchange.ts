@@ -5,6 +5,7 @@
 
 import type { Request } from "../connection.js";
 import type { SluiceError } from "../errors.js";
+import { clearTimeout, performance, setTimeout } from "../timing.js";
 import type { WireArg } from "./types.js";
 
 /**

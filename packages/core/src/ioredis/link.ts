@@ -8,6 +8,7 @@
 
 import type { Request } from "../connection.js";
 import { ClosedError, ConnectionError, DeadlineError, prefixOf, SluiceError } from "../errors.js";
+import { performance } from "../timing.js";
 import { Exchange, type Form, nameOf, wireArgs } from "./exchange.js";
 import { errorOfReply, messageOf, replyOf, withoutCommand } from "./replies.js";
 import { Session, type SessionOptions } from "./session.js";

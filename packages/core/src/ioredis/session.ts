@@ -7,6 +7,7 @@
 import { retryDelayMs } from "../backoff.js";
 import { prefixOf } from "../errors.js";
 import type { Logger } from "../logger.js";
+import { clearTimeout, performance, setTimeout } from "../timing.js";
 import { describeTarget, readyTimeoutMs } from "./options.js";
 import { refusalIn, replyOf, withoutCommand } from "./replies.js";
 import type { IoredisClient } from "./types.js";

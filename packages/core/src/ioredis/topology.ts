@@ -7,6 +7,7 @@
  */
 
 import { retryDelayMs } from "../backoff.js";
+import { clearTimeout, setTimeout } from "../timing.js";
 import { clusterSettings } from "./options.js";
 import { refusalIn, withoutCommand } from "./replies.js";
 import type { Refusal } from "./session.js";

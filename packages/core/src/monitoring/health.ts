@@ -2,6 +2,7 @@
 import { type InfoGroup, PROTOCOL, streamKeys } from "@sluice/lua-scripts";
 import type { Connection, Request } from "../connection.js";
 import { ConnectionError, DeadlineError, SluiceError } from "../errors.js";
+import { performance } from "../timing.js";
 import { type KnownGroups, readInfo } from "./stream-info.js";
 
 export type HealthStatus = "ok" | "degraded" | "down";
