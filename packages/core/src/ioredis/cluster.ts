@@ -13,7 +13,8 @@ import { nameOf } from "./exchange.js";
 import { Link, type LinkOptions } from "./link.js";
 import { Listeners } from "./listeners.js";
 import { clientSettings } from "./options.js";
-import { errorOfReply, messageOf } from "./replies.js";
+import { toldOf } from "./reasons.js";
+import { errorOfReply } from "./replies.js";
 import { slotOf } from "./slots.js";
 import type { NodeKey, Topology } from "./topology.js";
 
@@ -95,7 +96,12 @@ export class ClusterConnection implements Connection {
       else if (leftMs > 0) return false;
       // "The slot is moving" says more than that time ran out; "it moved" does not.
       else if (!(replies[index] instanceof ServerError && replies[index].retryable)) {
-        replies[index] = new DeadlineError({ attempted, deadlineMs, maybeExecuted: false, cause: trouble });
+        replies[index] = new DeadlineError({
+          attempted,
+          deadlineMs,
+          maybeExecuted: false,
+          ...toldOf(trouble),
+        });
       }
     }
     return true;
@@ -164,7 +170,7 @@ export class ClusterConnection implements Connection {
    * ours.
    */
   #redirection(error: ServerError, from: NodeKey): { slot: number; target: NodeKey } {
-    const [, slot, address = ""] = messageOf(error.cause).split(" ");
+    const [, slot, address = ""] = error.reply.split(" ");
     const full = address.startsWith(":") ? from.slice(0, from.lastIndexOf(":")) + address : address;
     return { slot: Number(slot), target: this.#topology.translate(full) };
   }

@@ -10,6 +10,7 @@ import type { Request } from "../connection.js";
 import { ClosedError, ConnectionError, DeadlineError, prefixOf, SluiceError } from "../errors.js";
 import { performance } from "../timing.js";
 import { Exchange, type Form, nameOf, wireArgs } from "./exchange.js";
+import { toldOf } from "./reasons.js";
 import { errorOfReply, messageOf, replyOf, withoutCommand } from "./replies.js";
 import { Session, type SessionOptions } from "./session.js";
 
@@ -183,24 +184,31 @@ export class Link {
     const silentMs = exchange.underWay ? performance.now() - this.#heardAt : 0;
     const { deadlineMs } = exchange;
     exchange.fail((request, wasSent) => {
-      const cause = wasSent ? undefined : this.#session.trouble;
-      return new DeadlineError({ attempted: nameOf(request), deadlineMs, maybeExecuted: wasSent, cause });
+      return new DeadlineError({
+        attempted: nameOf(request),
+        deadlineMs,
+        maybeExecuted: wasSent,
+        ...(wasSent ? {} : toldOf(this.#session.trouble)),
+      });
     });
     // The socket may be half open, and then nothing but a new one will ever help.
     if (silentMs >= SILENCE_MS) this.#session.drop(`no reply for ${Math.round(silentMs)} ms`);
   };
 
   #lost(request: Request, error: unknown): SluiceError {
-    const cause = this.#session.trouble ?? withoutCommand(error);
-    const reason = `lost the connection to ${this.#session.target} (${messageOf(cause)})`;
+    const { reason: why, cause } = toldOf(this.#session.trouble ?? withoutCommand(error));
+    const reason = `lost the connection to ${this.#session.target}: ${why}`;
     return new ConnectionError({ attempted: nameOf(request), reason, maybeExecuted: true, cause });
   }
 
   /** No command could be made of it, e.g. because it would be longer than a string can be. */
   #unsent(request: Request, error: unknown): SluiceError {
     if (error instanceof SluiceError) return error;
-    const reason = messageOf(error);
-    return new ConnectionError({ attempted: nameOf(request), reason, maybeExecuted: false, cause: error });
+    return new ConnectionError({
+      attempted: nameOf(request),
+      reason: messageOf(error),
+      maybeExecuted: false,
+    });
   }
 }
 

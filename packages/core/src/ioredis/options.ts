@@ -3,6 +3,7 @@
  * nothing is sent twice behind our back, nothing waits without a deadline, and replies have one shape.
  */
 
+import { kindOf } from "../errors/describe.js";
 import { InvalidOptionError } from "../errors.js";
 import { unwrapped } from "./replies.js";
 import type { IoredisClient, IoredisClientOptions, IoredisCluster, IoredisClusterOptions } from "./types.js";
@@ -102,16 +103,26 @@ export function clusterSettings(base: IoredisClusterOptions, nextDelayMs: () => 
  * @throws {InvalidOptionError} naming the option.
  */
 export function checkSource(source: IoredisClient | IoredisCluster): void {
-  const usable = typeof source === "object" && source !== null && typeof source.duplicate === "function";
-  if (!usable || typeof source.options !== "object") {
-    throw new InvalidOptionError({
-      option: "redis",
-      value: source,
-      wanted: "a Redis or Cluster of ioredis 5 or 6",
-    });
+  if (typeof source !== "object" || source === null || !isIoredis(source)) {
+    const wanted = "a Redis or Cluster of ioredis 5 or 6";
+    throw new InvalidOptionError({ option: "redis", value: undefined, shown: kindOf(source), wanted });
   }
   checkOptions(source.options, "redis");
   if (isCluster(source)) checkOptions(source.options.redisOptions ?? {}, "redis.redisOptions");
+}
+
+/** Told by what it can do, not by its class: it may be of another copy, another version or minified. */
+export function isIoredis(value: object): value is IoredisClient | IoredisCluster {
+  const { status, options, isCluster }: { status?: unknown; options?: unknown; isCluster?: unknown } = value;
+  if (typeof status !== "string" || typeof options !== "object" || options === null) return false;
+  if (!["duplicate", "connect", "disconnect", "on"].every((name) => isMethod(value, name))) return false;
+  return isCluster === true
+    ? isMethod(value, "nodes") && isMethod(value, "refreshSlotsCache")
+    : isMethod(value, "call");
+}
+
+export function isMethod(value: object, name: string): boolean {
+  return typeof Reflect.get(value, name) === "function";
 }
 
 export function isCluster(source: IoredisClient | IoredisCluster): source is IoredisCluster {
