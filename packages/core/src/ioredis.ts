@@ -54,7 +54,7 @@ export function fromIoredis(
     return new ClusterConnection(new Topology(source), { logger, toBuffer, clientName });
   }
   return new StandaloneConnection({
-    create: (nextDelayMs) => source.duplicate(clientSettings(source.options, nextDelayMs)),
+    create: () => source.duplicate(clientSettings(source.options)),
     clientName: source.options.connectionName ?? undefined,
     logger,
     toBuffer,

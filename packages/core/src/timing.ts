@@ -6,11 +6,14 @@
  * outlast the test. `Date` is left to the fakes: it only says when an event was published.
  */
 
+/** By what @sinonjs/fake-timers sets, which vitest, Jest and sinon use, and Jest's own. */
+function isFake(found: object): boolean {
+  return "clock" in found || "_isMockFunction" in found;
+}
+
 /** Where fakes are in place already, whatever is global at the time of the call: they will be taken away again. */
 function genuine<F extends (...args: never[]) => unknown>(name: string, found: F): F {
-  // Set by @sinonjs/fake-timers, which vitest and Jest use, and by Jest's own.
-  const isFake = "clock" in found || "_isMockFunction" in found;
-  if (!isFake) return found;
+  if (!isFake(found)) return found;
   const current = (...args: Parameters<F>) => Reflect.get(globalThis, name)(...args);
   return current as F; // the global of that name has its type
 }
@@ -20,21 +23,23 @@ export const clearTimeout = genuine("clearTimeout", globalThis.clearTimeout);
 export const setInterval = genuine("setInterval", globalThis.setInterval);
 export const clearInterval = genuine("clearInterval", globalThis.clearInterval);
 
-const { setImmediate: afterThisTurn } = globalThis as { setImmediate?: (work: () => void) => void };
-const immediately = afterThisTurn && genuine("setImmediate", afterThisTurn);
+const { setImmediate: immediately } = globalThis as { setImmediate?: (work: () => void) => void };
+
+const isImmediateFake = immediately !== undefined && isFake(immediately);
 
 const clock = globalThis.performance;
 const readClock = clock.now;
-const isFakeClock = "clock" in readClock;
 
 export const performance: { now: () => number } = {
-  now: isFakeClock ? () => clock.now() : readClock.bind(clock),
+  now: isFake(readClock) ? () => clock.now() : readClock.bind(clock),
 };
 
 /** Runs `work` once the current turn of the event loop is over: what is called meanwhile travels together. */
 export function nextTick(work: () => void): void {
-  if (immediately !== undefined) immediately(work);
-  else setTimeout(work, 0);
+  if (immediately === undefined) setTimeout(work, 0);
+  else if (!isImmediateFake) immediately(work);
+  // That comes too soon, but it comes.
+  else void Promise.resolve().then(work);
 }
 
 /** Resolves after `ms`. */

@@ -672,7 +672,8 @@ export class Loop {
     }
     const sentAt = performance.now();
     // The deadline is the watchdog: a read that has not come back by then hangs on a dead connection.
-    const [read, lease] = await blocking.send(requests, { deadlineMs: settings.blockMs + deadlineMs });
+    const { blockMs } = settings;
+    const [read, lease] = await blocking.send(requests, { deadlineMs: blockMs + deadlineMs, blockMs });
     const isFresh = performance.now() - sentAt < settings.leaseMs / 2;
     // What came may be what an attempt emitted: whoever listens hears of that attempt's end first.
     await this.until(() => this.emitting === 0);

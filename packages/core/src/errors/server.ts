@@ -3,7 +3,7 @@
  */
 
 import { brand, hide, SluiceError } from "./base.js";
-import { oneLine, withoutCredentials } from "./describe.js";
+import { count, oneLine, quote, withoutCredentials } from "./describe.js";
 
 /** Longest part of a server's or a socket's own text that a message repeats, in UTF-16 code units. */
 const MAX_REPLY_CHARS = 300;
@@ -90,6 +90,37 @@ export class DeadlineError extends SluiceError {
     this.maybeExecuted = maybeExecuted;
     this.deadlineMs = deadlineMs;
     if (reason !== undefined) this.reason = reason;
+  }
+}
+
+/**
+ * More is being published than gets to Redis: so many events wait to be sent already that this one would wait for
+ * nothing (`waitedMs` is absent), or did (`waitedMs` is the deadline). Nothing was sent. Await the receipts of some
+ * events before publishing more.
+ */
+export class PublishBackpressureError extends SluiceError {
+  static {
+    brand(PublishBackpressureError, "PublishBackpressureError");
+  }
+
+  readonly code = "PUBLISH_BACKPRESSURE";
+  readonly retryable = true;
+  readonly maybeExecuted = false;
+  /** Events that wait to be sent, of all streams of the bus. */
+  readonly waiting: number;
+  declare readonly waitedMs?: number;
+
+  constructor(fields: { readonly stream: string; readonly waiting: number; readonly waitedMs?: number }) {
+    const { stream, waiting, waitedMs } = fields;
+    const what =
+      waitedMs === undefined
+        ? `${count(waiting, "event")} of this bus wait to be sent already`
+        : `it waited for ${waitedMs} ms behind others, and ${count(waiting, "event")} of this bus wait to be sent`;
+    super(
+      `publish to stream ${quote(stream)}: ${what}; it did not run, await receipts before publishing more`,
+    );
+    this.waiting = waiting;
+    if (waitedMs !== undefined) this.waitedMs = waitedMs;
   }
 }
 

@@ -58,14 +58,15 @@ export class ClusterConnection implements Connection {
     this.#leave = topology.join({ onKnown: () => this.#onKnown(), onRefused: () => this.#tell() });
   }
 
-  async send(requests: readonly Request[], { deadlineMs }: SendOptions): Promise<readonly unknown[]> {
+  async send(requests: readonly Request[], options: SendOptions): Promise<readonly unknown[]> {
+    const { deadlineMs } = options;
     const endsAt = performance.now() + deadlineMs;
     const replies = new Array<unknown>(requests.length);
     let routes = routesOf(requests);
     for (let round = 0; routes.length > 0; round++) {
       const leftMs = endsAt - performance.now();
       if (this.#settleHopeless(routes, replies, deadlineMs, leftMs)) break;
-      routes = await this.#attempt(routes, replies, { deadlineMs, leftMs, round });
+      routes = await this.#attempt(routes, replies, { ...options, leftMs, round });
     }
     return replies;
   }
@@ -111,7 +112,7 @@ export class ClusterConnection implements Connection {
   async #attempt(
     routes: Route[],
     replies: unknown[],
-    { deadlineMs, leftMs, round }: { deadlineMs: number; leftMs: number; round: number },
+    { deadlineMs, blockMs, leftMs, round }: SendOptions & { leftMs: number; round: number },
   ): Promise<Route[]> {
     const batches = this.#batches(routes);
     if (batches === undefined) {
@@ -124,7 +125,7 @@ export class ClusterConnection implements Connection {
     await Promise.all(
       batches.map(async ({ node, link, asking, routes }) => {
         const requests = routes.map(({ request }) => request);
-        const answers = await link.send(requests, { deadlineMs, leftMs, asking });
+        const answers = await link.send(requests, { deadlineMs, blockMs, leftMs, asking });
         for (const [place, route] of routes.entries()) {
           const answer = answers[place];
           replies[route.index] = answer;
@@ -199,7 +200,7 @@ export class ClusterConnection implements Connection {
     if (client === undefined) return undefined;
     const link = new Link({
       ...this.#options,
-      create: (nextDelayMs) => client.duplicate(clientSettings(client.options, nextDelayMs)),
+      create: () => client.duplicate(clientSettings(client.options)),
       onTrouble: () => this.#topology.refresh(),
       onReconnect: () => this.#reconnects.call(),
     });

@@ -8,8 +8,8 @@ import { InvalidOptionError } from "../errors.js";
 import { unwrapped } from "./replies.js";
 import type { IoredisClient, IoredisClientOptions, IoredisCluster, IoredisClusterOptions } from "./types.js";
 
-/** How long ioredis may take to close a socket whose peer does not answer, before it is destroyed. */
-const DISCONNECT_TIMEOUT_MS = 50;
+/** How long a socket may take to close whose peer does not answer, before it is destroyed. */
+export const DISCONNECT_TIMEOUT_MS = 50;
 
 /**
  * How long one Sentinel may take to answer. Without a limit, a paused one would hold up the others for ever.
@@ -25,10 +25,8 @@ const CONNECT_TIMEOUT_MS = 10_000;
 /**
  * Options for one connection to one server, over those of the instance it is a duplicate of. `undefined`
  * takes the user's setting away.
- *
- * @param nextDelayMs - how long to wait before the next attempt to connect.
  */
-export function clientSettings(base: IoredisClientOptions, nextDelayMs: () => number): object {
+export function clientSettings(base: IoredisClientOptions): object {
   return {
     lazyConnect: true,
     // We wait for the connection ourselves, within the deadline, and then know what was sent and what was
@@ -36,17 +34,18 @@ export function clientSettings(base: IoredisClientOptions, nextDelayMs: () => nu
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
-    retryStrategy: nextDelayMs,
-    sentinelRetryStrategy: nextDelayMs,
+    // We connect again ourselves: ioredis's timer for it is the global one, which tests replace.
+    retryStrategy: null,
+    sentinelRetryStrategy: null,
     sentinelCommandTimeout: base.sentinelCommandTimeout ?? SENTINEL_TIMEOUT_MS,
     // A server that was demoted keeps its connections and answers READONLY for ever; behind an address that
     // moves, connecting again finds the new master. 1 is "reconnect"; a user's function might answer 2, "and
     // send again".
     reconnectOnError: (error: Error) => (unwrapped(error.message).startsWith("READONLY") ? 1 : false),
     disconnectTimeout: DISCONNECT_TIMEOUT_MS,
-    // With Sentinel the ready check finds out whether the server is the master. Otherwise we PING: INFO may
-    // be forbidden to the user, and ioredis would say so on the console at every attempt.
-    enableReadyCheck: Boolean(base.sentinels),
+    // We PING, and with Sentinel ask for the ROLE: INFO may be forbidden to the user or have another name, and
+    // ioredis would say so on the console at every attempt, or never be ready.
+    enableReadyCheck: false,
     // One shape of replies, at no cost: RESP3 is not faster to read (measured), and its maps would need
     // converting.
     protocol: 2,
@@ -73,13 +72,13 @@ export function clientSettings(base: IoredisClientOptions, nextDelayMs: () => nu
  * Options for the Cluster instance that tells which node serves which slot. Commands never go through it: it
  * sends them again when a connection breaks, and cannot tell what was sent.
  */
-export function clusterSettings(base: IoredisClusterOptions, nextDelayMs: () => number): object {
+export function clusterSettings(base: IoredisClusterOptions): object {
   return {
     lazyConnect: true,
     enableOfflineQueue: false,
     // CLUSTER INFO may be forbidden to the user; a cluster that is down answers CLUSTERDOWN.
     enableReadyCheck: false,
-    clusterRetryStrategy: nextDelayMs,
+    clusterRetryStrategy: null, // as above
     clusterNodeRetryStrategy: null,
     retryDelayOnFailover: 0,
     scaleReads: "master",

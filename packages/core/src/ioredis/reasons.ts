@@ -59,6 +59,8 @@ export function reasonOf(error: unknown): string {
   if (known !== undefined) return known;
   if (text.startsWith("Protocol error"))
     return "what listens there does not speak the protocol of Redis; check the port";
+  const [, last] = /^All sentinels are unreachable.*?(?:Last error: (.*))?$/s.exec(text) ?? [];
+  if (last !== undefined) return `no Sentinel answers (${last})`;
   return text;
 }
 

@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** info: everything that monitoring asks of a stream, at one moment. */
 export const infoScript: Script = {
   name: "info",
-  sha1: "3c7d60c2078421487984cbc693c9fc103db2ae98",
+  sha1: "db712600f69142aa5390432a73f8ee6e1c92c24f",
   keys: ["stream", "meta"],
   groupKeys: ["processed.0", "processed.1", "processed.2", "processed.3", "processed.4", "retries", "dead", "state"],
   source: `-- sluice info: generated from src/scripts/info.lua, do not edit
@@ -152,12 +152,22 @@ do
     return loaded
   end
 end
+local memory_usage
+do
+  function memory_usage(key)
+    local found = redis.pcall("MEMORY", "USAGE", key)
+    if type(found) == "number" then
+      return found
+    end
+  end
+end
 local lag_of
 do
-  local COUNT_BYTES, COUNT_MAX = 4194304, 1000
+  local COUNT_BYTES, COUNT_MAX, COUNT_UNSIZED = 4194304, 1000, 16
   local function counted(stream, about, delivered)
-    local average = redis.call("MEMORY", "USAGE", stream) / about.length
-    local limit = math.max(1, math.min(COUNT_MAX, math.floor(COUNT_BYTES / average)))
+    local bytes = memory_usage(stream)
+    local fitting = bytes and math.floor(COUNT_BYTES * about.length / bytes) or COUNT_UNSIZED
+    local limit = math.max(1, math.min(COUNT_MAX, fitting))
     local found = #redis.call("XRANGE", stream, "(" .. delivered, "+", "COUNT", limit)
     if found < limit then
       return found
@@ -339,7 +349,7 @@ local function run()
     about and about.length or 0,
     about and about.first_id or "",
     about and about.newest_id or "",
-    about and redis.call("MEMORY", "USAGE", stream) or 0,
+    about and (memory_usage(stream) or -1) or 0,
     recorded.protocol or "",
     tonumber(recorded.maxLength or 0),
     #names,

@@ -1,14 +1,17 @@
 -- How many entries a group has not been given yet.
 local ids = require("ids")
+local memory = require("memory")
 
 local lag = {}
 
--- Entries read to count them: as many as fit in 4 MiB by the stream's average, at most a thousand.
-local COUNT_BYTES, COUNT_MAX = 4194304, 1000
+-- Entries read to count them: as many as fit in 4 MiB by the stream's average, at most a thousand; a few where the
+-- average is not known.
+local COUNT_BYTES, COUNT_MAX, COUNT_UNSIZED = 4194304, 1000, 16
 
 local function counted(stream, about, delivered)
-  local average = redis.call("MEMORY", "USAGE", stream) / about.length
-  local limit = math.max(1, math.min(COUNT_MAX, math.floor(COUNT_BYTES / average)))
+  local bytes = memory.usage(stream)
+  local fitting = bytes and math.floor(COUNT_BYTES * about.length / bytes) or COUNT_UNSIZED
+  local limit = math.max(1, math.min(COUNT_MAX, fitting))
   local found = #redis.call("XRANGE", stream, "(" .. delivered, "+", "COUNT", limit)
   if found < limit then
     return found

@@ -143,12 +143,22 @@ do
     return loaded
   end
 end
+local memory_usage
+do
+  function memory_usage(key)
+    local found = redis.pcall("MEMORY", "USAGE", key)
+    if type(found) == "number" then
+      return found
+    end
+  end
+end
 local lag_of
 do
-  local COUNT_BYTES, COUNT_MAX = 4194304, 1000
+  local COUNT_BYTES, COUNT_MAX, COUNT_UNSIZED = 4194304, 1000, 16
   local function counted(stream, about, delivered)
-    local average = redis.call("MEMORY", "USAGE", stream) / about.length
-    local limit = math.max(1, math.min(COUNT_MAX, math.floor(COUNT_BYTES / average)))
+    local bytes = memory_usage(stream)
+    local fitting = bytes and math.floor(COUNT_BYTES * about.length / bytes) or COUNT_UNSIZED
+    local limit = math.max(1, math.min(COUNT_MAX, fitting))
     local found = #redis.call("XRANGE", stream, "(" .. delivered, "+", "COUNT", limit)
     if found < limit then
       return found
@@ -330,7 +340,7 @@ local function run()
     about and about.length or 0,
     about and about.first_id or "",
     about and about.newest_id or "",
-    about and redis.call("MEMORY", "USAGE", stream) or 0,
+    about and (memory_usage(stream) or -1) or 0,
     recorded.protocol or "",
     tonumber(recorded.maxLength or 0),
     #names,
