@@ -29,8 +29,6 @@ export abstract class SluiceError extends Error {
   constructor(message: string, options?: { readonly cause?: unknown }) {
     // `cause` becomes a property only when there is one, so that logs do not show `cause: undefined`.
     super(message, options?.cause === undefined ? undefined : { cause: options.cause });
-    // The stack begins where the error was made, not in the constructors. Not every runtime has it.
-    Reflect.get(Error, "captureStackTrace")?.(this, new.target);
   }
 
   /**
