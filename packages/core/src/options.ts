@@ -81,27 +81,27 @@ function nearest(name: string, names: readonly string[]): string | undefined {
   for (const known of names) {
     const wanted = known.toLowerCase();
     const isPart = asked.length > 3 && (wanted.startsWith(asked) || asked.startsWith(wanted));
-    const edits = isPart ? 0 : editsBetween(asked, wanted);
-    if (edits <= mostEdits(wanted) && edits < (best?.edits ?? Number.POSITIVE_INFINITY))
+    const edits = isPart ? 1 : editsBetween(asked, wanted);
+    if (edits <= Math.max(1, wanted.length / 3) && edits < (best?.edits ?? Number.POSITIVE_INFINITY))
       best = { known, edits };
   }
   return best?.known;
 }
 
-/** Two letters that changed places are two edits. */
-function mostEdits(wanted: string): number {
-  return wanted.length < 4 ? 1 : Math.max(2, wanted.length / 3);
-}
-
-/** Letters to put in, take out or change (Levenshtein 1965). */
+/** Letters to put in, take out, change or swap with their neighbour (Damerau 1964, each letter in one edit at most). */
 function editsBetween(a: string, b: string): number {
+  let before: number[] = [];
   let row = Array.from({ length: b.length + 1 }, (_, at) => at);
   for (let i = 1; i <= a.length; i++) {
     const next = [i];
     for (let j = 1; j <= b.length; j++) {
-      const changed = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, changed));
+      const [here, there] = [a[i - 1], b[j - 1]];
+      const changed = (row[j - 1] ?? 0) + (here === there ? 0 : 1);
+      const areSwapped = i > 1 && j > 1 && here === b[j - 2] && a[i - 2] === there;
+      const swapped = areSwapped ? (before[j - 2] ?? 0) + 1 : Number.POSITIVE_INFINITY;
+      next.push(Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, changed, swapped));
     }
+    before = row;
     row = next;
   }
   return row[b.length] ?? 0;

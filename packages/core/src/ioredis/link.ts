@@ -139,7 +139,10 @@ export class Link {
       return;
     }
     exchange.sent(index);
-    if (this.#owed++ === 0) this.#heardAt = performance.now();
+    if (this.#owed++ === 0) {
+      this.#heardAt = performance.now();
+      this.#silence.begin();
+    }
     reply.then(
       (value) => {
         this.#heard();
