@@ -23,14 +23,15 @@ import { currentDeno } from "./runtime.ts";
 export interface ConnectOptions<C extends EventSchemas, T extends Tenancy = "single">
   extends BusOptions<C, T> {
   /**
-   * Where Redis is: a URL (`redis://user:password@host:port/db`, `rediss://` for TLS), the path of a socket,
-   * options of ioredis (with `sentinels` and `name` for Sentinel), or a `Redis` or `Cluster` of yours, of
-   * ioredis 5 or 6. Of an instance, duplicates are made and closed; it is never used or closed itself.
+   * Where Redis is: a URL (`redis://user:password@host:port/db`, `rediss://` for TLS; user and password
+   * percent-encoded; `?family=6` and `?db=2` are understood), the path of a socket, options of ioredis (with
+   * `sentinels` and `name` for Sentinel), or a `Redis` or `Cluster` of yours, of ioredis 5 or 6. Of an instance,
+   * duplicates are made and closed; it is never used or closed itself. Anything else is refused.
    *
    * `keyPrefix` and `commandTimeout` are refused: the one would rewrite the keys of scripts, the other end
    * blocking reads.
    */
-  readonly redis: string | RedisOptions | Redis | Cluster | IoredisClient | IoredisCluster;
+  readonly redis: string | URL | RedisOptions | Redis | Cluster | IoredisClient | IoredisCluster;
   /**
    * Close the bus, which drains its consumers, when the process is told to end: `true` for SIGTERM and
    * SIGINT, or a list. After that the signal takes its usual effect, unless the process listens for it
@@ -71,9 +72,7 @@ export async function connect<C extends EventSchemas, T extends Tenancy = "singl
   if (deno !== undefined) permitEnvironment(deno);
   // Not before: where the environment may not be read, this module fails as it loads, and does so for good.
   const { Redis } = await import("ioredis");
-  const source = toIoredis(redis, (address, settings) =>
-    address === undefined ? new Redis(settings) : new Redis(address, settings),
-  );
+  const source = toIoredis(redis, (settings) => new Redis(settings));
   const connection = fromIoredis(source, {
     logger: options.logger,
     toBuffer: (bytes) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),

@@ -7,6 +7,7 @@
  */
 
 import { InvalidOptionError } from "./errors.js";
+import { knownOptions } from "./options.js";
 
 /** How the delays between attempts grow. */
 export interface RetryPolicy {
@@ -61,9 +62,7 @@ export function retryDelayMs(
  */
 export function toRetryPolicy(options: Partial<RetryPolicy> | undefined): RetryPolicy {
   if (options === undefined) return DEFAULT_RETRY_POLICY;
-  if (typeof options !== "object" || options === null) {
-    throw new InvalidOptionError({ option: "retry", value: options, wanted: "an object" });
-  }
+  knownOptions("retry", options, ["minDelayMs", "maxDelayMs", "factor"]);
   const fallback = DEFAULT_RETRY_POLICY;
   const minDelayMs = options.minDelayMs ?? Math.min(fallback.minDelayMs, options.maxDelayMs ?? Infinity);
   const maxDelayMs = options.maxDelayMs ?? Math.max(fallback.maxDelayMs, options.minDelayMs ?? 0);

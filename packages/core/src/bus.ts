@@ -46,7 +46,10 @@ export interface BusOptions<C extends EventSchemas, T extends Tenancy = "single"
   readonly maxPayloadBytes?: number;
   /** Most entries in the stream, above which publishing is refused with StreamFullError; no limit unless given. */
   readonly maxLength?: number;
-  /** How long a call may take, in milliseconds; 5,000 unless given. */
+  /**
+   * How long a call may take, in milliseconds; 5,000 unless given. A publish that has waited behind others has half of it
+   * at least from when it is written.
+   */
   readonly deadlineMs?: number;
   /** Who publishes, as the events' `source`; the stream's name unless given. */
   readonly source?: string;
@@ -65,6 +68,7 @@ export interface Publishing<C extends EventSchemas> {
    * @throws {PayloadTooLargeError} when the data's JSON is longer than `maxPayloadBytes`.
    * @throws {IdempotencyMismatchError} when the key was published with another payload within the publish window.
    * @throws {StreamFullError} when the stream has reached `maxLength`.
+   * @throws {PublishBackpressureError} when more is being published than gets to Redis; nothing is sent.
    * @throws {TenantRequiredError} on a multi-tenant bus, outside of every tenant.
    */
   publish<const T extends EventType<C>>(

@@ -16,7 +16,7 @@ import {
 } from "./event.js";
 import type { Fingerprints } from "./fingerprint.js";
 import { checkIdempotencyKey } from "./names.js";
-import { textOption } from "./options.js";
+import { knownOptions, textOption } from "./options.js";
 import { storedKey } from "./stored-key.js";
 
 /** An event ready to be stored. */
@@ -115,10 +115,32 @@ function composeValid(
   };
   if (tenantId !== undefined) attributes.tenantId = tenantId;
   if (options !== undefined) {
+    checkNames(options);
     for (const name of ATTRIBUTES) {
       const value = textOption(name, options[name], MAX_ATTRIBUTE_LENGTH);
       if (value !== undefined) attributes[name] = value;
     }
   }
   return new Composed(namedKey, attributes, json, settings.fingerprints);
+}
+
+/** The entries of `publishMany` carry type and data beside the options. */
+const NAMES = [
+  "type",
+  "data",
+  "idempotencyKey",
+  "timestamp",
+  "subject",
+  "correlationId",
+  "causationId",
+  "traceparent",
+];
+const KNOWN: ReadonlySet<string> = new Set(NAMES);
+
+/** A misspelt idempotency key would publish twice without a word. */
+function checkNames(options: PublishOptions): void {
+  // Each publish comes by here: no list is made of the names unless one is wrong.
+  for (const name in options) {
+    if (!KNOWN.has(name)) knownOptions("what is said of an event", options, NAMES);
+  }
 }

@@ -5,7 +5,11 @@
  */
 
 import type { Arg, ScriptCall } from "@sluice/lua-scripts";
-import { ConnectionError, DeadlineError, SluiceError } from "./errors.js";
+import { ConnectionError, DeadlineError, isRetryable, OutOfMemoryError, SluiceError } from "./errors.js";
+import { jittered, performance, sleep } from "./timing.js";
+
+/** Pause before a call is sent again, in milliseconds. */
+const RESEND_DELAY_MS = 50;
 
 /**
  * A script to run, or a plain command. A command's words after the first are arguments: `XINFO` with
@@ -21,11 +25,20 @@ export interface SendOptions {
    * long as bytes of replies arrive, since then the reply is on its way.
    */
   readonly deadlineMs: number;
+  /**
+   * For how long the server may keep the replies back, in milliseconds: of a blocking command, the time that it may
+   * block. None unless given.
+   */
+  readonly blockMs?: number | undefined;
 }
 
 /**
  * A connection to a Redis deployment. It comes up when it is first used, comes back by itself after a loss,
  * and never sends anything twice of which it does not know that the server refused it.
+ *
+ * Not every loss is told: a router that forgot the connection drops what is sent and says nothing. When nothing at all
+ * has arrived for a quarter of a call's deadline, a second connection is made to ask; if it is answered, the silent one
+ * is dropped and what was sent on it fails as after any loss. Who may send again has the rest of the deadline for it.
  */
 export interface Connection {
   /**
@@ -81,6 +94,28 @@ export async function evaluate(
 }
 
 /**
+ * Makes a call that may run twice: again, within the same deadline, after an error that goes away by itself.
+ *
+ * @param attempt - the call, to be made within so many milliseconds.
+ * @throws {SluiceError} the last error.
+ */
+export async function again<T>(
+  { deadlineMs }: SendOptions,
+  attempt: (options: SendOptions) => Promise<T>,
+): Promise<T> {
+  const endsAt = performance.now() + deadlineMs;
+  for (;;) {
+    try {
+      return await attempt({ deadlineMs: Math.max(1, Math.ceil(endsAt - performance.now())) });
+    } catch (error) {
+      const pauseMs = jittered(RESEND_DELAY_MS);
+      if (!goesAwaySoon(error) || performance.now() + pauseMs >= endsAt) throw error;
+      await sleep(pauseMs);
+    }
+  }
+}
+
+/**
  * Runs one plain command.
  *
  * @returns its reply in the shape of RESP2.
@@ -95,6 +130,11 @@ export async function command(
   const [reply] = await connection.send([{ kind: "command", name, args }], options);
   if (reply instanceof SluiceError) throw reply;
   return reply;
+}
+
+/** A server at maxmemory stays there until somebody makes room: the caller hears of it now. */
+export function goesAwaySoon(error: unknown): boolean {
+  return isRetryable(error) && !(error instanceof OutOfMemoryError);
 }
 
 /** Whether the call that failed with this error may have run all the same: its reply is what was lost. */

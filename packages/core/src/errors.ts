@@ -28,6 +28,7 @@ export {
   isPermissionReply,
   OutOfMemoryError,
   PermissionError,
+  PublishBackpressureError,
   prefixOf,
   RuntimePermissionError,
   ServerError,

@@ -14,8 +14,9 @@ import type { IoredisClient, IoredisCluster } from "./ioredis/types.js";
 import { type Logger, toLogger } from "./logger.js";
 
 export { type Opening, openBus } from "./ioredis/open-bus.js";
+export { whenReady } from "./ioredis/ready.js";
 export type { DrainSignal, SignalProcess } from "./ioredis/signals.js";
-export { type MakeRedis, toIoredis, whenReady } from "./ioredis/source.js";
+export { type MakeRedis, toIoredis } from "./ioredis/source.js";
 export { type Target, targetsOf } from "./ioredis/targets.js";
 export type { IoredisClient, IoredisCluster } from "./ioredis/types.js";
 
@@ -53,7 +54,7 @@ export function fromIoredis(
     return new ClusterConnection(new Topology(source), { logger, toBuffer, clientName });
   }
   return new StandaloneConnection({
-    create: (nextDelayMs) => source.duplicate(clientSettings(source.options, nextDelayMs)),
+    create: () => source.duplicate(clientSettings(source.options)),
     clientName: source.options.connectionName ?? undefined,
     logger,
     toBuffer,

@@ -9,19 +9,19 @@ import {
   publishReply,
   type StreamKeys,
 } from "@sluice/lua-scripts";
-import { type Connection, evaluate, hasMaybeExecuted } from "./connection.js";
+import { type Connection, evaluate, goesAwaySoon, hasMaybeExecuted } from "./connection.js";
 import {
   ClosedError,
   ConnectionError,
   DeadlineError,
   IdempotencyMismatchError,
-  OutOfMemoryError,
   SluiceError,
   StreamFullError,
 } from "./errors.js";
+import { type Job, PublishLine } from "./publish-line.js";
 import { refusalError } from "./refusals.js";
 import { partsOfKey } from "./stored-key.js";
-import { nextTick, sleep } from "./timing.js";
+import { nextTick, performance, sleep } from "./timing.js";
 
 /** What a publish resolves with. */
 export interface Receipt {
@@ -72,18 +72,19 @@ interface Batch {
 
 /** Plain numbers, for `metrics()`. */
 export interface PublisherStats {
-  published: number;
-  duplicates: number;
-  failures: number;
+  readonly published: number;
+  readonly duplicates: number;
+  readonly failures: number;
   /** Script calls. */
-  calls: number;
-  inFlight: number;
+  readonly calls: number;
+  /** Script calls that are under way or wait their turn. */
+  readonly inFlight: number;
 }
 
 export class Publisher {
-  readonly stats: PublisherStats = { published: 0, duplicates: 0, failures: 0, calls: 0, inFlight: 0 };
+  private readonly counts = { published: 0, duplicates: 0, failures: 0, calls: 0 };
   private batches = new Map<string, Batch>();
-  private inFlight = new Set<Promise<unknown>>();
+  private readonly line: PublishLine;
   private closed = false;
   /** Results were told in this tick: what is published now most likely follows on them. */
   private tellingResults = false;
@@ -91,12 +92,19 @@ export class Publisher {
   constructor(
     private readonly connection: Connection,
     private readonly settings: PublisherSettings,
-  ) {}
+  ) {
+    this.line = new PublishLine(settings.deadlineMs);
+  }
+
+  get stats(): PublisherStats {
+    return { ...this.counts, inFlight: this.line.calls };
+  }
 
   /** Publishes one event, together with what else is published to its stream in this tick. */
   publish(stream: string, keys: StreamKeys, item: PublishItem): Promise<Receipt> {
     return new Promise((resolve, reject) => {
       if (this.closed) throw new ClosedError({ attempted: "publish", closed: "bus" });
+      this.admit(stream, 1, item.event.length);
       let batch = this.batches.get(keys.stream);
       if (batch === undefined) {
         batch = { stream, keys, waiting: [], inStep: this.tellingResults };
@@ -108,26 +116,48 @@ export class Publisher {
   }
 
   /** Publishes all of 1 to 1,000 events, or none. */
-  async publishAll(stream: string, keys: StreamKeys, items: readonly PublishItem[]): Promise<Receipt[]> {
-    if (this.closed) throw new ClosedError({ attempted: "publishMany", closed: "bus" });
-    try {
-      const { reply, resent } = await this.track(this.send(stream, keys, items, true));
-      for (const index of reply.refused ? items.keys() : []) {
-        const error = this.verdictError(stream, reply, items, index, index);
-        if (error) throw atIndex(error, index);
-      }
-      return items.map((_, index) => this.receipt(reply, index, resent));
-    } catch (error) {
-      this.stats.failures += items.length;
-      throw error;
+  publishAll(stream: string, keys: StreamKeys, items: readonly PublishItem[]): Promise<Receipt[]> {
+    return new Promise((resolve, reject) => {
+      if (this.closed) throw new ClosedError({ attempted: "publishMany", closed: "bus" });
+      const chars = items.reduce((sum, { event }) => sum + event.length, 0);
+      this.admit(stream, items.length, chars);
+      const refuse = (error: unknown) => {
+        this.counts.failures += items.length;
+        reject(error);
+      };
+      const run = (deadlineMs: number) => this.sendAll(stream, keys, items, deadlineMs).then(resolve, refuse);
+      this.line.send({ stream, events: items.length, chars, run, refuse });
+    });
+  }
+
+  private async sendAll(
+    stream: string,
+    keys: StreamKeys,
+    items: readonly PublishItem[],
+    deadlineMs: number,
+  ): Promise<Receipt[]> {
+    const { reply, resent } = await this.send(stream, keys, items, true, deadlineMs);
+    for (const index of reply.refused ? items.keys() : []) {
+      const error = this.verdictError(stream, reply, items, index, index);
+      if (error) throw atIndex(error, index);
     }
+    return items.map((_, index) => this.receipt(reply, index, resent));
   }
 
   /** Resolves when everything that was published has its result. What is published later is refused. */
   async close(): Promise<void> {
     this.closed = true;
     this.flush();
-    await Promise.allSettled(this.inFlight);
+    await this.line.idle();
+  }
+
+  private admit(stream: string, events: number, chars: number): void {
+    try {
+      this.line.admit(stream, events, chars);
+    } catch (error) {
+      this.counts.failures += events;
+      throw error;
+    }
   }
 
   private flush(): void {
@@ -136,26 +166,35 @@ export class Publisher {
     for (const { stream, keys, waiting, inStep } of batches.values()) {
       const half = Math.max(MIN_PART, Math.ceil(waiting.length / 2));
       for (const part of parts(waiting, inStep ? Math.min(half, MAX_BATCH) : MAX_BATCH)) {
-        void this.track(this.publishPart(stream, keys, part));
+        this.line.send(this.jobOf(stream, keys, part));
       }
     }
   }
 
-  private track<T>(work: Promise<T>): Promise<T> {
-    this.inFlight.add(work);
-    this.stats.inFlight += 1;
-    const done = () => {
-      this.inFlight.delete(work);
-      this.stats.inFlight -= 1;
+  private jobOf(stream: string, keys: StreamKeys, { waiting, chars }: Part): Job {
+    return {
+      stream,
+      events: waiting.length,
+      chars,
+      run: (deadlineMs) => this.publishPart(stream, keys, waiting, deadlineMs),
+      refuse: (error) => this.reject(waiting, error),
     };
-    work.then(done, done);
-    return work;
   }
 
-  private async publishPart(stream: string, keys: StreamKeys, part: readonly Waiting[]): Promise<void> {
+  private reject(waiting: readonly Waiting[], error: unknown): void {
+    this.counts.failures += waiting.length;
+    for (const { reject } of waiting) reject(error);
+  }
+
+  private async publishPart(
+    stream: string,
+    keys: StreamKeys,
+    part: readonly Waiting[],
+    deadlineMs: number,
+  ): Promise<void> {
     const items = part.map(({ item }) => item);
     try {
-      const { reply, resent } = await this.send(stream, keys, items, false);
+      const { reply, resent } = await this.send(stream, keys, items, false, deadlineMs);
       this.tellingResults = true;
       nextTick(() => {
         this.tellingResults = false;
@@ -163,15 +202,14 @@ export class Publisher {
       for (const [index, { resolve, reject }] of part.entries()) {
         const error = this.verdictError(stream, reply, items, index, undefined);
         if (error) {
-          this.stats.failures += 1;
+          this.counts.failures += 1;
           reject(error);
         } else {
           resolve(this.receipt(reply, index, resent));
         }
       }
     } catch (error) {
-      this.stats.failures += part.length;
-      for (const { reject } of part) reject(error);
+      this.reject(part, error);
     }
   }
 
@@ -184,10 +222,11 @@ export class Publisher {
     keys: StreamKeys,
     events: readonly PublishItem[],
     atomic: boolean,
+    deadlineMs: number,
   ): Promise<{ readonly reply: PublishReply; readonly resent: boolean }> {
-    const { publishWindowMs: windowMs, maxLength, deadlineMs } = this.settings;
+    const { publishWindowMs: windowMs, maxLength } = this.settings;
     const call = publishCall(keys, { windowMs, maxLength, atomic, events });
-    this.stats.calls += 1;
+    this.counts.calls += 1;
     const startedAt = performance.now();
     let maybeExecuted = false;
     const leftMs = () => Math.max(1, Math.ceil(deadlineMs - (performance.now() - startedAt)));
@@ -202,7 +241,7 @@ export class Publisher {
       } catch (error) {
         maybeExecuted ||= hasMaybeExecuted(error);
         const delayMs = RESEND_DELAY_MS * (0.5 + Math.random() / 2);
-        const again = mayResend(error) && (windowMs > 0 || !maybeExecuted) && delayMs < leftMs();
+        const again = goesAwaySoon(error) && (windowMs > 0 || !maybeExecuted) && delayMs < leftMs();
         if (!again) throw overall(error, maybeExecuted, deadlineMs);
         await sleep(delayMs);
       }
@@ -213,8 +252,8 @@ export class Publisher {
   private receipt(reply: PublishReply, at: number, resent: boolean): Receipt {
     const result = reply.results[at];
     const duplicate = result?.verdict === "DUPLICATE" && !resent;
-    if (duplicate) this.stats.duplicates += 1;
-    else this.stats.published += 1;
+    if (duplicate) this.counts.duplicates += 1;
+    else this.counts.published += 1;
     return { id: result?.id ?? "", duplicate };
   }
 
@@ -244,19 +283,24 @@ export class Publisher {
   }
 }
 
+interface Part {
+  readonly waiting: readonly Waiting[];
+  readonly chars: number;
+}
+
 /** Parts of at most `most` events. */
-function* parts(waiting: readonly Waiting[], most: number): Generator<readonly Waiting[]> {
+function* parts(waiting: readonly Waiting[], most: number): Generator<Part> {
   let first = 0;
   let chars = 0;
   for (const [at, { item }] of waiting.entries()) {
-    chars += item.event.length;
-    if (at - first === most || (chars > MAX_BATCH_CHARS && at > first)) {
-      yield waiting.slice(first, at);
+    const next = chars + item.event.length;
+    if (at - first === most || (next > MAX_BATCH_CHARS && at > first)) {
+      yield { waiting: waiting.slice(first, at), chars };
       first = at;
       chars = item.event.length;
-    }
+    } else chars = next;
   }
-  yield waiting.slice(first);
+  yield { waiting: waiting.slice(first), chars };
 }
 
 /** The error, with the position in the list of the event that it is about. */
@@ -265,11 +309,6 @@ export function atIndex(error: unknown, index: number): unknown {
     Object.defineProperty(error, "index", { value: index, enumerable: true });
   }
   return error;
-}
-
-// A server at maxmemory stays there until somebody makes room: the caller hears of it now.
-function mayResend(error: unknown): boolean {
-  return error instanceof SluiceError && error.retryable && !(error instanceof OutOfMemoryError);
 }
 
 // The last attempt's error, as that of them all.

@@ -5,6 +5,7 @@
 
 import { kindOf } from "./errors/describe.js";
 import { InvalidOptionError } from "./errors.js";
+import { knownOptions } from "./options.js";
 
 /** What a handler says about its attempt. */
 export type Result =
@@ -34,6 +35,7 @@ export function success(): Result {
 export function retry(
   options: { readonly delayMs?: number | undefined; readonly reason?: string | undefined } = {},
 ): Result {
+  knownOptions("the options of retry()", options, ["delayMs", "reason"]);
   return toRetry(options.delayMs, options.reason);
 }
 
@@ -44,6 +46,7 @@ export function retry(
  * @throws {InvalidOptionError} naming the option.
  */
 export function failure(options: { readonly reason?: string | undefined } = {}): Result {
+  knownOptions("the options of failure()", options, ["reason"]);
   return toFailure(options.reason);
 }
 

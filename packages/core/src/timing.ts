@@ -1,9 +1,45 @@
-/** Time and turns of the event loop, without a runtime's own modules. Durations are in milliseconds. */
+/**
+ * Time and turns of the event loop, without a runtime's own modules. Durations are in milliseconds.
+ *
+ * Timers and the clock are taken when this module loads. Tests put fakes in the place of the global ones, and what is
+ * scheduled with those may never be called: a deadline that then never comes, or a batch that is never sent, would
+ * outlast the test. `Date` is left to the fakes: it only says when an event was published.
+ */
+
+/** By what @sinonjs/fake-timers sets, which vitest, Jest and sinon use, and Jest's own. */
+function isFake(found: object): boolean {
+  return "clock" in found || "_isMockFunction" in found;
+}
+
+/** Where fakes are in place already, whatever is global at the time of the call: they will be taken away again. */
+function genuine<F extends (...args: never[]) => unknown>(name: string, found: F): F {
+  if (!isFake(found)) return found;
+  const current = (...args: Parameters<F>) => Reflect.get(globalThis, name)(...args);
+  return current as F; // the global of that name has its type
+}
+
+export const setTimeout = genuine("setTimeout", globalThis.setTimeout);
+export const clearTimeout = genuine("clearTimeout", globalThis.clearTimeout);
+export const setInterval = genuine("setInterval", globalThis.setInterval);
+export const clearInterval = genuine("clearInterval", globalThis.clearInterval);
+
+const { setImmediate: immediately } = globalThis as { setImmediate?: (work: () => void) => void };
+
+const isImmediateFake = immediately !== undefined && isFake(immediately);
+
+const clock = globalThis.performance;
+const readClock = clock.now;
+
+export const performance: { now: () => number } = {
+  now: isFake(readClock) ? () => clock.now() : readClock.bind(clock),
+};
 
 /** Runs `work` once the current turn of the event loop is over: what is called meanwhile travels together. */
 export function nextTick(work: () => void): void {
-  if (typeof setImmediate === "function") setImmediate(work);
-  else setTimeout(work, 0);
+  if (immediately === undefined) setTimeout(work, 0);
+  else if (!isImmediateFake) immediately(work);
+  // That comes too soon, but it comes.
+  else void Promise.resolve().then(work);
 }
 
 /** Resolves after `ms`. */

@@ -15,6 +15,7 @@ import {
   SluiceError,
   ValidationError,
 } from "../src/errors.js";
+import { knownOptions } from "../src/options.js";
 
 const attempted = "publish";
 
@@ -145,6 +146,13 @@ const table: readonly (readonly [SluiceError, code: string, retryable: boolean, 
     "send publish to Redis: the connection was not ready within 5000 ms; it did not run",
   ],
   [
+    new errors.PublishBackpressureError({ stream: "orders", waiting: 100_000 }),
+    "PUBLISH_BACKPRESSURE",
+    true,
+    'publish to stream "orders": 100000 events of this bus wait to be sent already; ' +
+      "it did not run, await receipts before publishing more",
+  ],
+  [
     new errors.OutOfMemoryError({ attempted }),
     "OUT_OF_MEMORY",
     true,
@@ -250,6 +258,10 @@ describe("retryable", () => {
     "BUSY",
     "UNBLOCKED",
     "NOREPLICAS",
+    "MISCONF",
+    "FAILOVER",
+    "UNKILLABLE",
+    "WORD_OF_TOMORROW",
   ])("is a server's %s", (prefix) => {
     expect(new ServerError({ attempted, reply: `${prefix} for a reason` })).toMatchObject({
       prefix,
@@ -258,12 +270,24 @@ describe("retryable", () => {
     expect(new ServerError({ attempted, reply: `-${prefix}` })).toMatchObject({ prefix, retryable: true });
   });
 
-  test.each(["ERR", "WRONGTYPE", "NOGROUP", "SLUICE_BADARG", ""])("is not a server's %j", (prefix) => {
-    expect(new ServerError({ attempted, reply: `${prefix} text` })).toMatchObject({
-      prefix,
-      retryable: false,
-    });
+  test.each([
+    "ERR max number of clients reached",
+    "ERR max number of clients + cluster connections reached",
+    "ERR server is in maintenance, try again later",
+    "max requests limit exceeded",
+  ])("is a state of the server without a word of its own: %s", (reply) => {
+    expect(new ServerError({ attempted, reply }).retryable).toBe(true);
   });
+
+  test.each(["ERR", "WRONGTYPE", "NOGROUP", "SLUICE_BADARG", "CROSSSLOT", "MOVED"])(
+    "is not a server's %j",
+    (prefix) => {
+      expect(new ServerError({ attempted, reply: `${prefix} text` })).toMatchObject({
+        prefix,
+        retryable: false,
+      });
+    },
+  );
 });
 
 describe("the value that a message shows", () => {
@@ -303,6 +327,51 @@ describe("the value that a message shows", () => {
     expect(error.value).toBe(value);
     expect(inspect(error)).not.toContain("secret");
     expect(JSON.stringify(error)).not.toContain("secret");
+  });
+
+  test("of an option that nobody knows is quoted and cut, its name and its value", () => {
+    const refusals: unknown[] = [];
+    for (const options of [
+      { "leaseMs\r\n\u001b[31m: fine": 1 },
+      { ["x".repeat(10_000_000)]: "y".repeat(10_000_000) },
+      { "\u202eleaseMs": "a\r\nb" },
+    ]) {
+      try {
+        knownOptions("the options", options, ["leaseMs"]);
+      } catch (error) {
+        refusals.push(error);
+      }
+    }
+    expect(refusals).toHaveLength(3);
+    for (const error of refusals) {
+      expect(error).toBeInstanceOf(InvalidOptionError);
+      const { message, option } = error as InvalidOptionError;
+      expect(message + option).toMatch(/^[ -~…]*$/);
+      expect(message.length + option.length).toBeLessThan(500);
+    }
+  });
+
+  test("is of a known kind where looking at it throws", () => {
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    const throwing = Object.defineProperty({}, "constructor", {
+      get() {
+        throw new Error("no");
+      },
+    });
+    expect(shown(proxy)).toBe("an object");
+    expect(shown(throwing)).toBe("an object");
+  });
+
+  test("shows no credentials of a URL, however they are written and wherever it is cut", () => {
+    for (const value of [
+      `redis://user:${"secret".repeat(30)}@host:6379`,
+      "redis://user:sec/secret@host",
+      "redis://user:sec#secret@host",
+      "redis://user:sec@secret@host",
+    ]) {
+      expect(shown(value)).not.toContain("sec");
+    }
   });
 
   test("of a schema's issues is bounded in number and length", () => {

@@ -253,7 +253,7 @@ export function describeClusterAdapter(ioredis: Ioredis): void {
     const lonely = await startCluster({ masters: 1 });
     onTestFinished(() => lonely.stop());
     const [error] = await opener.on(opener.cluster(lonely.url)).send([cmd("GET", "k")], { deadlineMs: 500 });
-    expect(error).toMatchObject({ code: "DEADLINE", cause: { message: expect.stringContaining("address") } });
+    expect(error).toMatchObject({ code: "DEADLINE", message: expect.stringContaining("address") });
   });
 
   test("comes back by itself after no node answered for a while, also when the one named never will", {

@@ -259,7 +259,7 @@ export function describeAdapter(ioredis: Ioredis): void {
       expect(error).toBeInstanceOf(DeadlineError);
       expect(error).toMatchObject({
         maybeExecuted: false,
-        cause: { message: expect.stringContaining("LOADING") },
+        message: expect.stringContaining("LOADING"),
       });
     });
 
@@ -332,6 +332,44 @@ export function describeAdapter(ioredis: Ioredis): void {
       expect(replies).toEqual([1, expect.any(DeadlineError)]);
     });
 
+    test("find a silent connection in a part of them, and leave the rest for who may send again", async () => {
+      const network = await Network.to(own.url);
+      const connection = opener.to(network.url);
+      const reader = connection.duplicate();
+      onTestFinished(() => reader.close());
+      for (const one of [connection, reader]) await command(one, "PING", [], { deadlineMs });
+      network.freeze();
+      network.thaw();
+      const [[ping], [read]] = await Promise.all([
+        connection.send([cmd("PING")], { deadlineMs: 6_000 }),
+        reader.send([cmd("BLPOP", uniqueName("none"), "1")], { deadlineMs: 7_000, blockMs: 1_000 }),
+      ]);
+      for (const lost of [ping, read]) {
+        expect(lost).toBeInstanceOf(ConnectionError);
+        expect(lost).toMatchObject({
+          maybeExecuted: true,
+          message: expect.stringMatching(/while others are answered/),
+        });
+      }
+      expect(await command(connection, "PING", [], { deadlineMs })).toBe("PONG");
+    });
+
+    test("do not take a server that is busy, or a blocking read, for a silent connection", async () => {
+      const network = await Network.to(own.url);
+      const connection = opener.to(network.url);
+      const reader = connection.duplicate();
+      onTestFinished(() => reader.close());
+      for (const one of [connection, reader]) await command(one, "PING", [], { deadlineMs });
+      const read = reader.send([cmd("BLPOP", uniqueName("none"), "1")], {
+        deadlineMs: 3_000,
+        blockMs: 1_000,
+      });
+      expect(await read).toEqual([null]);
+      // Longer than it takes to ask about the connection, in a quarter of the deadline or two, and to give up on that.
+      await command(opener.to(own.url), "CLIENT", ["PAUSE", 3_200], { deadlineMs });
+      expect(await connection.send([cmd("PING")], { deadlineMs: 4_500 })).toEqual(["PONG"]);
+    });
+
     test("end a half-open connection: a new one takes its place without the process being told", async () => {
       const network = await Network.to(own.url);
       const connection = opener.to(network.url);
@@ -348,7 +386,8 @@ export function describeAdapter(ioredis: Ioredis): void {
       await reconnected;
       expect(warned).not.toHaveBeenCalled();
       expect(await command(connection, "PING", [], { deadlineMs })).toBe("PONG");
-      expect(network.connections).toBe(2);
+      // And one to find out that the server answers others.
+      expect(network.connections).toBe(3);
     });
 
     test("shorter than a slow reply cost nothing but their own call", async () => {

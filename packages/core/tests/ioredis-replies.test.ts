@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { OutOfMemoryError, PermissionError, ServerError } from "../src/errors.js";
-import { errorOfReply, refusalIn } from "../src/ioredis/replies.js";
+import { errorOfReply, refusalIn, replyOf } from "../src/ioredis/replies.js";
 
 const call = `(call to f_${"a1".repeat(20)})`;
 
@@ -46,5 +46,42 @@ describe("a connection is turned away by", () => {
     ["LOADING Redis is loading"],
   ])("nothing in: %s", (text) => {
     expect(refusalIn(new Error(text))).toBeUndefined();
+  });
+});
+
+describe("an error reply is told by its text, whatever its class is called", () => {
+  /** As a minifier leaves a class of redis-errors, and as another realm has it. */
+  const errors = (message: string) => {
+    class a extends Error {
+      override get name() {
+        return this.constructor.name;
+      }
+    }
+    return [new a(message), { name: "Error", message }];
+  };
+
+  test.each([
+    "NOSCRIPT No matching script. Please use EVAL.",
+    "ERR unknown command 'MEMORY'",
+    "SLUICE_BADARG count: wanted an integer",
+    "WORD_OF_TOMORROW",
+  ])("%s", (message) => {
+    for (const error of errors(message)) expect(replyOf(error)).toBe(message);
+  });
+
+  test.each([
+    "connect ECONNREFUSED 127.0.0.1:6379",
+    "read ECONNRESET",
+    "Connection is closed.",
+    "Stream isn't writeable and enableOfflineQueue options is false",
+    'Protocol error, got "H" as reply type byte',
+    "80CB0C0E487F0000:error:0A00010B:SSL routines:ssl3_get_record:wrong version number",
+    "",
+  ])("and nothing else is one: %s", (message) => {
+    for (const error of errors(message)) expect(replyOf(error)).toBeUndefined();
+  });
+
+  test("nor what a socket says in upper case", () => {
+    expect(replyOf(Object.assign(new Error("EPIPE"), { syscall: "write" }))).toBeUndefined();
   });
 });

@@ -123,7 +123,7 @@ describe("the tables", () => {
     await (await started(bus)).stop();
     const { checks } = await bus.health();
     const names = checks.map(({ name }) => name.replace(/:.*/, ":NAME"));
-    expect(named("health").sort()).toEqual([...names, "stream"].sort());
+    expect(named("health").sort()).toEqual([...names, "stream", "stream-memory"].sort());
   });
 
   it("have every metric", async () => {

@@ -10,6 +10,8 @@ export class LossyNetwork {
     | { readonly marker: string; readonly times: number; readonly thenSilent: boolean }
     | undefined;
   private silent = false;
+  /** Raised when connections are forgotten: those made before belong to a former one. */
+  private era = 0;
 
   private constructor(
     /** By which clients get to the server through this network. */
@@ -42,10 +44,16 @@ export class LossyNetwork {
     this.toLose = { marker, times, thenSilent };
   }
 
+  /** From now on nothing passes on the connections that there are, and nobody is told; new ones work. */
+  forget(): void {
+    this.era += 1;
+  }
+
   private join(near: net.Socket, far: net.Socket, sockets: Set<net.Socket>): void {
     let losing = false;
+    const { era } = this;
     near.on("data", (chunk) => {
-      if (this.silent) return;
+      if (this.silent || era !== this.era) return;
       const { toLose } = this;
       if (toLose !== undefined && chunk.includes(toLose.marker)) {
         losing = true;
@@ -56,6 +64,7 @@ export class LossyNetwork {
       far.write(chunk);
     });
     far.on("data", (chunk) => {
+      if (era !== this.era) return;
       if (!losing) {
         near.write(chunk);
         return;

@@ -100,7 +100,12 @@ class Agent {
       },
       publishMany: ({ events, ...input }) =>
         this.within(input, (bus) =>
-          bus.publishMany(list(events).map((one) => ({ ...entry(one), ...entry(one).options }))),
+          bus.publishMany(
+            list(events).map((one) => {
+              const { options, ...event } = entry(one);
+              return { ...event, ...options };
+            }),
+          ),
         ),
       publishAll: ({ events, ...input }) =>
         this.within(input, (bus) =>

@@ -16,7 +16,7 @@ import {
   type Attempt as SettleItem,
   settleCall,
 } from "@sluice/lua-scripts";
-import { type Connection, evaluate, type Request } from "../connection.js";
+import { again, type Connection, evaluate, type Request } from "../connection.js";
 import { SluiceError } from "../errors.js";
 import { refusalError } from "../refusals.js";
 import type { Entry } from "./entry.js";
@@ -110,7 +110,7 @@ export class Calls {
       types,
     };
     const call = openCall(keys, { ...this.member, ...asked });
-    const reply = openReply(await evaluate(connection, call, { deadlineMs }));
+    const reply = openReply(await again({ deadlineMs }, (options) => evaluate(connection, call, options)));
     if (reply.status !== "OK") throw this.refused("open", reply);
     this.beganAt = reply.lowWaterId;
     return reply.how;

@@ -11,6 +11,7 @@ import type { UntypedEventHandler } from "../handler.js";
 import { type Logger, withFields } from "../logger.js";
 import { consumerMetrics, type InHand, type Metrics } from "../monitoring/metrics.js";
 import { integerOption, knownOptions } from "../options.js";
+import { performance } from "../timing.js";
 import { type ConsumerEvents, type ConsumerListener, Emitter } from "./events.js";
 import { nothingLeft } from "./idle.js";
 import type { Recovery } from "./recovery.js";

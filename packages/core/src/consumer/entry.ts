@@ -1,6 +1,7 @@
 /** Entries as Redis delivers them, and what a consumer has in hand of them. */
 import { attemptOf, MAX_STORED_KEY_BYTES, partsOf, type RecoveredEntry, tokenOf } from "@sluice/lua-scripts";
 import { fitsBytes } from "../envelope.js";
+import { performance } from "../timing.js";
 
 /** An entry of the stream. */
 export interface Entry {

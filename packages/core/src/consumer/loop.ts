@@ -20,7 +20,7 @@ import {
 import { type Connection, hasMaybeExecuted, type Request } from "../connection.js";
 import { ConsumerStoppedError, ProtocolError, ServerError, SluiceError, SupersededError } from "../errors.js";
 import type { Logger } from "../logger.js";
-import { jittered, nextTick, sleep } from "../timing.js";
+import { clearTimeout, jittered, nextTick, performance, setTimeout, sleep } from "../timing.js";
 import { BegunRecord } from "./begun.js";
 import { Bounds } from "./bounds.js";
 import { type CallParts, Calls, MAX_CALL } from "./calls.js";
@@ -844,7 +844,8 @@ export class Loop {
     }
     const sentAt = performance.now();
     // The deadline is the watchdog: a read that has not come back by then hangs on a dead connection.
-    const [read, lease] = await blocking.send(requests, { deadlineMs: settings.blockMs + deadlineMs });
+    const { blockMs } = settings;
+    const [read, lease] = await blocking.send(requests, { deadlineMs: blockMs + deadlineMs, blockMs });
     const isFresh = performance.now() - sentAt < settings.leaseMs / 2;
     // What came may be what an attempt emitted: whoever listens hears of that attempt's end first.
     await this.until(() => this.emitting === 0);

@@ -1,5 +1,6 @@
 /** Recovery passes: what each has done so far, where it goes on, and which follows which. */
 import type { RecoverReply, RecoveryCounts } from "@sluice/lua-scripts";
+import { performance } from "../timing.js";
 
 /** What a recovery pass did: entries by what became of them. */
 export interface Recovery extends Omit<RecoveryCounts, "deferred"> {

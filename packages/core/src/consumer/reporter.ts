@@ -3,6 +3,7 @@ import type { LeaseVerdict, RecoveryCounts, SettleVerdict } from "@sluice/lua-sc
 import { decodeEvent } from "../envelope.js";
 import type { Logger } from "../logger.js";
 import { givenKey, partsOfKey } from "../stored-key.js";
+import { performance } from "../timing.js";
 import type { Attempt, Entry } from "./entry.js";
 import type { ConsumerEvents, Emitter, EntryReport } from "./events.js";
 import type { Ending } from "./hand.js";

@@ -17,6 +17,7 @@ import { isEventType } from "../names.js";
 import { MAX_SPAN_MS } from "../options.js";
 import { type Result, toResult } from "../results.js";
 import { givenKey, partsOfKey } from "../stored-key.js";
+import { performance } from "../timing.js";
 import type { Attempt } from "./entry.js";
 import { foreignEvent } from "./foreign.js";
 import type { Ending } from "./hand.js";

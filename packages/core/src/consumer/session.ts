@@ -5,7 +5,7 @@
 import { extendCall, extendReply } from "@sluice/lua-scripts";
 import { type Connection, command, evaluate } from "../connection.js";
 import { ConsumerStoppedError, LeaseLostError, SluiceError, SupersededError } from "../errors.js";
-import { jittered } from "../timing.js";
+import { clearInterval, clearTimeout, jittered, performance, setInterval, setTimeout } from "../timing.js";
 import { entryFrom } from "./entry.js";
 import { Loop, type LoopParts } from "./loop.js";
 import type { Recovery } from "./recovery.js";

@@ -6,7 +6,7 @@
  * of another copy of this package. So what they share hangs on `globalThis` (`context.ts` has the same exception to "no
  * module state"). The number in its name is that of its shape: `Shared` and `Neighbour` never change under it.
  */
-import { sleep } from "../timing.js";
+import { clearTimeout, performance, setTimeout, sleep } from "../timing.js";
 
 const SHARED = Symbol.for("sluice.suspect/1");
 

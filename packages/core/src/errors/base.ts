@@ -47,10 +47,12 @@ export abstract class SluiceError extends Error {
 }
 
 /**
- * Names a class of errors: its `name` (which minifiers would otherwise shorten) and its brand. Every class
- * calls it in a static block.
+ * Names a class of errors and its errors, and brands them. Bundlers rename classes (esbuild writes
+ * `class _ConnectionError`), minifiers shorten names, and Node shows an error under the name of its class. Every
+ * class calls it in a static block.
  */
 export function brand(errorClass: { readonly prototype: SluiceError }, name: string): void {
+  Object.defineProperty(errorClass, "name", { value: name, configurable: true });
   // Not enumerable, like the `name` of the built-in errors.
   Object.defineProperty(errorClass.prototype, "name", { value: name, writable: true, configurable: true });
   Object.defineProperty(errorClass.prototype, BRAND, { value: name });

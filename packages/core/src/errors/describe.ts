@@ -15,8 +15,6 @@ const MAX_SHOWN_NAMES = 20;
 // in.
 const UNSAFE_IN_LINE = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
-const URL_CREDENTIALS = /(:\/\/)[^/?#\s]*@/g;
-
 /**
  * The string in JSON quotes, cut at {@link MAX_SHOWN_CHARS}, with everything escaped that is not plain text.
  */
@@ -47,7 +45,7 @@ export function describe(value: unknown): string {
 /** What kind of value this is, without showing any of it: "a string", "an array", "an instance of Map". */
 export function kindOf(value: unknown): string {
   if (value === null || value === undefined) return String(value);
-  if (Array.isArray(value)) return "an array";
+  if (isArray(value)) return "an array";
   if (typeof value !== "object") return `a ${typeof value}`;
   const name = constructorName(value);
   return name === undefined || name === "Object" ? "an object" : `an instance of ${name}`;
@@ -72,9 +70,27 @@ export function count(amount: number, noun: string): string {
   return `${amount} ${noun}${amount === 1 ? "" : "s"}`;
 }
 
-/** The text without the user and password of URLs in it. */
+/**
+ * A value that nobody asked for, such as that of an option that does not exist: a text is not shown, since it may be a
+ * password under a misspelt name.
+ */
+export function describeUnasked(value: unknown): string {
+  return typeof value === "string" ? "a text" : describe(value);
+}
+
+/** A name that a caller made up (of an option, a field), as it is if it is an identifier, else {@link quote}d. */
+export function describeName(name: string): string {
+  return /^[A-Za-z_$][\w$]{0,79}$/.test(name) ? name : quote(name);
+}
+
+/**
+ * The text without the user and password of URLs in it. All between the first `://` and the last `@` is taken out:
+ * where a password that is not percent-encoded ends cannot be told.
+ */
 export function withoutCredentials(text: string): string {
-  return text.replace(URL_CREDENTIALS, "$1***@");
+  const from = text.indexOf("://");
+  const to = text.lastIndexOf("@");
+  return from < 0 || to < from ? text : `${text.slice(0, from + 3)}***${text.slice(to)}`;
 }
 
 function quoteless(text: string): string {
@@ -85,7 +101,20 @@ function escapeLine(text: string): string {
   return text.replace(UNSAFE_IN_LINE, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
+// A proxy that was revoked throws whatever is asked of it.
+function isArray(value: unknown): boolean {
+  try {
+    return Array.isArray(value);
+  } catch {
+    return false;
+  }
+}
+
 function constructorName(value: object): string | undefined {
-  const made: unknown = Reflect.get(value, "constructor");
-  return typeof made === "function" && /^\w{1,80}$/.test(made.name) ? made.name : undefined;
+  try {
+    const made: unknown = Reflect.get(value, "constructor");
+    return typeof made === "function" && /^\w{1,80}$/.test(made.name) ? made.name : undefined;
+  } catch {
+    return undefined;
+  }
 }

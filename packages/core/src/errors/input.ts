@@ -17,6 +17,9 @@ export interface Issue {
 const MAX_SHOWN_ISSUES = 10;
 const MAX_ISSUE_CHARS = 200;
 
+/** A path of a few names, each of which is cut by itself. */
+const MAX_OPTION_CHARS = 1_000;
+
 /**
  * Data does not match the schema of its event type, or cannot be written as JSON. Thrown by `publish`,
  * `publishMany` and `context.emit`; nothing was written. `issues` holds every issue, each with its path.
@@ -115,7 +118,7 @@ export class InvalidOptionError extends SluiceError {
   readonly retryable = false;
   /** Path of the option, e.g. `"retry.minDelayMs"` or `"handlers[1].name"`. */
   readonly option: string;
-  /** The value as it was passed in; not enumerable. */
+  /** The value as it was passed in, not enumerable; undefined where it may hold a password. */
   declare readonly value: unknown;
 
   constructor(fields: {
@@ -124,15 +127,19 @@ export class InvalidOptionError extends SluiceError {
     /** What the value has to be, as the end of a sentence that starts with "wanted". */
     readonly wanted: string;
     /**
-     * The value as the message shows it; {@link describe} unless given. For values that must not be shown.
+     * The value as the message shows it; {@link describe} unless given. For values that must not be shown: the error
+     * does not hold them either.
      */
     readonly shown?: string | undefined;
     readonly cause?: unknown;
   }) {
     const { option, value, wanted, shown } = fields;
-    super(`use ${shown ?? describe(value)} as ${option}: wanted ${wanted}`, fields);
+    super(
+      `use ${shown ?? describe(value)} as ${oneLine(option, MAX_OPTION_CHARS)}: wanted ${wanted}`,
+      fields,
+    );
     this.option = option;
-    hide(this, "value", value);
+    hide(this, "value", shown === undefined ? value : undefined);
   }
 }
 

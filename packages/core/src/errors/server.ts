@@ -2,11 +2,14 @@
  * Errors about reaching Redis: the connection, the time it took, and what the server itself refused.
  */
 
-import { brand, SluiceError } from "./base.js";
-import { oneLine, withoutCredentials } from "./describe.js";
+import { brand, hide, SluiceError } from "./base.js";
+import { count, oneLine, quote, withoutCredentials } from "./describe.js";
 
 /** Longest part of a server's or a socket's own text that a message repeats, in UTF-16 code units. */
 const MAX_REPLY_CHARS = 300;
+
+/** Longest address that a message shows, in UTF-16 code units: that of a Cluster has several. */
+const MAX_TARGET_CHARS = 1_000;
 
 /** Longest part of a flag that a message shows, in UTF-16 code units: one flag may name many addresses. */
 const MAX_FLAG_CHARS = 2_000;
@@ -24,18 +27,34 @@ export class ConnectionError extends SluiceError {
   readonly retryable = true;
   readonly maybeExecuted: boolean;
 
-  constructor(fields: {
-    /** What was being sent: a script's or a command's name. */
-    readonly attempted: string;
-    /** What happened to the connection, e.g. the socket's own text. */
-    readonly reason: string;
-    readonly maybeExecuted: boolean;
-    readonly cause?: unknown;
-  }) {
-    const { attempted, reason, maybeExecuted } = fields;
-    const reasonText = oneLine(withoutCredentials(reason), MAX_REPLY_CHARS);
-    super(`send ${attempted} to Redis: ${reasonText}${fate(maybeExecuted)}`, fields);
-    this.maybeExecuted = maybeExecuted;
+  constructor(
+    fields: {
+      /** What happened to the connection, e.g. the socket's own text. */
+      readonly reason: string;
+      readonly cause?: unknown;
+    } & (
+      | {
+          /** What was being sent: a script's or a command's name. */
+          readonly attempted: string;
+          readonly maybeExecuted: boolean;
+        }
+      | {
+          /** Where a connection that never was up goes to. */
+          readonly target: string;
+          readonly withinMs: number;
+        }
+    ),
+  ) {
+    const reason = oneLine(withoutCredentials(fields.reason), MAX_REPLY_CHARS);
+    if ("target" in fields) {
+      const target = oneLine(fields.target, MAX_TARGET_CHARS);
+      super(`cannot reach Redis at ${target} within ${fields.withinMs} ms: ${reason}`, fields);
+      this.maybeExecuted = false;
+    } else {
+      const { attempted, maybeExecuted } = fields;
+      super(`send ${attempted} to Redis: ${reason}${fate(maybeExecuted)}`, fields);
+      this.maybeExecuted = maybeExecuted;
+    }
   }
 }
 
@@ -52,19 +71,56 @@ export class DeadlineError extends SluiceError {
   readonly retryable = true;
   readonly maybeExecuted: boolean;
   readonly deadlineMs: number;
+  /** Why the connection was not ready, where that is known. */
+  declare readonly reason?: string;
 
   constructor(fields: {
     /** What was being sent: a script's or a command's name. */
     readonly attempted: string;
     readonly deadlineMs: number;
     readonly maybeExecuted: boolean;
+    /** Why the connection was not ready, where that is known. */
+    readonly reason?: string | undefined;
     readonly cause?: unknown;
   }) {
-    const { attempted, deadlineMs, maybeExecuted } = fields;
+    const { attempted, deadlineMs, maybeExecuted, reason } = fields;
     const text = maybeExecuted ? "no reply" : "the connection was not ready";
-    super(`send ${attempted} to Redis: ${text} within ${deadlineMs} ms${fate(maybeExecuted)}`, fields);
+    const why = reason === undefined ? "" : ` (${oneLine(withoutCredentials(reason), MAX_REPLY_CHARS)})`;
+    super(`send ${attempted} to Redis: ${text} within ${deadlineMs} ms${why}${fate(maybeExecuted)}`, fields);
     this.maybeExecuted = maybeExecuted;
     this.deadlineMs = deadlineMs;
+    if (reason !== undefined) this.reason = reason;
+  }
+}
+
+/**
+ * More is being published than gets to Redis: so many events wait to be sent already that this one would wait for
+ * nothing (`waitedMs` is absent), or did (`waitedMs` is the deadline). Nothing was sent. Await the receipts of some
+ * events before publishing more.
+ */
+export class PublishBackpressureError extends SluiceError {
+  static {
+    brand(PublishBackpressureError, "PublishBackpressureError");
+  }
+
+  readonly code = "PUBLISH_BACKPRESSURE";
+  readonly retryable = true;
+  readonly maybeExecuted = false;
+  /** Events that wait to be sent, of all streams of the bus. */
+  readonly waiting: number;
+  declare readonly waitedMs?: number;
+
+  constructor(fields: { readonly stream: string; readonly waiting: number; readonly waitedMs?: number }) {
+    const { stream, waiting, waitedMs } = fields;
+    const what =
+      waitedMs === undefined
+        ? `${count(waiting, "event")} of this bus wait to be sent already`
+        : `it waited for ${waitedMs} ms behind others, and ${count(waiting, "event")} of this bus wait to be sent`;
+    super(
+      `publish to stream ${quote(stream)}: ${what}; it did not run, await receipts before publishing more`,
+    );
+    this.waiting = waiting;
+    if (waitedMs !== undefined) this.waitedMs = waitedMs;
   }
 }
 
@@ -86,23 +142,41 @@ export class OutOfMemoryError extends SluiceError {
 }
 
 /**
- * First words of replies that go away by themselves: a failover, a load, a slot that moves, a slow script.
+ * First words of replies that say the same again: the call, the key or the set-up is not what it has to be. Servers and
+ * proxies have more words than anybody knows, so what is not listed is taken for a state that goes away by itself.
  */
-const RETRYABLE_PREFIXES: ReadonlySet<string> = new Set([
-  "READONLY",
-  "LOADING",
-  "TRYAGAIN",
-  "CLUSTERDOWN",
-  "MASTERDOWN",
-  "BUSY",
-  "UNBLOCKED",
-  "NOREPLICAS",
+const LASTING_PREFIXES: ReadonlySet<string> = new Set([
+  "WRONGTYPE",
+  "NOGROUP",
+  "BUSYGROUP",
+  "BUSYKEY",
+  "NOSCRIPT",
+  "NOPROTO",
+  "NOPERM",
+  "NOAUTH",
+  "WRONGPASS",
+  "DENIED",
+  "CROSSSLOT",
+  "MOVED",
+  "ASK",
+  "EXECABORT",
+  "SLUICE_BADARG",
 ]);
+
+/** `ERR` is any error of the call, but for the limits and pauses of servers and services that have no word of their own. */
+const PASSING_ERR =
+  /max number of clients|limit exceeded|too many|try again|retry|timed? ?out|temporar|unavailable|overload|loading|failover|maintenance/i;
+
+function goesAway(reply: string, prefix: string): boolean {
+  if (prefix === "ERR") return PASSING_ERR.test(reply);
+  return !LASTING_PREFIXES.has(prefix);
+}
 
 /**
  * The server answered with an error that has no class of its own. `prefix` is the first word of its reply.
- * Whether it is `retryable` follows from the prefix: `READONLY`, `LOADING`, `TRYAGAIN`, `CLUSTERDOWN`,
- * `MASTERDOWN`, `BUSY`, `UNBLOCKED` and `NOREPLICAS` are.
+ * Whether it is `retryable` follows from it: not where it says that the call, the key or the set-up is wrong (`ERR`,
+ * `WRONGTYPE`, `NOGROUP`, `CROSSSLOT` and the like), but for anything else, such as `READONLY`, `LOADING`, `BUSY`,
+ * `MISCONF`, `CLUSTERDOWN`, `NOREPLICAS`, words that this version does not know, and `ERR max number of clients`.
  */
 export class ServerError extends SluiceError {
   static {
@@ -111,10 +185,12 @@ export class ServerError extends SluiceError {
 
   readonly code = "SERVER";
   readonly retryable: boolean;
-  /** First word of the reply, e.g. `"READONLY"`. */
+  /** First word of the reply in upper case, e.g. `"READONLY"`; empty if it does not begin with one. */
   readonly prefix: string;
   /** The server refused, so nothing ran. */
   readonly maybeExecuted = false;
+  /** The whole reply; not enumerable. */
+  declare readonly reply: string;
 
   constructor(fields: {
     /** What was being run: a script's or a command's name. */
@@ -126,15 +202,16 @@ export class ServerError extends SluiceError {
     const { attempted, reply } = fields;
     super(`run ${attempted}: the Redis server answered ${oneLine(reply, MAX_REPLY_CHARS)}`, fields);
     this.prefix = prefixOf(reply);
-    this.retryable = RETRYABLE_PREFIXES.has(this.prefix);
+    this.retryable = goesAway(reply, this.prefix);
+    hide(this, "reply", reply);
   }
 }
 
 /**
- * First word of an error reply, without the minus sign of the wire.
+ * First word of an error reply, without the minus sign of the wire; empty if it is not one in upper case.
  */
 export function prefixOf(reply: string): string {
-  return /^-?(\S{1,64})/.exec(reply)?.[1] ?? "";
+  return /^-?([A-Z][A-Z0-9_]{0,63})(?=\s|$)/.exec(reply)?.[1] ?? "";
 }
 
 /**
@@ -152,16 +229,24 @@ export class PermissionError extends SluiceError {
   declare readonly command?: string;
   /** The key that the server named; one that this client asked for. */
   declare readonly key?: string;
+  /** The whole reply; not enumerable. */
+  declare readonly reply: string;
 
   constructor(fields: {
     /** What was being run: a script's or a command's name. */
     readonly attempted: string;
     /** The server's error reply. */
     readonly reply: string;
+    /** Where to, if it was while connecting. */
+    readonly target?: string | undefined;
     readonly cause?: unknown;
   }) {
-    const denial = denialOf(fields.reply);
-    super(`run ${fields.attempted}: ${denial.text}`, fields);
+    const { attempted, reply, target } = fields;
+    const denial = denialOf(reply);
+    const what =
+      target === undefined ? `run ${attempted}` : `log in to Redis at ${oneLine(target, MAX_TARGET_CHARS)}`;
+    super(`${what}: ${denial.text}`, fields);
+    hide(this, "reply", reply);
     if (denial.command !== undefined) this.command = denial.command;
     if (denial.key !== undefined) this.key = denial.key;
   }

@@ -8,12 +8,13 @@
 
 import type { Connection, Request, SendOptions } from "../connection.js";
 import { ClosedError, ConnectionError, DeadlineError, ServerError } from "../errors.js";
-import { sleep } from "../timing.js";
+import { clearTimeout, performance, setTimeout, sleep } from "../timing.js";
 import { nameOf } from "./exchange.js";
 import { Link, type LinkOptions } from "./link.js";
 import { Listeners } from "./listeners.js";
 import { clientSettings } from "./options.js";
-import { errorOfReply, messageOf } from "./replies.js";
+import { toldOf } from "./reasons.js";
+import { errorOfReply } from "./replies.js";
 import { slotOf } from "./slots.js";
 import type { NodeKey, Topology } from "./topology.js";
 
@@ -57,14 +58,15 @@ export class ClusterConnection implements Connection {
     this.#leave = topology.join({ onKnown: () => this.#onKnown(), onRefused: () => this.#tell() });
   }
 
-  async send(requests: readonly Request[], { deadlineMs }: SendOptions): Promise<readonly unknown[]> {
+  async send(requests: readonly Request[], options: SendOptions): Promise<readonly unknown[]> {
+    const { deadlineMs } = options;
     const endsAt = performance.now() + deadlineMs;
     const replies = new Array<unknown>(requests.length);
     let routes = routesOf(requests);
     for (let round = 0; routes.length > 0; round++) {
       const leftMs = endsAt - performance.now();
       if (this.#settleHopeless(routes, replies, deadlineMs, leftMs)) break;
-      routes = await this.#attempt(routes, replies, { deadlineMs, leftMs, round });
+      routes = await this.#attempt(routes, replies, { ...options, leftMs, round });
     }
     return replies;
   }
@@ -95,7 +97,12 @@ export class ClusterConnection implements Connection {
       else if (leftMs > 0) return false;
       // "The slot is moving" says more than that time ran out; "it moved" does not.
       else if (!(replies[index] instanceof ServerError && replies[index].retryable)) {
-        replies[index] = new DeadlineError({ attempted, deadlineMs, maybeExecuted: false, cause: trouble });
+        replies[index] = new DeadlineError({
+          attempted,
+          deadlineMs,
+          maybeExecuted: false,
+          ...toldOf(trouble),
+        });
       }
     }
     return true;
@@ -105,7 +112,7 @@ export class ClusterConnection implements Connection {
   async #attempt(
     routes: Route[],
     replies: unknown[],
-    { deadlineMs, leftMs, round }: { deadlineMs: number; leftMs: number; round: number },
+    { deadlineMs, blockMs, leftMs, round }: SendOptions & { leftMs: number; round: number },
   ): Promise<Route[]> {
     const batches = this.#batches(routes);
     if (batches === undefined) {
@@ -118,7 +125,7 @@ export class ClusterConnection implements Connection {
     await Promise.all(
       batches.map(async ({ node, link, asking, routes }) => {
         const requests = routes.map(({ request }) => request);
-        const answers = await link.send(requests, { deadlineMs, leftMs, asking });
+        const answers = await link.send(requests, { deadlineMs, blockMs, leftMs, asking });
         for (const [place, route] of routes.entries()) {
           const answer = answers[place];
           replies[route.index] = answer;
@@ -164,7 +171,7 @@ export class ClusterConnection implements Connection {
    * ours.
    */
   #redirection(error: ServerError, from: NodeKey): { slot: number; target: NodeKey } {
-    const [, slot, address = ""] = messageOf(error.cause).split(" ");
+    const [, slot, address = ""] = error.reply.split(" ");
     const full = address.startsWith(":") ? from.slice(0, from.lastIndexOf(":")) + address : address;
     return { slot: Number(slot), target: this.#topology.translate(full) };
   }
@@ -193,7 +200,7 @@ export class ClusterConnection implements Connection {
     if (client === undefined) return undefined;
     const link = new Link({
       ...this.#options,
-      create: (nextDelayMs) => client.duplicate(clientSettings(client.options, nextDelayMs)),
+      create: () => client.duplicate(clientSettings(client.options)),
       onTrouble: () => this.#topology.refresh(),
       onReconnect: () => this.#reconnects.call(),
     });

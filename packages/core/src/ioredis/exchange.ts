@@ -3,8 +3,10 @@
  * that settles what is left. It knows no connection; `link.ts` moves it.
  */
 
-import type { Request } from "../connection.js";
+import type { Request, SendOptions } from "../connection.js";
 import type { SluiceError } from "../errors.js";
+import { clearTimeout, performance, setTimeout } from "../timing.js";
+import { patienceMs } from "./silence.js";
 import type { WireArg } from "./types.js";
 
 /**
@@ -24,12 +26,22 @@ const LATE_MS = 50;
 /** How long replies may take to be read after that, in milliseconds. */
 const CATCH_UP_MS = 20;
 
+export interface ExchangeOptions extends SendOptions {
+  /** What is left of `deadlineMs`, if not all. */
+  readonly leftMs?: number;
+  /** Put ASKING before each request: their slot is on its way to this server. */
+  readonly asking?: boolean;
+}
+
 export class Exchange {
   readonly requests: readonly Request[];
   /** What the caller gave, in milliseconds; for the text of an error. */
   readonly deadlineMs: number;
   readonly asking: boolean;
   readonly settled: Promise<unknown[]>;
+  /** How long it puts up with nothing arriving, in milliseconds. */
+  readonly patienceMs: number;
+  readonly #startedAt: number;
   readonly #stages: Stage[];
   readonly #replies: unknown[];
   /** Only scripts that a server did not know have one. */
@@ -43,11 +55,11 @@ export class Exchange {
 
   constructor(
     requests: readonly Request[],
-    options: { readonly deadlineMs: number; readonly leftMs?: number; readonly asking?: boolean },
+    options: ExchangeOptions,
     onDeadline: (exchange: Exchange) => void,
     onSettled: (exchange: Exchange) => void,
   ) {
-    const { deadlineMs, leftMs = deadlineMs, asking = false } = options;
+    const { deadlineMs, leftMs = deadlineMs, asking = false, blockMs = 0 } = options;
     this.requests = requests;
     this.deadlineMs = deadlineMs;
     this.asking = asking;
@@ -60,8 +72,15 @@ export class Exchange {
     });
     this.#onDeadline = onDeadline;
     const waitMs = Math.min(Math.max(0, leftMs), MAX_TIMER_MS);
-    this.#endsAt = performance.now() + waitMs;
+    this.#startedAt = performance.now();
+    this.#endsAt = this.#startedAt + waitMs;
+    this.patienceMs = patienceMs(waitMs, blockMs);
     this.#timer = setTimeout(expire, waitMs, this);
+  }
+
+  /** When it runs out of patience, by performance.now(), if something arrived last at `heardAt`. */
+  impatientAt(heardAt = 0): number {
+    return Math.max(this.#startedAt, heardAt) + this.patienceMs;
   }
 
   stage(index: number): Stage {

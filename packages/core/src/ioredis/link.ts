@@ -8,9 +8,12 @@
 
 import type { Request } from "../connection.js";
 import { ClosedError, ConnectionError, DeadlineError, prefixOf, SluiceError } from "../errors.js";
-import { Exchange, type Form, nameOf, wireArgs } from "./exchange.js";
+import { performance } from "../timing.js";
+import { Exchange, type ExchangeOptions, type Form, nameOf, wireArgs } from "./exchange.js";
+import { toldOf } from "./reasons.js";
 import { errorOfReply, messageOf, replyOf, withoutCommand } from "./replies.js";
 import { Session, type SessionOptions } from "./session.js";
+import { Silence } from "./silence.js";
 
 /**
  * From when on a server that owes replies and sends none is taken for gone, at the next deadline, in
@@ -38,6 +41,7 @@ export interface LinkOptions extends SessionOptions {
 export class Link {
   readonly #options: LinkOptions;
   readonly #session: Session;
+  readonly #silence: Silence;
   /** Calls that are not settled, in the order made. */
   readonly #open = new Set<Exchange>();
   #closed = false;
@@ -52,6 +56,14 @@ export class Link {
       onRefused: () => this.#onRefused(),
       onTrouble: () => options.onTrouble?.(),
     });
+    this.#silence = new Silence({
+      socket: () => (this.#session.ready && this.#owed > 0 ? this.#session.client.stream : undefined),
+      impatientAt: (heardAt) => this.#impatientAt(heardAt),
+      create: options.create,
+      onDead: (silentMs) => {
+        this.#session.drop(`no reply for ${Math.round(silentMs)} ms, while others are answered`);
+      },
+    });
   }
 
   get session(): Pick<Session, "ready" | "lost" | "target"> {
@@ -63,16 +75,8 @@ export class Link {
     return this.#open.size === 0;
   }
 
-  /**
-   * See `Connection.send`.
-   *
-   * @param options.leftMs - what is left of `deadlineMs`, if not all.
-   * @param options.asking - put ASKING before each request: their slot is on its way to this server.
-   */
-  send(
-    requests: readonly Request[],
-    options: { readonly deadlineMs: number; readonly leftMs?: number; readonly asking?: boolean },
-  ): Promise<unknown[]> {
+  /** See `Connection.send`. */
+  send(requests: readonly Request[], options: ExchangeOptions): Promise<unknown[]> {
     if (requests.length === 0) return Promise.resolve([]);
     if (this.#closed) return Promise.resolve(requests.map(closedError));
     const exchange = new Exchange(requests, options, this.#onDeadline, this.#onSettled);
@@ -94,6 +98,7 @@ export class Link {
   /** Settles everything with ClosedError; resolves when the socket is closed. Idempotent. */
   close(): Promise<void> {
     this.#closed = true;
+    this.#silence.close();
     for (const exchange of this.#open) exchange.fail(closedError);
     return this.#session.close();
   }
@@ -107,6 +112,16 @@ export class Link {
       if (exchange.stage(index) === "waiting") this.#request(exchange, index);
     }
     socket?.uncork?.();
+    this.#silence.watch(exchange.impatientAt());
+  }
+
+  /** Of the calls that wait for replies, when the first one loses patience; never if there is none. */
+  #impatientAt(heardAt: number): number {
+    let first = Number.POSITIVE_INFINITY;
+    for (const exchange of this.#open) {
+      if (exchange.underWay) first = Math.min(first, exchange.impatientAt(heardAt));
+    }
+    return first;
   }
 
   #request(exchange: Exchange, index: number): void {
@@ -130,7 +145,10 @@ export class Link {
       return;
     }
     exchange.sent(index);
-    if (this.#owed++ === 0) this.#heardAt = performance.now();
+    if (this.#owed++ === 0) {
+      this.#heardAt = performance.now();
+      this.#silence.begin();
+    }
     reply.then(
       (value) => {
         this.#heard();
@@ -194,24 +212,31 @@ export class Link {
     const silentMs = exchange.underWay ? performance.now() - this.#heardAt : 0;
     const { deadlineMs } = exchange;
     exchange.fail((request, wasSent) => {
-      const cause = wasSent ? undefined : this.#session.trouble;
-      return new DeadlineError({ attempted: nameOf(request), deadlineMs, maybeExecuted: wasSent, cause });
+      return new DeadlineError({
+        attempted: nameOf(request),
+        deadlineMs,
+        maybeExecuted: wasSent,
+        ...(wasSent ? {} : toldOf(this.#session.trouble)),
+      });
     });
     // The socket may be half open, and then nothing but a new one will ever help.
     if (silentMs >= SILENCE_MS) this.#session.drop(`no reply for ${Math.round(silentMs)} ms`);
   };
 
   #lost(request: Request, error: unknown): SluiceError {
-    const cause = this.#session.trouble ?? withoutCommand(error);
-    const reason = `lost the connection to ${this.#session.target} (${messageOf(cause)})`;
+    const { reason: why, cause } = toldOf(this.#session.trouble ?? withoutCommand(error));
+    const reason = `lost the connection to ${this.#session.target}: ${why}`;
     return new ConnectionError({ attempted: nameOf(request), reason, maybeExecuted: true, cause });
   }
 
   /** No command could be made of it, e.g. because it would be longer than a string can be. */
   #unsent(request: Request, error: unknown): SluiceError {
     if (error instanceof SluiceError) return error;
-    const reason = messageOf(error);
-    return new ConnectionError({ attempted: nameOf(request), reason, maybeExecuted: false, cause: error });
+    return new ConnectionError({
+      attempted: nameOf(request),
+      reason: messageOf(error),
+      maybeExecuted: false,
+    });
   }
 }
 

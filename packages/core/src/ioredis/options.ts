@@ -3,12 +3,13 @@
  * nothing is sent twice behind our back, nothing waits without a deadline, and replies have one shape.
  */
 
+import { kindOf } from "../errors/describe.js";
 import { InvalidOptionError } from "../errors.js";
 import { unwrapped } from "./replies.js";
 import type { IoredisClient, IoredisClientOptions, IoredisCluster, IoredisClusterOptions } from "./types.js";
 
-/** How long ioredis may take to close a socket whose peer does not answer, before it is destroyed. */
-const DISCONNECT_TIMEOUT_MS = 50;
+/** How long a socket may take to close whose peer does not answer, before it is destroyed. */
+export const DISCONNECT_TIMEOUT_MS = 50;
 
 /**
  * How long one Sentinel may take to answer. Without a limit, a paused one would hold up the others for ever.
@@ -24,10 +25,8 @@ const CONNECT_TIMEOUT_MS = 10_000;
 /**
  * Options for one connection to one server, over those of the instance it is a duplicate of. `undefined`
  * takes the user's setting away.
- *
- * @param nextDelayMs - how long to wait before the next attempt to connect.
  */
-export function clientSettings(base: IoredisClientOptions, nextDelayMs: () => number): object {
+export function clientSettings(base: IoredisClientOptions): object {
   return {
     lazyConnect: true,
     // We wait for the connection ourselves, within the deadline, and then know what was sent and what was
@@ -35,17 +34,18 @@ export function clientSettings(base: IoredisClientOptions, nextDelayMs: () => nu
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
-    retryStrategy: nextDelayMs,
-    sentinelRetryStrategy: nextDelayMs,
+    // We connect again ourselves: ioredis's timer for it is the global one, which tests replace.
+    retryStrategy: null,
+    sentinelRetryStrategy: null,
     sentinelCommandTimeout: base.sentinelCommandTimeout ?? SENTINEL_TIMEOUT_MS,
     // A server that was demoted keeps its connections and answers READONLY for ever; behind an address that
     // moves, connecting again finds the new master. 1 is "reconnect"; a user's function might answer 2, "and
     // send again".
     reconnectOnError: (error: Error) => (unwrapped(error.message).startsWith("READONLY") ? 1 : false),
     disconnectTimeout: DISCONNECT_TIMEOUT_MS,
-    // With Sentinel the ready check finds out whether the server is the master. Otherwise we PING: INFO may
-    // be forbidden to the user, and ioredis would say so on the console at every attempt.
-    enableReadyCheck: Boolean(base.sentinels),
+    // We PING, and with Sentinel ask for the ROLE: INFO may be forbidden to the user or have another name, and
+    // ioredis would say so on the console at every attempt, or never be ready.
+    enableReadyCheck: false,
     // One shape of replies, at no cost: RESP3 is not faster to read (measured), and its maps would need
     // converting.
     protocol: 2,
@@ -72,13 +72,13 @@ export function clientSettings(base: IoredisClientOptions, nextDelayMs: () => nu
  * Options for the Cluster instance that tells which node serves which slot. Commands never go through it: it
  * sends them again when a connection breaks, and cannot tell what was sent.
  */
-export function clusterSettings(base: IoredisClusterOptions, nextDelayMs: () => number): object {
+export function clusterSettings(base: IoredisClusterOptions): object {
   return {
     lazyConnect: true,
     enableOfflineQueue: false,
     // CLUSTER INFO may be forbidden to the user; a cluster that is down answers CLUSTERDOWN.
     enableReadyCheck: false,
-    clusterRetryStrategy: nextDelayMs,
+    clusterRetryStrategy: null, // as above
     clusterNodeRetryStrategy: null,
     retryDelayOnFailover: 0,
     scaleReads: "master",
@@ -102,16 +102,26 @@ export function clusterSettings(base: IoredisClusterOptions, nextDelayMs: () => 
  * @throws {InvalidOptionError} naming the option.
  */
 export function checkSource(source: IoredisClient | IoredisCluster): void {
-  const usable = typeof source === "object" && source !== null && typeof source.duplicate === "function";
-  if (!usable || typeof source.options !== "object") {
-    throw new InvalidOptionError({
-      option: "redis",
-      value: source,
-      wanted: "a Redis or Cluster of ioredis 5 or 6",
-    });
+  if (typeof source !== "object" || source === null || !isIoredis(source)) {
+    const wanted = "a Redis or Cluster of ioredis 5 or 6";
+    throw new InvalidOptionError({ option: "redis", value: undefined, shown: kindOf(source), wanted });
   }
   checkOptions(source.options, "redis");
   if (isCluster(source)) checkOptions(source.options.redisOptions ?? {}, "redis.redisOptions");
+}
+
+/** Told by what it can do, not by its class: it may be of another copy, another version or minified. */
+export function isIoredis(value: object): value is IoredisClient | IoredisCluster {
+  const { status, options, isCluster }: { status?: unknown; options?: unknown; isCluster?: unknown } = value;
+  if (typeof status !== "string" || typeof options !== "object" || options === null) return false;
+  if (!["duplicate", "connect", "disconnect", "on"].every((name) => isMethod(value, name))) return false;
+  return isCluster === true
+    ? isMethod(value, "nodes") && isMethod(value, "refreshSlotsCache")
+    : isMethod(value, "call");
+}
+
+export function isMethod(value: object, name: string): boolean {
+  return typeof Reflect.get(value, name) === "function";
 }
 
 export function isCluster(source: IoredisClient | IoredisCluster): source is IoredisCluster {

@@ -24,14 +24,30 @@ const WRAPPED =
 const TURNED_AWAY =
   /(?:^|: )((?:NOAUTH|WRONGPASS|NOPERM|DENIED) .*|ERR (?:invalid password|AUTH|DB index|SELECT).*)$/;
 
-/** The server's own text of an error reply, or undefined for any other error. */
+/**
+ * The server's own text of an error reply, or undefined for any other error. Told by the text, which begins with a word
+ * in upper case, as nothing does that a socket or ioredis says: minifiers rename the class, and its `name` with it.
+ */
 export function replyOf(error: unknown): string | undefined {
-  return error instanceof Error && error.name === "ReplyError" ? error.message : undefined;
+  const { name, message, syscall } = fieldsOf(error);
+  if (typeof message !== "string" || syscall !== undefined) return undefined;
+  return name === "ReplyError" || prefixOf(message) !== "" ? message : undefined;
 }
 
 /** The server's text in an error that came up while connecting, if it turned the connection away for good. */
 export function refusalIn(error: unknown): string | undefined {
-  return error instanceof Error ? TURNED_AWAY.exec(error.message)?.[1] : undefined;
+  const { message } = fieldsOf(error);
+  return typeof message === "string" ? TURNED_AWAY.exec(message)?.[1] : undefined;
+}
+
+/** By their fields, as test runners have several classes `Error` in one process. */
+function fieldsOf(error: unknown): {
+  name?: unknown;
+  message?: unknown;
+  syscall?: unknown;
+  errors?: unknown;
+} {
+  return typeof error === "object" && error !== null ? error : {};
 }
 
 /**
@@ -41,9 +57,11 @@ export function refusalIn(error: unknown): string | undefined {
  * @param reply - the reply's text, from its prefix on.
  */
 export function errorOfReply(attempted: string, reply: string, cause?: unknown): SluiceError {
-  const fields = { attempted, reply: unwrapped(reply), cause: withoutCommand(cause) };
+  // The others say all that the cause does.
+  const fields = { attempted, reply: unwrapped(reply) };
   if (isPermissionReply(fields.reply)) return new PermissionError(fields);
-  if (prefixOf(fields.reply) === "OOM") return new OutOfMemoryError(fields);
+  if (prefixOf(fields.reply) === "OOM")
+    return new OutOfMemoryError({ ...fields, cause: withoutCommand(cause) });
   return new ServerError(fields);
 }
 
@@ -64,6 +82,7 @@ export function withoutCommand(error: unknown): unknown {
 /** The text of anything that was thrown. */
 export function messageOf(error: unknown): string {
   // What a socket reports when each address of a host name failed: it has no text of its own.
-  if (error instanceof AggregateError && error.message === "") return error.errors.map(messageOf).join(", ");
-  return error instanceof Error ? error.message : String(error);
+  const { message, errors } = fieldsOf(error);
+  if (message === "" && Array.isArray(errors)) return errors.map(messageOf).join(", ");
+  return typeof message === "string" ? message : String(error);
 }

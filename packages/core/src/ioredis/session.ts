@@ -7,7 +7,8 @@
 import { retryDelayMs } from "../backoff.js";
 import { prefixOf } from "../errors.js";
 import type { Logger } from "../logger.js";
-import { describeTarget, readyTimeoutMs } from "./options.js";
+import { clearTimeout, performance, setTimeout } from "../timing.js";
+import { DISCONNECT_TIMEOUT_MS, describeTarget, readyTimeoutMs } from "./options.js";
 import { refusalIn, replyOf, withoutCommand } from "./replies.js";
 import type { IoredisClient } from "./types.js";
 
@@ -21,8 +22,8 @@ const LOADING_LOOK_MS = 100;
 const CLOSE_TIMEOUT_MS = 1_000;
 
 export interface SessionOptions {
-  /** Makes the ioredis client, not connected yet; the function given says when it is to try again. */
-  readonly create: (nextDelayMs: () => number) => IoredisClient;
+  /** Makes the ioredis client, not connected yet. It does not connect again by itself. */
+  readonly create: () => IoredisClient;
   /** What to call the connection in CLIENT LIST, if anything. */
   readonly clientName?: string | undefined;
   /** Told of outages: once when a connection is lost or cannot be made, once when it is back. */
@@ -68,7 +69,7 @@ export class Session {
   constructor(options: SessionOptions, events: SessionEvents) {
     this.#options = options;
     this.#events = events;
-    this.client = options.create(() => retryDelayMs(RECONNECT, ++this.#attempts));
+    this.client = options.create();
     this.client.on("connect", () => {
       this.client.stream?.on("data", () => {
         this.#receivedAt = performance.now();
@@ -122,6 +123,8 @@ export class Session {
     this.#dropped = this.#epoch;
     this.#down(new Error(reason));
     this.client.disconnect(true);
+    // It would wait for its peer to agree, on a timer that tests replace.
+    this.client.stream?.destroy?.();
   }
 
   /** Resolves when the socket is closed. Idempotent. */
@@ -130,20 +133,24 @@ export class Session {
     return this.#closed;
   }
 
-  #close(): Promise<void> {
+  async #close(): Promise<void> {
     this.#ready = false;
     clearTimeout(this.#timer);
-    const open = ["connecting", "connect", "ready"].includes(this.client.status);
+    const { client } = this;
+    const open = ["connecting", "connect", "ready"].includes(client.status);
+    let destroyTimer: ReturnType<typeof setTimeout> | undefined;
+    let giveUpTimer: ReturnType<typeof setTimeout> | undefined;
     const ended = new Promise<void>((resolve) => {
+      client.on("end", () => resolve());
       // In the other states ioredis has no socket, and may never say "end".
-      const timer = open ? setTimeout(resolve, CLOSE_TIMEOUT_MS) : resolve();
-      this.client.on("end", () => {
-        if (timer !== undefined) clearTimeout(timer);
-        resolve();
-      });
+      if (!open) return resolve();
+      destroyTimer = setTimeout(() => client.stream?.destroy?.(), DISCONNECT_TIMEOUT_MS);
+      giveUpTimer = setTimeout(resolve, CLOSE_TIMEOUT_MS);
     });
-    this.client.disconnect();
-    return ended;
+    client.disconnect();
+    await ended;
+    clearTimeout(destroyTimer);
+    clearTimeout(giveUpTimer);
   }
 
   #connect(): void {
@@ -166,8 +173,20 @@ export class Session {
     const { clientName } = this.#options;
     this.#limitHandshake();
     if (clientName !== undefined) this.client.call("CLIENT", ["SETNAME", clientName]).catch(() => {});
+    let isReplica = false;
+    if (this.client.options.sentinels) {
+      // A Sentinel may not know yet that another is the master now. Who may not ask finds out at the first write.
+      const note = (role: unknown) => {
+        isReplica = Array.isArray(role) && role[0] !== "master";
+      };
+      this.client.call("ROLE", []).then(note, () => {});
+    }
+    // Replies come in order: the role is known by then.
     this.client.call("PING", []).then(
-      () => this.#up(epoch),
+      () => {
+        if (isReplica && epoch === this.#epoch) this.drop("Sentinel named a server that is not the master");
+        else this.#up(epoch);
+      },
       (error: unknown) => this.#probeFailed(epoch, error),
     );
   }
@@ -240,7 +259,7 @@ export class Session {
     this.#down(this.#outage?.error ?? new Error("the server closed the connection"));
   }
 
-  /** ioredis gave up, which it does when it cannot even make a socket. */
+  /** The socket is gone, or could not even be made. */
   #onEnd(): void {
     if (this.#closed !== undefined) return;
     this.#later(retryDelayMs(RECONNECT, ++this.#attempts), () => this.#connect());

@@ -4,6 +4,7 @@
  */
 
 import { InvalidOptionError } from "../errors.js";
+import { performance } from "../timing.js";
 
 const SIGNALS = ["SIGTERM", "SIGINT"] as const;
 

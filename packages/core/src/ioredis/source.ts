@@ -1,95 +1,69 @@
 /**
  * What a user gives a client as `redis`: an address, options or an instance. Clients differ in where they
- * have ioredis from; what they take is read here.
+ * have ioredis from; what they take is read here, and whatever is not understood is refused.
  */
 
-import type { Connection } from "../connection.js";
-import { ConnectionError, DeadlineError, InvalidOptionError, PermissionError } from "../errors.js";
-import { describeTarget, isCluster } from "./options.js";
+import { kindOf } from "../errors/describe.js";
+import { InvalidOptionError } from "../errors.js";
+import { readAddress, WANTED_REDIS } from "./address.js";
+import { checkGivenOptions } from "./given-options.js";
+import { isIoredis, isMethod } from "./options.js";
 import { messageOf } from "./replies.js";
 import type { IoredisClient, IoredisCluster } from "./types.js";
 
-/** Makes an instance of ioredis's `Redis`; `address` is a URL or the path of a socket. */
-export type MakeRedis = (address: string | undefined, options: object) => IoredisClient;
-
-const WANTED =
-  "a URL (redis://host:port/db, rediss:// for TLS), a socket path, ioredis options, or a Redis or Cluster";
+/** Makes an instance of ioredis's `Redis`. */
+export type MakeRedis = (options: object) => IoredisClient;
 
 /**
  * The instance that the option `redis` stands for. One that is made here never connects, so it need not be
  * closed.
  *
- * @throws {InvalidOptionError} for anything else; its text never shows credentials.
+ * @throws {InvalidOptionError} for anything else, naming what was found and what to pass; its text never shows
+ *   credentials.
  */
 export function toIoredis(redis: unknown, make: MakeRedis): IoredisClient | IoredisCluster {
-  if (typeof redis === "string") {
-    checkAddress(redis);
-    return made(redis, () => make(redis, { lazyConnect: true }));
+  if (typeof redis === "string") return made(make, readAddress(redis));
+  if (typeof redis !== "object" || redis === null || Array.isArray(redis)) refuse(redis, WANTED_REDIS);
+  if (isUrl(redis)) return made(make, readAddress(redis.href));
+  if (isIoredis(redis)) return redis;
+  if (isMethod(redis, "then")) refuse(redis, `${WANTED_REDIS}; await the promise first`);
+  if (METHODS.some((name) => isMethod(redis, name))) {
+    refuse(
+      redis,
+      `${WANTED_REDIS} of ioredis 5 or 6; of another library's client, pass the address that it has`,
+    );
   }
-  if (typeof redis !== "object" || redis === null || Array.isArray(redis)) refuse(redis, WANTED);
-  // The types of `connect` say what else it can be; `fromIoredis` looks at what it needs of an instance.
-  if ("duplicate" in redis) return redis as IoredisClient | IoredisCluster;
-  return made(redis, () => make(undefined, { ...redis, lazyConnect: true }));
+  if (!isPlain(redis)) refuse(redis, WANTED_REDIS);
+  checkGivenOptions(redis);
+  return made(make, redis);
 }
 
-/**
- * Resolves once a connection is up, and its user and database are accepted.
- *
- * @throws {ConnectionError} naming where it goes to, when it is not up within `deadlineMs`.
- * @throws {PermissionError} at once, when the login is refused.
- * @throws {SluiceError} for whatever else the server answers.
- */
-export async function whenReady(
-  connection: Connection,
-  source: IoredisClient | IoredisCluster,
-  deadlineMs: number,
-): Promise<void> {
-  const [reply] = await connection.send([{ kind: "command", name: "PING", args: [] }], { deadlineMs });
-  if (!(reply instanceof Error)) return;
-  // The connection is up if the server can say that this user may not PING.
-  if (reply instanceof PermissionError && reply.command === "ping") return;
-  if (!(reply instanceof DeadlineError)) throw reply;
-  const why = reply.cause === undefined ? "it does not answer" : messageOf(reply.cause);
-  const reason = `no connection to ${describeSource(source)} within ${deadlineMs} ms (${why})`;
-  throw new ConnectionError({ attempted: "PING", reason, maybeExecuted: false, cause: reply });
+/** What clients of other libraries have, and options have not. */
+const METHODS = ["duplicate", "sendCommand", "send_command", "executeIsolated", "getClient", "quit"];
+
+// A URL of another realm, as test runners have them, is no instance of ours.
+function isUrl(value: object): value is { readonly href: string } {
+  return (
+    Object.prototype.toString.call(value) === "[object URL]" && typeof Reflect.get(value, "href") === "string"
+  );
 }
 
-/** Where an instance connects to, for people; never with credentials. */
-function describeSource(source: IoredisClient | IoredisCluster): string {
-  if (!isCluster(source)) return describeTarget(source.options);
-  // Not in ioredis's types, which declare it private, but there since its first version.
-  const nodes: unknown = Reflect.get(source, "startupNodes");
-  return `the Cluster at ${Array.isArray(nodes) ? nodes.map(describeNode).join(", ") : "its nodes"}`;
-}
-
-function describeNode(node: unknown): string {
-  if (typeof node === "number") return `127.0.0.1:${node}`;
-  if (typeof node === "string") return URL.canParse(node) ? new URL(node).host : "its node";
-  // A node in the form of options; what is missing in it has a default.
-  return describeTarget({ host: "127.0.0.1", ...(node as object) });
-}
-
-function checkAddress(address: string): void {
-  if (address.startsWith("/")) return;
-  if (!/^rediss?:\/\//i.test(address) || !URL.canParse(address)) refuse(address, WANTED);
-  const { pathname, hostname } = new URL(address);
-  if (hostname === "") refuse(address, WANTED);
-  // ioredis would take a database that is not a number for database 0.
-  if (!/^(\/\d{0,6})?$/.test(pathname))
-    refuse(address, "the number of a database after the host, or nothing");
+/** An object that was written down, rather than one of a class. */
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
 /** What ioredis itself says against options is told as the option's error. */
-function made(redis: unknown, make: () => IoredisClient): IoredisClient {
+function made(make: MakeRedis, options: object): IoredisClient {
   try {
-    return make();
+    return make({ ...options, lazyConnect: true });
   } catch (error) {
-    return refuse(redis, `options that ioredis takes (${messageOf(error)})`, error);
+    return refuse(options, `options that ioredis takes (${messageOf(error)})`, error);
   }
 }
 
+/** The value itself is not held by the error: it may have a password in it. */
 function refuse(value: unknown, wanted: string, cause?: unknown): never {
-  // Where the credentials end cannot be told in an address that is not a URL.
-  const shown = typeof value === "string" && value.includes("@") ? "an address with credentials" : undefined;
-  throw new InvalidOptionError({ option: "redis", value, wanted, shown, cause });
+  throw new InvalidOptionError({ option: "redis", value: undefined, shown: kindOf(value), wanted, cause });
 }

@@ -7,6 +7,7 @@
  */
 
 import { retryDelayMs } from "../backoff.js";
+import { clearTimeout, setTimeout } from "../timing.js";
 import { clusterSettings } from "./options.js";
 import { refusalIn, withoutCommand } from "./replies.js";
 import type { Refusal } from "./session.js";
@@ -46,15 +47,14 @@ export class Topology {
   /** Where a server sent us since then. */
   readonly #moved = new Map<number, NodeKey>();
   #refreshTimer: ReturnType<typeof setTimeout> | undefined;
+  #connectTimer: ReturnType<typeof setTimeout> | undefined;
   #refreshing = false;
 
   constructor(source: IoredisCluster) {
-    this.#cluster = source.duplicate(
-      [],
-      clusterSettings(source.options, () => this.#prepareNextAttempt()),
-    );
+    this.#cluster = source.duplicate([], clusterSettings(source.options));
     this.#given = Reflect.get(this.#cluster, STARTUP_NODES);
     this.#cluster.on("ready", () => this.#onSlots());
+    this.#cluster.on("end", () => this.#onEnd());
     // What a node answers says more than that all failed.
     this.#cluster.on("node error", (error) => this.#onError(error));
     this.#cluster.on("error", (error) => {
@@ -92,7 +92,7 @@ export class Topology {
 
   /** Begins to find out, unless that was done before. */
   start(): void {
-    if (this.#cluster.status === "wait") this.#cluster.connect().catch(() => {});
+    if (this.#cluster.status === "wait") this.#connect();
   }
 
   /** The master of a slot; of any slot if none is given. Undefined while nobody serves it. */
@@ -143,24 +143,39 @@ export class Topology {
     return `${mapped.host}:${mapped.port}`;
   }
 
-  /**
-   * The nodes to ask first, and when: in turns those that were there last, since the user may have named few and
-   * they be gone for good, and the user's, which may be names with new addresses.
-   *
-   * @returns the delay in milliseconds.
-   */
-  #prepareNextAttempt(): number {
+  #connect(): void {
+    // Failures come as events.
+    this.#cluster.connect().catch(() => {});
+  }
+
+  /** No node is left to ask: begins anew, after a pause. */
+  #onEnd(): void {
+    if (this.#closed) return;
     this.#attempts += 1;
+    clearTimeout(this.#connectTimer);
+    this.#connectTimer = setTimeout(
+      () => {
+        this.#chooseNodes();
+        this.#connect();
+      },
+      retryDelayMs(RECONNECT, this.#attempts),
+    );
+  }
+
+  /**
+   * The nodes to ask first: in turns those that were there last, since the user may have named few and they be gone
+   * for good, and the user's, which may be names with new addresses.
+   */
+  #chooseNodes(): void {
     const last = [...new Set(this.#cluster.slots.flatMap((nodes) => nodes ?? []))];
     const asked = last.length > 0 && this.#attempts % 2 === 1 ? last.map(addressOf) : this.#given;
-    // Where ioredis's documentation has it done: in the strategy for the next attempt.
     Reflect.set(this.#cluster, STARTUP_NODES, asked);
-    return retryDelayMs(RECONNECT, this.#attempts);
   }
 
   #close(): void {
     this.#closed = true;
     clearTimeout(this.#refreshTimer);
+    clearTimeout(this.#connectTimer);
     this.#cluster.disconnect();
   }
 

@@ -39,11 +39,14 @@ export interface IoredisCluster {
   on(event: string, listener: (argument: unknown) => void): unknown;
 }
 
-/** As much of a `net.Socket` as it takes to send several commands in one write. */
+/** As much of a `net.Socket` as it takes to send several commands in one write, to hear of it and to end it. */
 export interface IoredisSocket {
   cork?(): void;
   uncork?(): void;
   on(event: "data", listener: () => void): unknown;
+  destroy?(): void;
+  /** Bytes that arrived so far. */
+  readonly bytesRead?: number;
 }
 
 /** The options that the adapter looks at. */

@@ -7,7 +7,7 @@ import {
   replayReply,
   type ScriptCall,
 } from "@sluice/lua-scripts";
-import { type Connection, command, evaluate } from "../connection.js";
+import { again, type Connection, command, evaluate } from "../connection.js";
 import { entryFrom } from "../consumer/entry.js";
 import { decodeEvent } from "../envelope.js";
 import { InvalidOptionError, ServerError, WrongTypeError } from "../errors.js";
@@ -179,7 +179,8 @@ export class DeadLetters {
   private async raw(name: string, from: string, to: string, count: number): Promise<[string, string[]][]> {
     const { connection, keys, deadlineMs } = this.parts;
     try {
-      const reply = await command(connection, name, [keys.dead, from, to, "COUNT", count], { deadlineMs });
+      const args = [keys.dead, from, to, "COUNT", count];
+      const reply = await again({ deadlineMs }, (options) => command(connection, name, args, options));
       return reply as [string, string[]][]; // the command's documented shape
     } catch (error) {
       if (!(error instanceof ServerError) || error.prefix !== "WRONGTYPE") throw error;

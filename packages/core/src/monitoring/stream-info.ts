@@ -8,7 +8,7 @@ import {
   infoReply,
   streamKeys,
 } from "@sluice/lua-scripts";
-import { type Connection, evaluate } from "../connection.js";
+import { again, type Connection, evaluate } from "../connection.js";
 import { isGroup } from "../names.js";
 import { refusalError } from "../refusals.js";
 
@@ -23,8 +23,8 @@ export interface StreamInfo {
   readonly firstId?: string;
   /** ID of the newest entry; absent if there is none. */
   readonly lastId?: string;
-  /** Memory of the stream itself in bytes, as Redis estimates it; 0 where the server does not tell. */
-  readonly memoryBytes: number;
+  /** Memory of the stream itself in bytes, as Redis estimates it; absent where the server does not run MEMORY USAGE for this user. */
+  readonly memoryBytes?: number;
   /** Dead letters of all groups. */
   readonly deadLetters: number;
   readonly groups: GroupInfo[];
@@ -86,7 +86,8 @@ export async function readInfo(
   const keys = streamKeys(stream, tenantId);
   const ask = async (names: readonly string[]): Promise<InfoReply> => {
     const groups = names.map((name) => ({ name, keys: groupKeys(stream, name, tenantId) }));
-    const reply = infoReply(await evaluate(connection, infoCall(keys, groups), { deadlineMs }));
+    const call = infoCall(keys, groups);
+    const reply = infoReply(await again({ deadlineMs }, (options) => evaluate(connection, call, options)));
     if (reply.status !== "OK") throw refusalError("info", reply, { stream });
     return reply;
   };
@@ -134,7 +135,7 @@ export function toStreamInfo(reply: InfoReply, stream: string, tenantId: string 
     length: reply.length,
     ...(reply.firstId === undefined ? {} : { firstId: reply.firstId }),
     ...(reply.lastId === undefined ? {} : { lastId: reply.lastId }),
-    memoryBytes: reply.memoryBytes,
+    ...(reply.memoryBytes === undefined ? {} : { memoryBytes: reply.memoryBytes }),
     deadLetters: groups.reduce((sum, group) => sum + group.deadLetters, 0),
     groups: groups.map(toGroupInfo),
   };

@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** info: everything that monitoring asks of a stream, at one moment. */
 export const infoScript: Script = {
   name: "info",
-  sha1: "83330e746cafd51eec26ccfc365876f7d488e5b3",
+  sha1: "8e460ff3e47921d7ab4a03795ee6d481bdb5a4a9",
   keys: ["stream", "meta"],
   groupKeys: ["processed.0", "processed.1", "processed.2", "processed.3", "processed.4", "retries", "dead", "state"],
   source: `-- sluice info: generated from src/scripts/info.lua, do not edit
@@ -68,38 +68,13 @@ do
     return string.find(text, "^WRONGTYPE ") and types_refusal(wanted) or redis.error_reply(text)
   end
 end
-local stream_ask, stream_about, stream_memory
+local memory_usage
 do
-  function stream_ask(what, key)
-    local reply = redis.pcall("XINFO", what, key)
-    if not reply.err then
-      return reply
+  function memory_usage(key)
+    local found = redis.pcall("MEMORY", "USAGE", key)
+    if type(found) == "number" then
+      return found
     end
-    if not string.find(reply.err, "no such key", 1, true) then
-      error(reply, 0)
-    end
-  end
-  function stream_about(key)
-    local reply = stream_ask("STREAM", key)
-    if not reply then
-      return nil
-    end
-    local found = {}
-    for at = 1, #reply, 2 do
-      found[reply[at]] = reply[at + 1]
-    end
-    local first, newest = found["first-entry"], found["last-entry"]
-    return {
-      length = found["length"],
-      last_id = found["last-generated-id"],
-      added = found["entries-added"],
-      first_id = first and first[1],
-      newest_id = newest and newest[1],
-    }
-  end
-  function stream_memory(key)
-    local bytes = redis.pcall("MEMORY", "USAGE", key)
-    return type(bytes) == "number" and bytes or nil
   end
 end
 local lag_COUNT_MAX, lag_of
@@ -109,7 +84,7 @@ do
   lag_COUNT_MAX = 1000
   local function newest(stream, about, most)
     if not about.newest then
-      local bytes = stream_memory(stream)
+      local bytes = memory_usage(stream)
       local fitting = bytes and math.floor(COUNT_BYTES / (bytes / about.length)) or COUNT_BLIND
       local limit = math.max(1, math.min(most, fitting))
       local found = redis.call("XREVRANGE", stream, "+", "-", "COUNT", limit)
@@ -151,6 +126,36 @@ do
       return count, true
     end
     return math.min(reported or about.length, about.length), false
+  end
+end
+local stream_ask, stream_about
+do
+  function stream_ask(what, key)
+    local reply = redis.pcall("XINFO", what, key)
+    if not reply.err then
+      return reply
+    end
+    if not string.find(reply.err, "no such key", 1, true) then
+      error(reply, 0)
+    end
+  end
+  function stream_about(key)
+    local reply = stream_ask("STREAM", key)
+    if not reply then
+      return nil
+    end
+    local found = {}
+    for at = 1, #reply, 2 do
+      found[reply[at]] = reply[at + 1]
+    end
+    local first, newest = found["first-entry"], found["last-entry"]
+    return {
+      length = found["length"],
+      last_id = found["last-generated-id"],
+      added = found["entries-added"],
+      first_id = first and first[1],
+      newest_id = newest and newest[1],
+    }
   end
 end
 local lowwater_groups, lowwater_field, lowwater_group_of
@@ -456,7 +461,7 @@ local function run()
     about and about.length or 0,
     about and about.first_id or "",
     about and about.newest_id or "",
-    about and stream_memory(stream) or 0,
+    about and (memory_usage(stream) or -1) or 0,
     recorded.protocol or "",
     tonumber(recorded.maxLength or 0),
     #names,

@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** open: make a consumer group ready, and take its consumer's name. */
 export const openScript: Script = {
   name: "open",
-  sha1: "94ba83fb20b6ef56cb66c5a7cb8f922f882ba253",
+  sha1: "c38432fe6a4f7994c635cf0e59d3362f240b0c6d",
   keys: ["stream", "meta", "published.0", "published.1", "leases", "processed.0", "processed.1", "processed.2", "processed.3", "processed.4", "retries", "dead", "state"],
   groupKeys: [],
   source: `-- sluice open: generated from src/scripts/open.lua, do not edit
@@ -136,42 +136,13 @@ do
     return string.find(text, "^WRONGTYPE ") and types_refusal(wanted) or redis.error_reply(text)
   end
 end
-local stream_ask, stream_about, stream_memory, stream_last_id
+local memory_usage
 do
-  function stream_ask(what, key)
-    local reply = redis.pcall("XINFO", what, key)
-    if not reply.err then
-      return reply
+  function memory_usage(key)
+    local found = redis.pcall("MEMORY", "USAGE", key)
+    if type(found) == "number" then
+      return found
     end
-    if not string.find(reply.err, "no such key", 1, true) then
-      error(reply, 0)
-    end
-  end
-  function stream_about(key)
-    local reply = stream_ask("STREAM", key)
-    if not reply then
-      return nil
-    end
-    local found = {}
-    for at = 1, #reply, 2 do
-      found[reply[at]] = reply[at + 1]
-    end
-    local first, newest = found["first-entry"], found["last-entry"]
-    return {
-      length = found["length"],
-      last_id = found["last-generated-id"],
-      added = found["entries-added"],
-      first_id = first and first[1],
-      newest_id = newest and newest[1],
-    }
-  end
-  function stream_memory(key)
-    local bytes = redis.pcall("MEMORY", "USAGE", key)
-    return type(bytes) == "number" and bytes or nil
-  end
-  function stream_last_id(key)
-    local about = stream_about(key)
-    return about and about.last_id or "0-0"
   end
 end
 local lag_COUNT_MAX, lag_of
@@ -181,7 +152,7 @@ do
   lag_COUNT_MAX = 1000
   local function newest(stream, about, most)
     if not about.newest then
-      local bytes = stream_memory(stream)
+      local bytes = memory_usage(stream)
       local fitting = bytes and math.floor(COUNT_BYTES / (bytes / about.length)) or COUNT_BLIND
       local limit = math.max(1, math.min(most, fitting))
       local found = redis.call("XREVRANGE", stream, "+", "-", "COUNT", limit)
@@ -223,6 +194,40 @@ do
       return count, true
     end
     return math.min(reported or about.length, about.length), false
+  end
+end
+local stream_ask, stream_about, stream_last_id
+do
+  function stream_ask(what, key)
+    local reply = redis.pcall("XINFO", what, key)
+    if not reply.err then
+      return reply
+    end
+    if not string.find(reply.err, "no such key", 1, true) then
+      error(reply, 0)
+    end
+  end
+  function stream_about(key)
+    local reply = stream_ask("STREAM", key)
+    if not reply then
+      return nil
+    end
+    local found = {}
+    for at = 1, #reply, 2 do
+      found[reply[at]] = reply[at + 1]
+    end
+    local first, newest = found["first-entry"], found["last-entry"]
+    return {
+      length = found["length"],
+      last_id = found["last-generated-id"],
+      added = found["entries-added"],
+      first_id = first and first[1],
+      newest_id = newest and newest[1],
+    }
+  end
+  function stream_last_id(key)
+    local about = stream_about(key)
+    return about and about.last_id or "0-0"
   end
 end
 local lowwater_groups, lowwater_group, lowwater_of, lowwater_field

@@ -1,6 +1,6 @@
 -- How many entries a group has not been given yet.
 local ids = require("ids")
-local stream_info = require("stream")
+local memory = require("memory")
 
 local lag = {}
 
@@ -15,7 +15,7 @@ lag.COUNT_MAX = 1000
 -- The IDs of the newest entries, the newest first: read once, for every group that this call counts for.
 local function newest(stream, about, most)
   if not about.newest then
-    local bytes = stream_info.memory(stream)
+    local bytes = memory.usage(stream)
     local fitting = bytes and math.floor(COUNT_BYTES / (bytes / about.length)) or COUNT_BLIND
     local limit = math.max(1, math.min(most, fitting))
     local found = redis.call("XREVRANGE", stream, "+", "-", "COUNT", limit)

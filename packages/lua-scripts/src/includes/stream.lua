@@ -36,13 +36,6 @@ function stream.about(key)
   }
 end
 
---- Redis's estimate of the stream's memory in bytes, or nil where the server or the user's rules do not tell: it is
--- good to know, and no reason to fail.
-function stream.memory(key)
-  local bytes = redis.pcall("MEMORY", "USAGE", key)
-  return type(bytes) == "number" and bytes or nil
-end
-
 --- The last ID that was ever given; `0-0` if there is no stream.
 function stream.last_id(key)
   local about = stream.about(key)

@@ -24,7 +24,7 @@
 -- @groupkey state        HASH    group settings, ring, balance, losses
 -- @arg   groups          0..100 names, one for each set of group keys
 -- @reply OK, now in milliseconds, 1 if the stream exists else 0, its length, first ID and last ID (empty: no entry),
---        memory in bytes, protocol recorded or empty, length limit or 0, number of groups there are, their names,
+--        memory in bytes (-1: the server does not tell), protocol recorded or empty, length limit or 0, number of groups there are, their names,
 --        then per group asked: name, 1 if the stream has it else 0, pending, lag, 1 if that is exact else 0, last
 --        delivered ID, age of the oldest pending entry in milliseconds, waiting, due time of the first (-1: none),
 --        dead letters, processed keys remembered, low-water ID or empty, idempotencyTtlMs, leaseMs, maxAttempts (0:
@@ -45,6 +45,7 @@ local group_state = require("group")
 local ids = require("ids")
 local lag = require("lag")
 local lowwater = require("lowwater")
+local memory = require("memory")
 local pending = require("pending")
 local ring = require("ring")
 local status = require("status")
@@ -172,7 +173,7 @@ local function run()
     about and about.length or 0,
     about and about.first_id or "",
     about and about.newest_id or "",
-    about and stream_info.memory(stream) or 0,
+    about and (memory.usage(stream) or -1) or 0,
     recorded.protocol or "",
     tonumber(recorded.maxLength or 0),
     #names,

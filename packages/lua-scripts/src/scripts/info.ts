@@ -12,8 +12,8 @@ export interface InfoReply {
   readonly length: number;
   readonly firstId: string | undefined;
   readonly lastId: string | undefined;
-  /** Of the stream alone; 0 if there is none, or the server does not tell. */
-  readonly memoryBytes: number;
+  /** Of the stream alone; undefined where the server does not tell. */
+  readonly memoryBytes: number | undefined;
   /** Recorded in `meta`; undefined for a stream that is new. */
   readonly protocol: string | undefined;
   /** Recorded by `trim`; 0 for none. */
@@ -85,7 +85,7 @@ export function infoReply(reply: unknown): Refusal | (InfoReply & { readonly sta
     length: number(),
     firstId: optional(),
     lastId: optional(),
-    memoryBytes: number(),
+    memoryBytes: atOrNever(number()),
     protocol: optional(),
     maxLength: number(),
   };

@@ -22,7 +22,7 @@ export async function expectInfo(history: History): Promise<void> {
     groupNames: named.sort(),
   };
   differ("the stream", { ...reply, groupNames: [...reply.groupNames].sort() }, expected);
-  if (reply.memoryBytes <= 0) throw new Error(`memory is ${reply.memoryBytes}`);
+  if ((reply.memoryBytes ?? 0) <= 0) throw new Error(`memory is ${reply.memoryBytes}`);
   for (const [at, group] of groups.entries()) {
     const found = reply.groups[at];
     const wanted = group instanceof ForeignGroup ? foreign(group) : ours(group);
