@@ -6,9 +6,10 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { JsonInputSchemas } from "./catalog/json-input.js";
 import { checkJsonInput } from "./catalog/json-schema.js";
-import { quote } from "./errors/describe.js";
+import { kindOf, quote } from "./errors/describe.js";
 import { InvalidOptionError, type Issue, UnknownEventTypeError } from "./errors.js";
 import type { PublishOptions, SluiceEvent } from "./event.js";
+import { toPromise } from "./guard.js";
 import { checkHandler, type EventHandler } from "./handler.js";
 import { checkEventType } from "./names.js";
 
@@ -65,6 +66,7 @@ export interface AnyEventCatalog {
    * Validates data against the schema of its type. The outcome comes at once if the schema is synchronous, as
    * a promise if it is not. What a schema throws (a fault in a user's refinement) is thrown on.
    *
+   * @throws {InvalidOptionError} when the schema answers with what is no result of Standard Schema.
    * @param index - position in a list of events, for the error.
    * @throws {UnknownEventTypeError} at once, when the catalog has no such type.
    */
@@ -96,6 +98,9 @@ export interface EventCatalog<C extends EventSchemas = EventSchemas> extends Any
  * class instance or required `undefined` anywhere in it is a compile error, and, with a schema that can
  * describe itself as JSON Schema (zod from 4.2 on), an error here. Describe the data as it is stored and
  * transform it from there: `z.iso.datetime().pipe(z.coerce.date())` takes text and gives handlers a `Date`.
+ * Data that JSON changes all the same (`toJSON`, members that are undefined) is validated as it is stored, and
+ * data that JSON cannot hold (`Infinity`, `NaN`, a Map or Set, undefined in an array) is refused: `publish`
+ * accepts what consumers accept.
  *
  * @example
  * const events = defineEvents({
@@ -122,8 +127,11 @@ export function defineEvents<C extends EventSchemas>(schemas: C & JsonInputSchem
     validate(type, data, index) {
       const schema = byType.get(type);
       if (schema === undefined) throw new UnknownEventTypeError({ eventType: type, known: types, index });
-      const result = schema["~standard"].validate(data);
-      return "then" in result ? Promise.resolve(result).then(outcomeOf) : outcomeOf(result);
+      const result: unknown = schema["~standard"].validate(data);
+      if (typeof result !== "object" || result === null) throw noAnswer(type, result);
+      return "then" in result
+        ? toPromise(result as PromiseLike<unknown>).then((settled) => outcomeOf(type, settled))
+        : outcomeOf(type, result);
     },
   };
   return Object.freeze(catalog);
@@ -186,16 +194,34 @@ function isStandardSchema(value: unknown): value is StandardSchemaV1 {
   return Reflect.get(props, "version") === 1 && isFunction(Reflect.get(props, "validate"));
 }
 
-function outcomeOf(result: StandardSchemaV1.Result<unknown>): ValidationOutcome {
+/** What a schema answered, which may be written by hand and anything at all. */
+function outcomeOf(type: string, result: unknown): ValidationOutcome {
+  if (typeof result !== "object" || result === null) throw noAnswer(type, result);
+  const { issues }: { readonly issues?: unknown } = result;
   // A falsy `issues` is success. The result itself is the outcome then: this runs once per event.
-  if (!result.issues) return result;
-  return { issues: result.issues.map(issueOf) };
+  if (!issues) return result as ValidationOutcome; // its value is unknown, and undefined where there is none
+  if (!Array.isArray(issues)) throw noAnswer(type, result);
+  return { issues: issues.map(issueOf) };
 }
 
-function issueOf(issue: StandardSchemaV1.Issue): Issue {
-  const path = (issue.path ?? []).map((segment) => {
-    const key = typeof segment === "object" ? segment.key : segment;
-    return typeof key === "symbol" ? String(key) : key;
+function issueOf(issue: unknown): Issue {
+  const { path, message }: { readonly path?: unknown; readonly message?: unknown } = Object(issue);
+  const segments: readonly unknown[] = Array.isArray(path) ? path : [];
+  return {
+    path: segments.map((segment) => {
+      const key: unknown =
+        typeof segment === "object" && segment !== null ? Reflect.get(segment, "key") : segment;
+      return typeof key === "number" ? key : String(key);
+    }),
+    message: typeof message === "string" ? message : `refused with ${kindOf(message)} for a message`,
+  };
+}
+
+function noAnswer(type: string, answer: unknown): InvalidOptionError {
+  return new InvalidOptionError({
+    option: `the answer of the schema of ${quote(type)}`,
+    value: answer,
+    shown: kindOf(answer),
+    wanted: "{ value } or { issues: [{ message, path }] }",
   });
-  return { path, message: issue.message };
 }

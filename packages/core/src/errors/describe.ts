@@ -44,13 +44,20 @@ export function describe(value: unknown): string {
   }
 }
 
-/** What kind of value this is, without showing any of it: "a string", "an array", "an instance of Map". */
+/**
+ * What kind of value this is, without showing any of it: "a string", "an array", "an instance of Map". Never throws,
+ * also not at a revoked proxy.
+ */
 export function kindOf(value: unknown): string {
   if (value === null || value === undefined) return String(value);
-  if (Array.isArray(value)) return "an array";
   if (typeof value !== "object") return `a ${typeof value}`;
-  const name = constructorName(value);
-  return name === undefined || name === "Object" ? "an object" : `an instance of ${name}`;
+  try {
+    if (Array.isArray(value)) return "an array";
+    const name = constructorName(value);
+    return name === undefined || name === "Object" ? "an object" : `an instance of ${name}`;
+  } catch {
+    return "an object that cannot be read";
+  }
 }
 
 /** Names as a list of quoted strings, at most 20 of them: `"a", "b" and 3 more`. */
