@@ -17,7 +17,7 @@ import { warningsOnConsole } from "./console.js";
 import { Consumer, type RunningConsumer } from "./consumer/consumer.js";
 import type { ConsumerOptions } from "./consumer/settings.js";
 import { ConsumerStats } from "./consumer/stats.js";
-import { currentTenant } from "./context.js";
+import { currentLineage, currentTenant, type Lineage } from "./context.js";
 import { ClosedError, InvalidOptionError, SingleTenantError, TenantRequiredError } from "./errors.js";
 import { type PublishOptions, TimestampClock } from "./event.js";
 import { Fingerprints } from "./fingerprint.js";
@@ -58,7 +58,8 @@ export interface BusOptions<C extends EventSchemas, T extends Tenancy = "single"
 export interface Publishing<C extends EventSchemas> {
   /**
    * Publishes one event. It is validated, and gets time, tenant and, if it has none, a key. Concurrent publishes to
-   * one stream travel together; each has a result of its own.
+   * one stream travel together; each has a result of its own. Within a handler it inherits `correlationId`,
+   * `causationId` and `traceparent` of the event being handled, as what is emitted does, unless the options name them.
    *
    * @throws {ValidationError} with every issue and its path; nothing is written.
    * @throws {UnknownEventTypeError} with the known types.
@@ -222,13 +223,27 @@ class StreamBus<C extends EventSchemas> implements CommonBus<Tenancy, C> {
   publish(type: string, data: unknown, options?: PublishOptions): Promise<Receipt> {
     try {
       const tenantId = this.tenantFor("publish");
-      const composing = compose(this.compose, tenantId, type, data, options);
+      const composing = compose(
+        this.compose,
+        tenantId,
+        type,
+        data,
+        inheriting(this.lineage(tenantId), options),
+      );
       return composing instanceof Promise
         ? composing.then((composed) => this.send(tenantId, composed))
         : this.send(tenantId, composing);
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  private lineage(tenantId: string | undefined): Lineage | undefined {
+    return currentLineage(tenantId, () => {
+      this.shared.logger.info(
+        "from now on, what handlers publish inherits the tracing fields of their event; this first publish may not have",
+      );
+    });
   }
 
   private send(tenantId: string | undefined, composed: Composed): Promise<Receipt> {
@@ -258,11 +273,19 @@ class StreamBus<C extends EventSchemas> implements CommonBus<Tenancy, C> {
     }
     if (events.length === 0) return [];
     const items: PublishItem[] = [];
+    const lineage = this.lineage(tenantId);
     let chars = 0;
     for (const [index, event] of events.entries()) {
       let item: PublishItem;
       try {
-        const composing = compose(this.compose, tenantId, event.type, event.data, event, index);
+        const composing = compose(
+          this.compose,
+          tenantId,
+          event.type,
+          event.data,
+          inheriting(lineage, event),
+          index,
+        );
         // Awaited only where it has to be: this runs once for each event.
         item = itemOf(composing instanceof Promise ? await composing : composing);
       } catch (error) {
@@ -359,6 +382,14 @@ class StreamBus<C extends EventSchemas> implements CommonBus<Tenancy, C> {
     if (tenantId === undefined) throw new TenantRequiredError({ attempted });
     return tenantId;
   }
+}
+
+/** The options of what is published, which win over what it inherits. */
+function inheriting(
+  lineage: Lineage | undefined,
+  options: PublishOptions | undefined,
+): PublishOptions | undefined {
+  return lineage === undefined ? options : { ...lineage, ...options };
 }
 
 function itemOf(composed: Composed): PublishItem {

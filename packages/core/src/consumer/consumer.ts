@@ -3,6 +3,7 @@
  * `loop.ts`.
  */
 import { type GroupKeys, groupKeys } from "@sluice/lua-scripts";
+import { AsyncContext } from "../async-context.js";
 import type { EventCatalog, EventSchemas } from "../catalog.js";
 import type { ComposeSettings } from "../compose.js";
 import type { Connection } from "../connection.js";
@@ -11,6 +12,7 @@ import type { UntypedEventHandler } from "../handler.js";
 import { type Logger, withFields } from "../logger.js";
 import { consumerMetrics, type InHand, type Metrics } from "../monitoring/metrics.js";
 import { integerOption, knownOptions } from "../options.js";
+import { toLoggable } from "../thrown.js";
 import { type ConsumerEvents, type ConsumerListener, Emitter } from "./events.js";
 import { nothingLeft } from "./idle.js";
 import type { Recovery } from "./recovery.js";
@@ -61,7 +63,8 @@ export class Consumer<C extends EventSchemas = EventSchemas> {
   readonly tenantId: string | undefined;
   private readonly settings: ConsumerSettings;
   private readonly keys: GroupKeys;
-  private readonly parts: SessionParts;
+  private readonly parts: Omit<SessionParts, "run">;
+  private readonly runner: Runner;
   private readonly stats: ConsumerStats;
   private readonly consumers: Set<RunningConsumer>;
   private readonly emitter: Emitter;
@@ -84,19 +87,15 @@ export class Consumer<C extends EventSchemas = EventSchemas> {
       group: this.group,
       consumer: this.name,
     });
-    this.emitter = new Emitter((event, error) => logger.error("listener threw", { event, err: error }));
+    this.emitter = new Emitter((event, thrown) =>
+      logger.error("listener threw", { event, err: toLoggable(thrown) }),
+    );
     const reporter = new Reporter(this.emitter, this.stats, logger, parts.tenantId);
     // A handler that its catalog types takes the events of its types, which are all that it is given.
     const handlers = options.handlers as readonly UntypedEventHandler[];
     const runner = new Runner({ ...parts, settings: this.settings, logger }, handlers);
-    this.parts = {
-      ...parts,
-      keys: this.keys,
-      settings: this.settings,
-      logger,
-      reporter,
-      run: (attempt) => runner.run(attempt),
-    };
+    this.runner = runner;
+    this.parts = { ...parts, keys: this.keys, settings: this.settings, logger, reporter };
     this.emitter.on("recovered", (recovery) => {
       this.lastRecovery = recovery;
     });
@@ -222,7 +221,10 @@ export class Consumer<C extends EventSchemas = EventSchemas> {
     };
   }
 
-  /** Calls the listener at each event of that name. Returns the way to stop. A listener that throws is logged. */
+  /**
+   * Calls the listener at each event of that name, in the async context of `start()`. Returns the way to stop. What a
+   * listener throws, or rejects with, is logged.
+   */
   on<E extends keyof ConsumerEvents>(event: E, listener: ConsumerListener<E>): () => void {
     return this.emitter.on(event, listener);
   }
@@ -235,7 +237,10 @@ export class Consumer<C extends EventSchemas = EventSchemas> {
     if (this.session !== undefined && this.session.loop.error === undefined) {
       throw new ClosedError({ attempted: "start", closed: "consumer, which is running, to a second start" });
     }
-    this.session = new Session(this.parts, this.incarnation, blocks);
+    const context = new AsyncContext();
+    this.emitter.context = context;
+    const run: SessionParts["run"] = (attempt, done) => this.runner.run(attempt, context, done);
+    this.session = new Session({ ...this.parts, run }, this.incarnation, blocks);
     this.consumers.add(this);
     return this.session;
   }

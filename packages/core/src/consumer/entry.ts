@@ -77,6 +77,15 @@ export class Attempt {
   }
 }
 
+/** What every log line about an attempt says. Never the payload. */
+export function aboutAttempt(
+  { entry, number }: Attempt,
+  eventType: string | undefined,
+  correlationId: string | undefined,
+): object {
+  return { eventType, idempotencyKey: entry.key, correlationId, entryId: entry.id, attempt: number };
+}
+
 /** The attempt that recovery leased. */
 export function recoveredAttempt(token: string, alone: boolean, fields: readonly string[]): Attempt {
   const { id, tail } = partsOf(token);
