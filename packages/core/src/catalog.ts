@@ -201,14 +201,15 @@ function outcomeOf(type: string, result: unknown): ValidationOutcome {
   // A falsy `issues` is success. The result itself is the outcome then: this runs once per event.
   if (!issues) return result as ValidationOutcome; // its value is unknown, and undefined where there is none
   if (!Array.isArray(issues)) throw noAnswer(type, result);
-  return { issues: issues.map(issueOf) };
+  // Lists of classes of their own, as arktype has, would make more of those.
+  return { issues: Array.from(issues, issueOf) };
 }
 
 function issueOf(issue: unknown): Issue {
   const { path, message }: { readonly path?: unknown; readonly message?: unknown } = Object(issue);
   const segments: readonly unknown[] = Array.isArray(path) ? path : [];
   return {
-    path: segments.map((segment) => {
+    path: Array.from(segments, (segment) => {
       const key: unknown =
         typeof segment === "object" && segment !== null ? Reflect.get(segment, "key") : segment;
       return typeof key === "number" ? key : String(key);
