@@ -4,12 +4,11 @@
  */
 import { groupKeys, type PublishItem, type StreamKeys, streamKeys } from "@sluice/lua-scripts";
 import {
+  type EntryBySchemas,
   type EventCatalog,
-  type EventInput,
   type EventSchemas,
-  type EventType,
+  type InputBySchemas,
   isEventCatalog,
-  type PublishEntry,
 } from "./catalog.js";
 import { type Composed, type ComposeSettings, compose, MAX_TOGETHER_CHARS } from "./compose.js";
 import type { Connection } from "./connection.js";
@@ -68,18 +67,18 @@ export interface Publishing<C extends EventSchemas> {
    * @throws {StreamFullError} when the stream has reached `maxLength`.
    * @throws {TenantRequiredError} on a multi-tenant bus, outside of every tenant.
    */
-  publish<const T extends EventType<C>>(
+  publish<const T extends keyof C & string>(
     type: T,
-    data: EventInput<C, T>,
+    data: InputBySchemas<C, T>,
     options?: PublishOptions,
   ): Promise<Receipt>;
   /**
    * Publishes up to 1,000 events, all or none, in one script call. The errors are those of `publish`; their `index`
    * is the position of the first bad event. Resolves with receipts in order.
    */
-  publishMany(events: readonly PublishEntry<C>[]): Promise<Receipt[]>;
+  publishMany(events: readonly EntryBySchemas<C>[]): Promise<Receipt[]>;
   /** A consumer, not started yet. */
-  consumer(options: ConsumerOptions<C>): Consumer<C>;
+  consumer(options: ConsumerOptions<C>): Consumer;
 }
 
 /** Looking at what is there. */
@@ -102,7 +101,8 @@ export interface TenantBus<C extends EventSchemas> extends Publishing<C>, Monito
   readonly tenantId: string;
 }
 
-interface CommonBus<T extends Tenancy, C extends EventSchemas> extends Publishing<C>, Monitoring {
+/** What a bus can do, whatever its tenancy. */
+export interface CommonBus<T extends Tenancy, C extends EventSchemas> extends Publishing<C>, Monitoring {
   readonly tenancy: T;
   readonly streamName: string;
   /** Another stream on the same connections. */
@@ -112,16 +112,19 @@ interface CommonBus<T extends Tenancy, C extends EventSchemas> extends Publishin
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/**
- * A bus. That of many tenants has `tenant()`, and takes the tenant from `withTenant` where none is named; that of one
- * has neither.
- */
+/** A bus of one tenant, or of none to speak of. */
+export interface SingleTenantBus<C extends EventSchemas = EventSchemas> extends CommonBus<"single", C> {}
+
+/** A bus of many tenants: each is kept apart, and named by `tenant()` or `withTenant`. */
+export interface MultiTenantBus<C extends EventSchemas = EventSchemas> extends CommonBus<"multi", C> {
+  /** @throws {InvalidNameError} when the name is not 1 to 64 of A-Z a-z 0-9 . _ - */
+  tenant(tenantId: string): TenantBus<C>;
+}
+
+/** A bus, by its tenancy. */
 export type Bus<T extends Tenancy = Tenancy, C extends EventSchemas = EventSchemas> = T extends "multi"
-  ? CommonBus<"multi", C> & {
-      /** @throws {InvalidNameError} when the name is not 1 to 64 of A-Z a-z 0-9 . _ - */
-      tenant(tenantId: string): TenantBus<C>;
-    }
-  : CommonBus<"single", C>;
+  ? MultiTenantBus<C>
+  : SingleTenantBus<C>;
 
 /** What the streams of one connection share. */
 interface Shared {

@@ -14,16 +14,56 @@ import { checkHandler, type EventHandler } from "./handler.js";
 import { checkEventType } from "./names.js";
 
 /** The schemas of a catalog: event type to any schema of Standard Schema v1 (zod, valibot, arktype, …). */
-export type EventSchemas = Readonly<Record<string, StandardSchemaV1>>;
+export interface EventSchemas {
+  readonly [type: string]: StandardSchemaV1;
+}
+
+/** A catalog or its schemas: what the types below take, so that `EventOf<typeof events, "order.placed">` is one. */
+export type Events = EventSchemas | AnyEventCatalog;
+
+/** The schemas of {@link Events}. */
+export type SchemasOf<E extends Events> = E extends {
+  readonly types: readonly string[];
+  readonly schemas: infer C extends EventSchemas;
+}
+  ? C
+  : E extends EventSchemas
+    ? E
+    : never;
 
 /** The event types of a catalog, as a union of string literals. */
-export type EventType<C extends EventSchemas> = keyof C & string;
+export type EventType<E extends Events> = keyof SchemasOf<E> & string;
 
 /**
  * The data that may be published under event type `T`: what the schema takes in. If `T` is a union, the data
  * that suits each of its types, because which one it is shows at run time only.
  */
-export type EventInput<C extends EventSchemas, T extends EventType<C>> = (
+export type EventInput<E extends Events, T extends EventType<E>> = InputBySchemas<SchemasOf<E>, T>;
+
+/**
+ * The data that a handler gets for event type `T`: what the schema gives out, after its defaults and
+ * transforms.
+ */
+export type EventOutput<E extends Events, T extends EventType<E>> = StandardSchemaV1.InferOutput<
+  SchemasOf<E>[T]
+>;
+
+/** An event of the catalog. For a union of types, a union that narrows by `event.type`. */
+export type EventOf<E extends Events, T extends EventType<E> = EventType<E>> = EventBySchemas<
+  SchemasOf<E>,
+  T
+>;
+
+/** One event of a batch to publish. For a union of types, each type with the data of its own only. */
+export type PublishEntry<E extends Events, T extends EventType<E> = EventType<E>> = EntryBySchemas<
+  SchemasOf<E>,
+  T
+>;
+
+// The same by schemas alone, for declarations that are generic in them: through the conditional type above the compiler
+// does not see that handlers of two catalogs differ.
+
+export type InputBySchemas<C extends EventSchemas, T extends keyof C & string> = (
   T extends unknown
     ? (data: StandardSchemaV1.InferInput<C[T]>) => void
     : never
@@ -31,21 +71,14 @@ export type EventInput<C extends EventSchemas, T extends EventType<C>> = (
   ? Input
   : never;
 
-/**
- * The data that a handler gets for event type `T`: what the schema gives out, after its defaults and
- * transforms.
- */
-export type EventOutput<C extends EventSchemas, T extends EventType<C>> = StandardSchemaV1.InferOutput<C[T]>;
-
-/** An event of the catalog. For a union of types, a union that narrows by `event.type`. */
-export type EventOf<C extends EventSchemas, T extends EventType<C> = EventType<C>> = T extends unknown
-  ? SluiceEvent<T, EventOutput<C, T>>
+export type EventBySchemas<C extends EventSchemas, T extends keyof C & string> = T extends unknown
+  ? SluiceEvent<T, StandardSchemaV1.InferOutput<C[T]>>
   : never;
 
-/** One event of a batch to publish. For a union of types, each type with the data of its own only. */
-export type PublishEntry<C extends EventSchemas, T extends EventType<C> = EventType<C>> = T extends unknown
-  ? { readonly type: T; readonly data: EventInput<C, T> } & PublishOptions
-  : never;
+export type EntryBySchemas<
+  C extends EventSchemas,
+  T extends keyof C & string = keyof C & string,
+> = T extends unknown ? { readonly type: T; readonly data: InputBySchemas<C, T> } & PublishOptions : never;
 
 /** What validating came to: the schema's output, or every issue it found. */
 export type ValidationOutcome =
@@ -87,7 +120,7 @@ export interface EventCatalog<C extends EventSchemas = EventSchemas> extends Any
    * @throws {InvalidOptionError} when `name`, `eventTypes` or `handle` is missing or wrong.
    * @throws {UnknownEventTypeError} when `eventTypes` has a type that the catalog has not.
    */
-  handler<const T extends EventType<C>>(handler: EventHandler<C, T>): EventHandler<C, T>;
+  handler<const T extends keyof C & string>(handler: EventHandler<C, T>): EventHandler<C, T>;
 }
 
 /**
