@@ -68,6 +68,7 @@ export async function installOutside(packages: readonly Packed[]): Promise<Outsi
       const found = ours.flatMap((file) => [
         ...program.getSyntacticDiagnostics(file),
         ...program.getSemanticDiagnostics(file),
+        ...(file.isDeclarationFile ? [] : program.getDeclarationDiagnostics(file)),
       ]);
       return [...program.getOptionsDiagnostics(), ...found].map(describe);
     },
@@ -84,6 +85,7 @@ const STRICT: ts.CompilerOptions = {
   exactOptionalPropertyTypes: true,
   noUncheckedIndexedAccess: true,
   skipLibCheck: false,
+  declaration: true,
   noEmit: true,
 };
 
