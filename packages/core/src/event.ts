@@ -47,6 +47,9 @@ export const MAX_ATTRIBUTE_CHARS = 1_024;
  * What a handler emits, and what is published while it handles an event (for the same tenant, on any bus of the
  * process), inherits `correlationId`, `causationId` and `traceparent`. Name one to give it another value, or
  * `undefined` to leave it out.
+ *
+ * Before Node 24, a process begins to track this for single-tenant consumers with the first publish made while a
+ * handler runs; publishes of handlers that had already awaited something by then inherit nothing, which is logged once.
  */
 export interface PublishOptions {
   /** 1 to 256 bytes of UTF-8 without control characters, not starting with `~`. Generated when missing. */

@@ -20,7 +20,7 @@ describe("idempotency", () => {
     const second = await publish("k");
     await consumer.idle();
     expect(times.get("k")).toBe(1);
-    expect(skipped).toEqual([{ entryId: second.id, idempotencyKey: "k", reason: "duplicate" }]);
+    expect(skipped).toMatchObject([{ entryId: second.id, idempotencyKey: "k", reason: "duplicate" }]);
     expect(await look().pending()).toEqual([]);
     expect(await look().deadLetters()).toEqual([]);
   });
