@@ -16,7 +16,7 @@ import { warningsOnConsole } from "./console.js";
 import { Consumer, type RunningConsumer } from "./consumer/consumer.js";
 import type { ConsumerOptions } from "./consumer/settings.js";
 import { ConsumerStats } from "./consumer/stats.js";
-import { currentLineage, currentTenant, type Lineage } from "./context.js";
+import { currentLineage, currentTenant, inheriting, type Lineage } from "./context.js";
 import { ClosedError, InvalidOptionError, SingleTenantError, TenantRequiredError } from "./errors.js";
 import { type PublishOptions, TimestampClock } from "./event.js";
 import { Fingerprints } from "./fingerprint.js";
@@ -385,14 +385,6 @@ class StreamBus<C extends EventSchemas> implements CommonBus<Tenancy, C> {
     if (tenantId === undefined) throw new TenantRequiredError({ attempted });
     return tenantId;
   }
-}
-
-/** The options of what is published, which win over what it inherits. */
-function inheriting(
-  lineage: Lineage | undefined,
-  options: PublishOptions | undefined,
-): PublishOptions | undefined {
-  return lineage === undefined ? options : { ...lineage, ...options };
 }
 
 function itemOf(composed: Composed): PublishItem {

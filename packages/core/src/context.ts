@@ -137,6 +137,14 @@ export function currentLineage(tenantId: string | undefined, onUnknown: () => vo
   return foreign ? undefined : lineageOf(event);
 }
 
+/** The options of what is published, which win over what it inherits. */
+export function inheriting(
+  lineage: Lineage | undefined,
+  options: PublishOptions | undefined,
+): PublishOptions | undefined {
+  return lineage === undefined ? options : { ...lineage, ...options };
+}
+
 function carrier(): Carrier {
   const found: unknown = Reflect.get(globalThis, CARRIER);
   // No instanceof: the other copy may have made it from a polyfill or another realm's class. The symbol is

@@ -6,40 +6,25 @@ import { type Emit, type Attempt as SettleItem, Status } from "@sluice/lua-scrip
 import type { AsyncContext } from "../async-context.js";
 import { retryDelayMs } from "../backoff.js";
 import type { EventCatalog, ValidationOutcome } from "../catalog.js";
-import { type Composed, type ComposeSettings, compose, MAX_TOGETHER_CHARS } from "../compose.js";
-import {
-  carriesEvents,
-  handlingEnded,
-  lineageOf,
-  storyOf,
-  whileHandling,
-  whileHandlingUncarried,
-} from "../context.js";
+import { carriesEvents, handlingEnded, storyOf, whileHandling, whileHandlingUncarried } from "../context.js";
 import { decodeEvent, type StoredEvent } from "../envelope.js";
 import { kindOf } from "../errors/describe.js";
 import { InvalidOptionError, type Issue, NonRetryableError } from "../errors.js";
-import type { EmitOptions, SluiceEvent } from "../event.js";
-import { emitKey } from "../fingerprint.js";
+import type { SluiceEvent } from "../event.js";
 import { catchRejection, isThenable, toPromise } from "../guard.js";
-import { checkHandlers, type HandlerContext, type UntypedEventHandler } from "../handler.js";
-import { type Logger, withFields } from "../logger.js";
+import { checkHandlers, type UntypedEventHandler } from "../handler.js";
 import { MAX_SPAN_MS } from "../options.js";
 import { type Result, toResult } from "../results.js";
 import { cut, describeThrown, toLoggable } from "../thrown.js";
+import { AttemptContext, type AttemptParts } from "./attempt-context.js";
 import { type Attempt, aboutAttempt } from "./entry.js";
 import { foreignEvent } from "./foreign.js";
 import type { Ending, UntoldLine } from "./hand.js";
 import type { ConsumerSettings } from "./settings.js";
 
-/** Most events that one handled event may emit. */
-const MAX_EMITS = 1_000;
-
-export interface RunParts {
+export interface RunParts extends AttemptParts {
   readonly catalog: EventCatalog;
-  readonly compose: ComposeSettings;
   readonly settings: ConsumerSettings;
-  readonly tenantId: string | undefined;
-  readonly logger: Logger;
 }
 
 /** The part of an ending that is up to the handler: without the entry it is about. */
@@ -237,7 +222,7 @@ export class Runner {
   private outcomeOf(result: Result, run: Run): Outcome | Promise<Outcome> {
     switch (result.kind) {
       case "success":
-        return run.context?.outcome(this.parts.settings.group) ?? SUCCEEDED;
+        return run.context?.end(this.parts.settings.group)?.then(succeeded) ?? SUCCEEDED;
       case "failure":
         return failed(Status.FAILED, result.reason ?? "the handler answered failure");
       case "retry": {
@@ -317,6 +302,10 @@ function takes(handler: UntypedEventHandler, event: SluiceEvent): boolean {
   return answer;
 }
 
+function succeeded(emits: readonly Emit[]): Outcome {
+  return { outcome: "SUCCESS", emits };
+}
+
 function failed(reason: string, message: string): Outcome & { readonly outcome: "FAILURE" } {
   return { outcome: "FAILURE", reason, message: cut(message) };
 }
@@ -324,100 +313,4 @@ function failed(reason: string, message: string): Outcome & { readonly outcome: 
 function describeIssues(type: string, issues: readonly Issue[]): string {
   const list = issues.map(({ path, message }) => `${path.join(".") || "data"}: ${message}`);
   return `validate a stored event of type '${type}': ${list.join("; ")}`;
-}
-
-/** What a handler is given besides the event; collects what it emits. */
-class AttemptContext implements HandlerContext {
-  declare readonly tenantId?: string;
-  readonly attempt: number;
-  readonly idempotencyKey: string;
-  private readonly composed: (Composed | Promise<Composed>)[] = [];
-  private lines: Logger | undefined;
-  private boundEmit: HandlerContext["emit"] | undefined;
-  private ended = false;
-  private chars = 0;
-
-  constructor(
-    private readonly parts: RunParts,
-    private readonly leased: Attempt,
-    private readonly event: SluiceEvent,
-    private readonly handlerName: string,
-  ) {
-    if (parts.tenantId !== undefined) this.tenantId = parts.tenantId;
-    this.attempt = leased.number;
-    this.idempotencyKey = event.idempotencyKey;
-  }
-
-  get signal(): AbortSignal {
-    return this.leased.signal;
-  }
-
-  get logger(): Logger {
-    this.lines ??= withFields(this.parts.logger, {
-      handler: this.handlerName,
-      ...aboutAttempt(this.leased, this.event.type, storyOf(this.event)),
-    });
-    return this.lines;
-  }
-
-  /** Bound, so that handlers may take it out of their context. */
-  get emit(): HandlerContext["emit"] {
-    this.boundEmit ??= this.emitOne.bind(this);
-    return this.boundEmit;
-  }
-
-  private emitOne(type: string, data: unknown, options?: EmitOptions): void {
-    if (this.ended) {
-      throw new InvalidOptionError({
-        option: "emit",
-        value: type,
-        wanted: "a call before the handler returns",
-      });
-    }
-    if (this.composed.length === MAX_EMITS) {
-      throw new InvalidOptionError({
-        option: "emit",
-        value: type,
-        wanted: `at most ${MAX_EMITS} events of one handler`,
-      });
-    }
-    const related = { ...lineageOf(this.event), ...options };
-    const composing = compose(this.parts.compose, this.parts.tenantId, type, data, related);
-    const composed =
-      composing instanceof Promise ? composing.then((made) => this.count(made)) : this.count(composing);
-    // Awaited when the handler has ended; a rejection before that is not unhandled.
-    if (composed instanceof Promise) composed.catch(() => {});
-    this.composed.push(composed);
-  }
-
-  /** All of it travels in one command. */
-  private count(composed: Composed): Composed {
-    this.chars += composed.chars;
-    if (this.chars > MAX_TOGETHER_CHARS) {
-      throw new InvalidOptionError({
-        option: "emit",
-        value: this.chars,
-        wanted: `at most ${MAX_TOGETHER_CHARS} characters of data in the events of one handler`,
-      });
-    }
-    return composed;
-  }
-
-  /** Success, with what the handler emitted: it emits no more. */
-  outcome(group: string): Outcome | Promise<Outcome> {
-    this.ended = true;
-    if (this.composed.length === 0) return SUCCEEDED;
-    return this.emitted(group).then((emits) => ({ outcome: "SUCCESS", emits }));
-  }
-
-  /** What the handler emitted, ready to be settled: under keys that each attempt makes the same. */
-  private emitted(group: string): Promise<readonly Emit[]> {
-    const emits = this.composed.map(async (promised, n): Promise<Emit> => {
-      const composed = await promised;
-      const key = composed.namedKey ?? (await emitKey(this.idempotencyKey, group, n));
-      const fingerprint = composed.namedKey === undefined ? "" : composed.fingerprint();
-      return { key, event: composed.document(key), fingerprint };
-    });
-    return Promise.all(emits);
-  }
 }
