@@ -91,6 +91,7 @@ export async function installOutside(
       const found = ours.flatMap((file) => [
         ...program.getSyntacticDiagnostics(file),
         ...program.getSemanticDiagnostics(file),
+        ...(file.isDeclarationFile ? [] : program.getDeclarationDiagnostics(file)),
       ]);
       return [...program.getOptionsDiagnostics(), ...found].map(describe);
     },
@@ -107,6 +108,7 @@ const STRICT: ts.CompilerOptions = {
   exactOptionalPropertyTypes: true,
   noUncheckedIndexedAccess: true,
   skipLibCheck: false,
+  declaration: true,
   noEmit: true,
 };
 

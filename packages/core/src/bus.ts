@@ -4,12 +4,11 @@
  */
 import { groupKeys, type PublishItem, type StreamKeys, streamKeys } from "@sluice/lua-scripts";
 import {
+  type EntryBySchemas,
   type EventCatalog,
-  type EventInput,
   type EventSchemas,
-  type EventType,
+  type InputBySchemas,
   isEventCatalog,
-  type PublishEntry,
 } from "./catalog.js";
 import { type Composed, type ComposeSettings, compose, MAX_TOGETHER_CHARS } from "./compose.js";
 import type { Connection } from "./connection.js";
@@ -17,7 +16,7 @@ import { warningsOnConsole } from "./console.js";
 import { Consumer, type RunningConsumer } from "./consumer/consumer.js";
 import type { ConsumerOptions } from "./consumer/settings.js";
 import { ConsumerStats } from "./consumer/stats.js";
-import { currentTenant } from "./context.js";
+import { currentLineage, currentTenant, inheriting, type Lineage } from "./context.js";
 import { ClosedError, InvalidOptionError, SingleTenantError, TenantRequiredError } from "./errors.js";
 import { type PublishOptions, TimestampClock } from "./event.js";
 import { Fingerprints } from "./fingerprint.js";
@@ -61,7 +60,8 @@ export interface BusOptions<C extends EventSchemas, T extends Tenancy = "single"
 export interface Publishing<C extends EventSchemas> {
   /**
    * Publishes one event. It is validated, and gets time, tenant and, if it has none, a key. Concurrent publishes to
-   * one stream travel together; each has a result of its own.
+   * one stream travel together; each has a result of its own. Within a handler it inherits `correlationId`,
+   * `causationId` and `traceparent` of the event being handled, as what is emitted does, unless the options name them.
    *
    * @throws {ValidationError} with every issue and its path; nothing is written.
    * @throws {UnknownEventTypeError} with the known types.
@@ -71,18 +71,18 @@ export interface Publishing<C extends EventSchemas> {
    * @throws {PublishBackpressureError} when more is being published than gets to Redis; nothing is sent.
    * @throws {TenantRequiredError} on a multi-tenant bus, outside of every tenant.
    */
-  publish<const T extends EventType<C>>(
+  publish<const T extends keyof C & string>(
     type: T,
-    data: EventInput<C, T>,
+    data: InputBySchemas<C, T>,
     options?: PublishOptions,
   ): Promise<Receipt>;
   /**
    * Publishes up to 1,000 events, all or none, in one script call. The errors are those of `publish`; their `index`
    * is the position of the first bad event. Resolves with receipts in order.
    */
-  publishMany(events: readonly PublishEntry<C>[]): Promise<Receipt[]>;
+  publishMany(events: readonly EntryBySchemas<C>[]): Promise<Receipt[]>;
   /** A consumer, not started yet. */
-  consumer(options: ConsumerOptions<C>): Consumer<C>;
+  consumer(options: ConsumerOptions<C>): Consumer;
 }
 
 /** Looking at what is there. */
@@ -105,7 +105,8 @@ export interface TenantBus<C extends EventSchemas> extends Publishing<C>, Monito
   readonly tenantId: string;
 }
 
-interface CommonBus<T extends Tenancy, C extends EventSchemas> extends Publishing<C>, Monitoring {
+/** What a bus can do, whatever its tenancy. */
+export interface CommonBus<T extends Tenancy, C extends EventSchemas> extends Publishing<C>, Monitoring {
   readonly tenancy: T;
   readonly streamName: string;
   /** Another stream on the same connections. */
@@ -115,16 +116,19 @@ interface CommonBus<T extends Tenancy, C extends EventSchemas> extends Publishin
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/**
- * A bus. That of many tenants has `tenant()`, and takes the tenant from `withTenant` where none is named; that of one
- * has neither.
- */
+/** A bus of one tenant, or of none to speak of. */
+export interface SingleTenantBus<C extends EventSchemas = EventSchemas> extends CommonBus<"single", C> {}
+
+/** A bus of many tenants: each is kept apart, and named by `tenant()` or `withTenant`. */
+export interface MultiTenantBus<C extends EventSchemas = EventSchemas> extends CommonBus<"multi", C> {
+  /** @throws {InvalidNameError} when the name is not 1 to 64 of A-Z a-z 0-9 . _ - */
+  tenant(tenantId: string): TenantBus<C>;
+}
+
+/** A bus, by its tenancy. */
 export type Bus<T extends Tenancy = Tenancy, C extends EventSchemas = EventSchemas> = T extends "multi"
-  ? CommonBus<"multi", C> & {
-      /** @throws {InvalidNameError} when the name is not 1 to 64 of A-Z a-z 0-9 . _ - */
-      tenant(tenantId: string): TenantBus<C>;
-    }
-  : CommonBus<"single", C>;
+  ? MultiTenantBus<C>
+  : SingleTenantBus<C>;
 
 /** What the streams of one connection share. */
 interface Shared {
@@ -226,13 +230,27 @@ class StreamBus<C extends EventSchemas> implements CommonBus<Tenancy, C> {
   publish(type: string, data: unknown, options?: PublishOptions): Promise<Receipt> {
     try {
       const tenantId = this.tenantFor("publish");
-      const composing = compose(this.compose, tenantId, type, data, options);
+      const composing = compose(
+        this.compose,
+        tenantId,
+        type,
+        data,
+        inheriting(this.lineage(tenantId), options),
+      );
       return composing instanceof Promise
         ? composing.then((composed) => this.send(tenantId, composed))
         : this.send(tenantId, composing);
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  private lineage(tenantId: string | undefined): Lineage | undefined {
+    return currentLineage(tenantId, () => {
+      this.shared.logger.info(
+        "from now on, what handlers publish inherits the tracing fields of their event; this first publish may not have",
+      );
+    });
   }
 
   private send(tenantId: string | undefined, composed: Composed): Promise<Receipt> {
@@ -262,11 +280,19 @@ class StreamBus<C extends EventSchemas> implements CommonBus<Tenancy, C> {
     }
     if (events.length === 0) return [];
     const items: PublishItem[] = [];
+    const lineage = this.lineage(tenantId);
     let chars = 0;
     for (const [index, event] of events.entries()) {
       let item: PublishItem;
       try {
-        const composing = compose(this.compose, tenantId, event.type, event.data, event, index);
+        const composing = compose(
+          this.compose,
+          tenantId,
+          event.type,
+          event.data,
+          inheriting(lineage, event),
+          index,
+        );
         // Awaited only where it has to be: this runs once for each event.
         item = itemOf(composing instanceof Promise ? await composing : composing);
       } catch (error) {

@@ -6,23 +6,64 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { JsonInputSchemas } from "./catalog/json-input.js";
 import { checkJsonInput } from "./catalog/json-schema.js";
-import { quote } from "./errors/describe.js";
+import { kindOf, quote } from "./errors/describe.js";
 import { InvalidOptionError, type Issue, UnknownEventTypeError } from "./errors.js";
 import type { PublishOptions, SluiceEvent } from "./event.js";
+import { toPromise } from "./guard.js";
 import { checkHandler, type EventHandler } from "./handler.js";
 import { checkEventType } from "./names.js";
 
 /** The schemas of a catalog: event type to any schema of Standard Schema v1 (zod, valibot, arktype, …). */
-export type EventSchemas = Readonly<Record<string, StandardSchemaV1>>;
+export interface EventSchemas {
+  readonly [type: string]: StandardSchemaV1;
+}
+
+/** A catalog or its schemas: what the types below take, so that `EventOf<typeof events, "order.placed">` is one. */
+export type Events = EventSchemas | AnyEventCatalog;
+
+/** The schemas of {@link Events}. */
+export type SchemasOf<E extends Events> = E extends {
+  readonly types: readonly string[];
+  readonly schemas: infer C extends EventSchemas;
+}
+  ? C
+  : E extends EventSchemas
+    ? E
+    : never;
 
 /** The event types of a catalog, as a union of string literals. */
-export type EventType<C extends EventSchemas> = keyof C & string;
+export type EventType<E extends Events> = keyof SchemasOf<E> & string;
 
 /**
  * The data that may be published under event type `T`: what the schema takes in. If `T` is a union, the data
  * that suits each of its types, because which one it is shows at run time only.
  */
-export type EventInput<C extends EventSchemas, T extends EventType<C>> = (
+export type EventInput<E extends Events, T extends EventType<E>> = InputBySchemas<SchemasOf<E>, T>;
+
+/**
+ * The data that a handler gets for event type `T`: what the schema gives out, after its defaults and
+ * transforms.
+ */
+export type EventOutput<E extends Events, T extends EventType<E>> = StandardSchemaV1.InferOutput<
+  SchemasOf<E>[T]
+>;
+
+/** An event of the catalog. For a union of types, a union that narrows by `event.type`. */
+export type EventOf<E extends Events, T extends EventType<E> = EventType<E>> = EventBySchemas<
+  SchemasOf<E>,
+  T
+>;
+
+/** One event of a batch to publish. For a union of types, each type with the data of its own only. */
+export type PublishEntry<E extends Events, T extends EventType<E> = EventType<E>> = EntryBySchemas<
+  SchemasOf<E>,
+  T
+>;
+
+// The same by schemas alone, for declarations that are generic in them: through the conditional type above the compiler
+// does not see that handlers of two catalogs differ.
+
+export type InputBySchemas<C extends EventSchemas, T extends keyof C & string> = (
   T extends unknown
     ? (data: StandardSchemaV1.InferInput<C[T]>) => void
     : never
@@ -30,21 +71,14 @@ export type EventInput<C extends EventSchemas, T extends EventType<C>> = (
   ? Input
   : never;
 
-/**
- * The data that a handler gets for event type `T`: what the schema gives out, after its defaults and
- * transforms.
- */
-export type EventOutput<C extends EventSchemas, T extends EventType<C>> = StandardSchemaV1.InferOutput<C[T]>;
-
-/** An event of the catalog. For a union of types, a union that narrows by `event.type`. */
-export type EventOf<C extends EventSchemas, T extends EventType<C> = EventType<C>> = T extends unknown
-  ? SluiceEvent<T, EventOutput<C, T>>
+export type EventBySchemas<C extends EventSchemas, T extends keyof C & string> = T extends unknown
+  ? SluiceEvent<T, StandardSchemaV1.InferOutput<C[T]>>
   : never;
 
-/** One event of a batch to publish. For a union of types, each type with the data of its own only. */
-export type PublishEntry<C extends EventSchemas, T extends EventType<C> = EventType<C>> = T extends unknown
-  ? { readonly type: T; readonly data: EventInput<C, T> } & PublishOptions
-  : never;
+export type EntryBySchemas<
+  C extends EventSchemas,
+  T extends keyof C & string = keyof C & string,
+> = T extends unknown ? { readonly type: T; readonly data: InputBySchemas<C, T> } & PublishOptions : never;
 
 /** What validating came to: the schema's output, or every issue it found. */
 export type ValidationOutcome =
@@ -65,6 +99,7 @@ export interface AnyEventCatalog {
    * Validates data against the schema of its type. The outcome comes at once if the schema is synchronous, as
    * a promise if it is not. What a schema throws (a fault in a user's refinement) is thrown on.
    *
+   * @throws {InvalidOptionError} when the schema answers with what is no result of Standard Schema.
    * @param index - position in a list of events, for the error.
    * @throws {UnknownEventTypeError} at once, when the catalog has no such type.
    */
@@ -85,7 +120,7 @@ export interface EventCatalog<C extends EventSchemas = EventSchemas> extends Any
    * @throws {InvalidOptionError} when `name`, `eventTypes` or `handle` is missing or wrong.
    * @throws {UnknownEventTypeError} when `eventTypes` has a type that the catalog has not.
    */
-  handler<const T extends EventType<C>>(handler: EventHandler<C, T>): EventHandler<C, T>;
+  handler<const T extends keyof C & string>(handler: EventHandler<C, T>): EventHandler<C, T>;
 }
 
 /**
@@ -96,6 +131,9 @@ export interface EventCatalog<C extends EventSchemas = EventSchemas> extends Any
  * class instance or required `undefined` anywhere in it is a compile error, and, with a schema that can
  * describe itself as JSON Schema (zod from 4.2 on), an error here. Describe the data as it is stored and
  * transform it from there: `z.iso.datetime().pipe(z.coerce.date())` takes text and gives handlers a `Date`.
+ * Data that JSON changes all the same (`toJSON`, members that are undefined) is validated as it is stored, and
+ * data that JSON cannot hold (`Infinity`, `NaN`, a Map or Set, undefined in an array) is refused: `publish`
+ * accepts what consumers accept.
  *
  * @example
  * const events = defineEvents({
@@ -122,8 +160,11 @@ export function defineEvents<C extends EventSchemas>(schemas: C & JsonInputSchem
     validate(type, data, index) {
       const schema = byType.get(type);
       if (schema === undefined) throw new UnknownEventTypeError({ eventType: type, known: types, index });
-      const result = schema["~standard"].validate(data);
-      return "then" in result ? Promise.resolve(result).then(outcomeOf) : outcomeOf(result);
+      const result: unknown = schema["~standard"].validate(data);
+      if (typeof result !== "object" || result === null) throw noAnswer(type, result);
+      return "then" in result
+        ? toPromise(result as PromiseLike<unknown>).then((settled) => outcomeOf(type, settled))
+        : outcomeOf(type, result);
     },
   };
   return Object.freeze(catalog);
@@ -186,16 +227,35 @@ function isStandardSchema(value: unknown): value is StandardSchemaV1 {
   return Reflect.get(props, "version") === 1 && isFunction(Reflect.get(props, "validate"));
 }
 
-function outcomeOf(result: StandardSchemaV1.Result<unknown>): ValidationOutcome {
+/** What a schema answered, which may be written by hand and anything at all. */
+function outcomeOf(type: string, result: unknown): ValidationOutcome {
+  if (typeof result !== "object" || result === null) throw noAnswer(type, result);
+  const { issues }: { readonly issues?: unknown } = result;
   // A falsy `issues` is success. The result itself is the outcome then: this runs once per event.
-  if (!result.issues) return result;
-  return { issues: result.issues.map(issueOf) };
+  if (!issues) return result as ValidationOutcome; // its value is unknown, and undefined where there is none
+  if (!Array.isArray(issues)) throw noAnswer(type, result);
+  // Lists of classes of their own, as arktype has, would make more of those.
+  return { issues: Array.from(issues, issueOf) };
 }
 
-function issueOf(issue: StandardSchemaV1.Issue): Issue {
-  const path = (issue.path ?? []).map((segment) => {
-    const key = typeof segment === "object" ? segment.key : segment;
-    return typeof key === "symbol" ? String(key) : key;
+function issueOf(issue: unknown): Issue {
+  const { path, message }: { readonly path?: unknown; readonly message?: unknown } = Object(issue);
+  const segments: readonly unknown[] = Array.isArray(path) ? path : [];
+  return {
+    path: Array.from(segments, (segment) => {
+      const key: unknown =
+        typeof segment === "object" && segment !== null ? Reflect.get(segment, "key") : segment;
+      return typeof key === "number" ? key : String(key);
+    }),
+    message: typeof message === "string" ? message : `refused with ${kindOf(message)} for a message`,
+  };
+}
+
+function noAnswer(type: string, answer: unknown): InvalidOptionError {
+  return new InvalidOptionError({
+    option: `the answer of the schema of ${quote(type)}`,
+    value: answer,
+    shown: kindOf(answer),
+    wanted: "{ value } or { issues: [{ message, path }] }",
   });
-  return { path, message: issue.message };
 }

@@ -2,13 +2,16 @@
  * From what a caller publishes or emits to what is stored: validated, with time, tenant and key added, and measured.
  *
  * What is stored is the schema's input as JSON, since the consumer validates again: transforms and defaults run on
- * both sides.
+ * both sides. What JSON would change is therefore validated as it is stored, too: what is published is what consumers
+ * accept.
  */
+import { isPlainJson, lostInJson } from "./catalog/json-data.js";
 import type { EventCatalog, ValidationOutcome } from "./catalog.js";
 import { encodeData, encodeEvent, utf8Length } from "./envelope.js";
 import { PayloadTooLargeError, ValidationError } from "./errors.js";
 import {
   type EventAttributes,
+  MAX_ATTRIBUTE_CHARS,
   type PublishOptions,
   type TimestampClock,
   toTimestamp,
@@ -57,9 +60,6 @@ export interface ComposeSettings {
 /** Longest data of all events that travel in one command, those of one publishMany or one handler, in characters, about. */
 export const MAX_TOGETHER_CHARS = 64 * 1_048_576;
 
-/** Longest subject, correlation ID, causation ID and traceparent, in characters. */
-const MAX_ATTRIBUTE_LENGTH = 1_024;
-
 const ATTRIBUTES = ["subject", "correlationId", "causationId", "traceparent"] as const;
 
 /**
@@ -77,9 +77,12 @@ export function compose(
   index?: number,
 ): Composed | Promise<Composed> {
   const outcome = settings.catalog.validate(type, data, index);
-  return outcome instanceof Promise
-    ? outcome.then((validated) => composeValid(settings, tenantId, type, data, options, index, validated))
-    : composeValid(settings, tenantId, type, data, options, index, outcome);
+  if (outcome instanceof Promise) {
+    return outcome.then((validated) =>
+      composeValid(settings, tenantId, type, data, options, index, validated),
+    );
+  }
+  return composeValid(settings, tenantId, type, data, options, index, outcome);
 }
 
 function composeValid(
@@ -90,13 +93,34 @@ function composeValid(
   options: PublishOptions | undefined,
   index: number | undefined,
   validated: ValidationOutcome,
-): Composed {
+): Composed | Promise<Composed> {
   if (validated.issues) throw new ValidationError({ eventType: type, issues: validated.issues, index });
   const encoded = encodeData(data);
   if (encoded.issues) {
     throw new ValidationError({ eventType: type, issues: encoded.issues, index });
   }
   const { json } = encoded;
+  if (isPlainJson(data)) return composeEncoded(settings, tenantId, type, json, options, index);
+  // A consumer validates what JSON gives back, which is not what was validated here: a Date, say, is text by then.
+  const lost = lostInJson(data);
+  if (lost.length > 0) throw new ValidationError({ eventType: type, issues: lost, index });
+  const outcome = settings.catalog.validate(type, JSON.parse(json), index);
+  const composeStored = ({ issues }: ValidationOutcome) => {
+    if (issues === undefined) return composeEncoded(settings, tenantId, type, json, options, index);
+    const asStored = issues.map(({ path, message }) => ({ path, message: `${message} (as JSON stores it)` }));
+    throw new ValidationError({ eventType: type, issues: asStored, index });
+  };
+  return outcome instanceof Promise ? outcome.then(composeStored) : composeStored(outcome);
+}
+
+function composeEncoded(
+  settings: ComposeSettings,
+  tenantId: string | undefined,
+  type: string,
+  json: string,
+  options: PublishOptions | undefined,
+  index: number | undefined,
+): Composed {
   const maxBytes = settings.maxPayloadBytes;
   if (json.length * 3 > maxBytes) {
     const bytes = utf8Length(json);
@@ -117,7 +141,7 @@ function composeValid(
   if (options !== undefined) {
     checkNames(options);
     for (const name of ATTRIBUTES) {
-      const value = textOption(name, options[name], MAX_ATTRIBUTE_LENGTH);
+      const value = textOption(name, options[name], MAX_ATTRIBUTE_CHARS);
       if (value !== undefined) attributes[name] = value;
     }
   }

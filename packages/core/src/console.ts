@@ -3,7 +3,8 @@ import type { Logger } from "./logger.js";
 
 const ignore = () => {};
 
-export const warningsOnConsole: Logger = Object.freeze({
+export const warningsOnConsole: Logger & { isLevelEnabled(level: string): boolean } = Object.freeze({
+  isLevelEnabled: (level: string) => level === "warn" || level === "error",
   debug: ignore,
   info: ignore,
   warn: (message: string, fields?: object) => console.warn(`sluice: ${message}`, fields ?? ""),

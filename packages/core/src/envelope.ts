@@ -6,6 +6,7 @@
  * what is decoded may come from a foreign producer, so that only its form is looked at here.
  */
 
+import { findInJson } from "./catalog/json-data.js";
 import type { Issue } from "./errors.js";
 import { type EventAttributes, type SluiceEvent, utcOf, type Writable } from "./event.js";
 import { givenKey } from "./stored-key.js";
@@ -155,38 +156,18 @@ function kindOfNothing(data: unknown): string {
   return typeof data === "object" ? "an object whose toJSON gives undefined" : `a ${typeof data}`;
 }
 
-/** Most issues that one refusal lists. */
-const MAX_ISSUES = 100;
-
-/**
- * Goes through the data once more, the way JSON.stringify does (so that toJSON counts), with the path at
- * hand.
- */
+/** Goes through the data once more, with the path at hand. */
 function findIssues(data: unknown, error: unknown): readonly Issue[] {
-  const issues: Issue[] = [];
-  const parents: { readonly value: unknown; readonly key: string | number | undefined }[] = [];
-  const note = (key: string | number | undefined, message: string): null => {
-    const path = [...parents.map((parent) => parent.key), key].filter((part) => part !== undefined);
-    if (issues.length < MAX_ISSUES) issues.push({ path, message });
-    return null;
-  };
   try {
-    JSON.stringify(data, function (this: unknown, name: string, value: unknown) {
-      while (parents.length > 0 && parents.at(-1)?.value !== this) parents.pop();
-      const isRoot = parents.length === 0;
-      const key = isRoot ? undefined : Array.isArray(this) ? Number(name) : name;
-      if (typeof value === "bigint") return note(key, "is a BigInt, which JSON cannot hold");
-      if (typeof value !== "object" || value === null) return value;
-      if (parents.some((parent) => parent.value === value))
-        return note(key, "refers back to an object it is in");
-      parents.push({ value, key });
-      return value;
+    const issues = findInJson(data, (value, _, isIn) => {
+      if (typeof value === "bigint") return "is a BigInt, which JSON cannot hold";
+      return typeof value === "object" && isIn(value) ? "refers back to an object it is in" : undefined;
     });
+    if (issues.length > 0) return issues;
   } catch {
     // What is left after the above: a toJSON or getter that throws, or a limit of the runtime.
-    issues.push({ path: [], message: messageFor(error) });
   }
-  return issues.length > 0 ? issues : [{ path: [], message: messageFor(error) }];
+  return [{ path: [], message: messageFor(error) }];
 }
 
 function messageFor(error: unknown): string {

@@ -41,7 +41,19 @@ export interface SluiceEvent<Type extends string = string, Data = unknown> exten
 /** What is being put together, before anybody else has it. */
 export type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
-/** What may be said about an event when it is published or emitted, all of it optional. */
+/** Longest subject, correlation ID, causation ID and traceparent, in UTF-16 code units. */
+export const MAX_ATTRIBUTE_CHARS = 1_024;
+
+/**
+ * What may be said about an event when it is published or emitted, all of it optional.
+ *
+ * What a handler emits, and what is published while it handles an event (for the same tenant, on any bus of the
+ * process), inherits `correlationId`, `causationId` and `traceparent`. Name one to give it another value, or
+ * `undefined` to leave it out.
+ *
+ * Before Node 24, a process begins to track this for single-tenant consumers with the first publish made while a
+ * handler runs; publishes of handlers that had already awaited something by then inherit nothing, which is logged once.
+ */
 export interface PublishOptions {
   /**
    * Identifies one event of its type: 1 to 256 bytes of UTF-8 without control characters, not starting with `~`.
@@ -50,9 +62,13 @@ export interface PublishOptions {
   readonly idempotencyKey?: string | undefined;
   /** RFC 3339, with any offset; stored in UTC. The time of the call when missing. */
   readonly timestamp?: string | Date | undefined;
+  /** What the event is about, e.g. `"orders/o1"`: 1 to 1,024 characters, as the three below. */
   readonly subject?: string | undefined;
+  /** The story that the event is part of. Inherited: that of the event being handled, or its key if it has none. */
   readonly correlationId?: string | undefined;
+  /** What led to the event. Inherited: the idempotency key of the event being handled. */
   readonly causationId?: string | undefined;
+  /** W3C Trace Context. Inherited: that of the event being handled, if it has one. */
   readonly traceparent?: string | undefined;
 }
 

@@ -5,11 +5,10 @@
 
 import type {
   AnyEventCatalog,
+  EventBySchemas,
   EventCatalog,
-  EventInput,
-  EventOf,
   EventSchemas,
-  EventType,
+  InputBySchemas,
 } from "./catalog.js";
 import { quote } from "./errors/describe.js";
 import { InvalidOptionError, UnknownEventTypeError } from "./errors.js";
@@ -34,7 +33,7 @@ export interface HandlerContext<C extends EventSchemas = EventSchemas> {
    * handler for `drainTimeoutMs` (`ConsumerStoppedError`).
    */
   readonly signal: AbortSignal;
-  /** The bus's logger, with tenant, group, handler, event type and key on each line. */
+  /** The bus's logger, with tenant, group, handler, event type, key and correlation ID on each line. */
   readonly logger: Logger;
 
   /**
@@ -48,7 +47,7 @@ export interface HandlerContext<C extends EventSchemas = EventSchemas> {
    * @throws {UnknownEventTypeError} when the catalog has no such type.
    * @throws {PayloadTooLargeError} when the data is longer than `maxPayloadBytes`.
    */
-  emit<T extends EventType<C>>(type: T, data: EventInput<C, T>, options?: EmitOptions): void;
+  emit<T extends keyof C & string>(type: T, data: InputBySchemas<C, T>, options?: EmitOptions): void;
 }
 
 /**
@@ -109,7 +108,10 @@ export interface HandlerContext<C extends EventSchemas = EventSchemas> {
  * @typeParam C - the schemas of the catalog, `typeof events.schemas`.
  * @typeParam T - the types it handles, as a union.
  */
-export interface EventHandler<C extends EventSchemas = EventSchemas, T extends EventType<C> = EventType<C>> {
+export interface EventHandler<
+  C extends EventSchemas = EventSchemas,
+  T extends keyof C & string = keyof C & string,
+> {
   /** Name for logs and errors: not empty. */
   readonly name: string;
   /** The event types it handles, at least one. No two handlers of a consumer may have one in common. */
@@ -118,9 +120,9 @@ export interface EventHandler<C extends EventSchemas = EventSchemas, T extends E
    * Whether it handles this event, one of its types. Missing is yes to all; throwing is an error of the
    * attempt.
    */
-  canHandle?(event: EventOf<C, T>): boolean;
+  canHandle?(event: EventBySchemas<C, T>): boolean;
   /** Handles one event. May be called for several events at a time. */
-  handle(event: EventOf<C, T>, context: HandlerContext<C>): HandlerResult | Promise<HandlerResult>;
+  handle(event: EventBySchemas<C, T>, context: HandlerContext<C>): HandlerResult | Promise<HandlerResult>;
 }
 
 /**
@@ -144,7 +146,7 @@ export type AnyEventHandler<C extends EventSchemas = EventSchemas> = EventHandle
  * @throws {InvalidOptionError} when `name`, `eventTypes` or `handle` is missing or wrong.
  * @throws {UnknownEventTypeError} when `eventTypes` has a type that the catalog has not.
  */
-export function defineHandler<C extends EventSchemas, const T extends EventType<C>>(
+export function defineHandler<C extends EventSchemas, const T extends keyof C & string>(
   events: EventCatalog<C>,
   handler: EventHandler<C, T>,
 ): EventHandler<C, T>;

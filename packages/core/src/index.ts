@@ -3,9 +3,12 @@ export { DEFAULT_RETRY_POLICY, type RetryPolicy, retryDelayMs } from "./backoff.
 export {
   type Bus,
   type BusOptions,
+  type CommonBus,
   createBus,
   type Monitoring,
+  type MultiTenantBus,
   type Publishing,
+  type SingleTenantBus,
   type Tenancy,
   type TenantBus,
 } from "./bus.js";
@@ -16,8 +19,10 @@ export {
   type EventOf,
   type EventOutput,
   type EventSchemas,
+  type Events,
   type EventType,
   type PublishEntry,
+  type SchemasOf,
 } from "./catalog.js";
 export type { Connection, Request, SendOptions } from "./connection.js";
 export { Consumer, type RunOnceReport } from "./consumer/consumer.js";

@@ -6,6 +6,7 @@
  */
 
 import { InvalidOptionError } from "./errors.js";
+import { type AnyFunction, callGuarded } from "./guard.js";
 
 /** One level of a logger. */
 export type LogMethod = (message: string, fields?: object) => void;
@@ -24,6 +25,19 @@ export interface Logger {
 /** A logger that writes nothing. */
 export const silentLogger: Logger = Object.freeze(everyLevel(() => () => {}));
 
+/** Where a logger of {@link toLogger} says whether it writes lines at debug level, which may change while it is used. */
+const WRITES_DEBUG = Symbol("writes debug");
+
+type Told = Logger & { readonly [WRITES_DEBUG]?: () => boolean };
+
+/**
+ * Whether lines at debug level go anywhere, as far as the logger tells (`isLevelEnabled`, of pino and winston): what
+ * is costly to say is said only then.
+ */
+export function writesDebug(logger: Told): boolean {
+  return logger !== silentLogger && (logger[WRITES_DEBUG]?.() ?? true);
+}
+
 /**
  * Adapts the option `logger`: methods are called on their object, with the arguments in the order that it
  * takes, and a logger that throws or rejects does no harm to what was being logged. Undefined gives {@link
@@ -41,8 +55,9 @@ export function toLogger(value: unknown): Logger {
     });
   }
   const fieldsFirst = takesFieldsFirst(value);
-  return Object.freeze(
-    everyLevel((level) => {
+  return Object.freeze({
+    [WRITES_DEBUG]: () => isDebugEnabled(value),
+    ...everyLevel((level) => {
       const method = methodOf(value, level);
       if (method === undefined) {
         throw new InvalidOptionError({
@@ -52,11 +67,11 @@ export function toLogger(value: unknown): Logger {
         });
       }
       return (message, fields) => {
-        if (fields === undefined) guarded(method, value, [message]);
-        else guarded(method, value, fieldsFirst ? [fields, message] : [message, fields]);
+        const args = fields === undefined ? [message] : fieldsFirst ? [fields, message] : [message, fields];
+        callGuarded(method, value, args, sayNothing);
       };
     }),
-  );
+  });
 }
 
 /**
@@ -64,11 +79,20 @@ export function toLogger(value: unknown): Logger {
  * toLogger}.
  */
 export function withFields(logger: Logger, fields: object): Logger {
-  return Object.freeze(
-    everyLevel((level) => (message, more) => {
+  return Object.freeze({
+    [WRITES_DEBUG]: () => writesDebug(logger),
+    ...everyLevel((level) => (message, more) => {
       logger[level](message, more === undefined ? fields : { ...fields, ...more });
     }),
-  );
+  });
+}
+
+function isDebugEnabled(logger: object): boolean {
+  try {
+    return methodOf(logger, "isLevelEnabled")?.call(logger, "debug") !== false;
+  } catch {
+    return true;
+  }
 }
 
 function everyLevel(make: (level: keyof Logger) => LogMethod): Logger {
@@ -81,25 +105,14 @@ function takesFieldsFirst(logger: object): boolean {
   return methodOf(logger, "bindings") !== undefined || methodOf(logger, "addStream") !== undefined;
 }
 
-type AnyMethod = (...args: readonly unknown[]) => unknown;
-
-function methodOf(object: object, name: string): AnyMethod | undefined {
+function methodOf(object: object, name: string): AnyFunction | undefined {
   const method: unknown = Reflect.get(object, name);
   // What is passed to it, and what it returns, is unknown either way.
-  return typeof method === "function" ? (method as AnyMethod) : undefined;
+  return typeof method === "function" ? (method as AnyFunction) : undefined;
 }
 
-function guarded(method: AnyMethod, logger: object, args: readonly unknown[]): void {
-  try {
-    const returned = method.apply(logger, [...args]);
-    // An async method that rejects would end the process as an unhandled rejection.
-    if (isObject(returned) && methodOf(returned, "then") !== undefined) {
-      Promise.resolve(returned).catch(() => {});
-    }
-  } catch {
-    // There is nowhere left to say it.
-  }
-}
+/** There is nowhere left to say that a logger has thrown, or rejected. */
+const sayNothing = () => {};
 
 function isObject(value: unknown): value is object {
   return (typeof value === "object" && value !== null) || typeof value === "function";

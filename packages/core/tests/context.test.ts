@@ -77,7 +77,7 @@ describe("the tenant of running code", () => {
 
   test("cannot be taken away by replacing the storage", () => {
     withTenant("acme", () => {
-      const key = Symbol.for("sluice.tenant/1");
+      const key = Symbol.for("sluice.context/1");
       expect(Reflect.set(globalThis, key, undefined)).toBe(false);
       expect(Reflect.deleteProperty(globalThis, key)).toBe(false);
       expect(currentTenant()).toBe("acme");

@@ -11,6 +11,7 @@ import {
   defineEvents,
   type Event,
   type EventHandler,
+  type EventOf,
   type Result,
   success,
 } from "@sluice/node";
@@ -22,6 +23,11 @@ const events = defineEvents({
   "order.placed": z.object({ orderId: z.string(), amount: z.number() }),
   "order.shipped": z.object({ orderId: z.string() }),
 });
+
+/** Their types are inferred, and have to have names that can be written into declarations. */
+export const openSingle = (redis: string) => connect({ redis, stream: "orders", events });
+export const openMulti = (redis: string) => connect({ redis, stream: "orders", events, tenancy: "multi" });
+export const amountOf = (event: EventOf<typeof events, "order.placed">) => event.data.amount;
 
 export async function everyName(server: TestServer, call: ScriptCall): Promise<unknown[]> {
   const bus: Bus<"multi", typeof events.schemas> = await connect({

@@ -166,6 +166,7 @@ describe("handlers", () => {
             delayMs: expect.any(Number),
             entryId: id,
             idempotencyKey: "k",
+            correlationId: "k",
             eventType: "order.shipped",
             stream: bus.streamName,
             group: "billing",

@@ -43,7 +43,6 @@ describe("data through the API equals JSON.parse(JSON.stringify(input)) after th
     ["lists and objects that are empty, within others", { a: [], b: {}, c: [[], {}] }],
     ["null, false, 0 and the empty text", [null, false, 0, ""]],
     ["numbers up to the limits", [Number.MAX_SAFE_INTEGER, 2 ** 53, 1.7976931348623157e308, 5e-324, -0.1]],
-    ["what JSON turns into null", [Number.NaN, Number.POSITIVE_INFINITY, undefined]],
     ["what JSON leaves out", { gone: undefined, kept: 1 }],
     ["a Date, as text", { at: new Date(0) }],
     ["an own __proto__", parsed('{"__proto__":{"admin":true},"a":1}')],

@@ -3,6 +3,7 @@
  * `loop.ts`.
  */
 import { type GroupKeys, groupKeys } from "@sluice/lua-scripts";
+import { AsyncContext } from "../async-context.js";
 import type { EventCatalog, EventSchemas } from "../catalog.js";
 import type { ComposeSettings } from "../compose.js";
 import type { Connection } from "../connection.js";
@@ -11,6 +12,7 @@ import type { UntypedEventHandler } from "../handler.js";
 import { type Logger, withFields } from "../logger.js";
 import { consumerMetrics, type InHand, type Metrics } from "../monitoring/metrics.js";
 import { integerOption, knownOptions } from "../options.js";
+import { toLoggable } from "../thrown.js";
 import { performance } from "../timing.js";
 import { type ConsumerEvents, type ConsumerListener, Emitter } from "./events.js";
 import { nothingLeft } from "./idle.js";
@@ -62,7 +64,8 @@ export class Consumer<C extends EventSchemas = EventSchemas> {
   readonly tenantId: string | undefined;
   private readonly settings: ConsumerSettings;
   private readonly keys: GroupKeys;
-  private readonly parts: SessionParts;
+  private readonly parts: Omit<SessionParts, "run">;
+  private readonly runner: Runner;
   private readonly stats: ConsumerStats;
   private readonly consumers: Set<RunningConsumer>;
   private readonly emitter: Emitter;
@@ -84,11 +87,14 @@ export class Consumer<C extends EventSchemas = EventSchemas> {
       group: this.group,
       consumer: this.name,
     });
-    this.emitter = new Emitter((event, error) => logger.error("listener threw", { event, err: error }));
+    this.emitter = new Emitter((event, thrown) =>
+      logger.error("listener threw", { event, err: toLoggable(thrown) }),
+    );
     const reporter = new Reporter(this.emitter, this.stats, logger, parts.tenantId, this.group);
     // A handler that its catalog types takes the events of its types, which are all that it is given.
     const handlers = options.handlers as readonly UntypedEventHandler[];
     const runner = new Runner({ ...parts, settings: this.settings, logger }, handlers);
+    this.runner = runner;
     this.parts = {
       ...parts,
       keys: this.keys,
@@ -96,7 +102,6 @@ export class Consumer<C extends EventSchemas = EventSchemas> {
       logger,
       reporter,
       types: runner.types,
-      run: (attempt) => runner.run(attempt),
     };
     this.emitter.on("recovered", (recovery) => {
       this.lastRecovery = recovery;
@@ -223,7 +228,10 @@ export class Consumer<C extends EventSchemas = EventSchemas> {
     };
   }
 
-  /** Calls the listener at each event of that name. Returns the way to stop. A listener that throws is logged. */
+  /**
+   * Calls the listener at each event of that name, in the async context of `start()`. Returns the way to stop. What a
+   * listener throws, or rejects with, is logged.
+   */
   on<E extends keyof ConsumerEvents>(event: E, listener: ConsumerListener<E>): () => void {
     return this.emitter.on(event, listener);
   }
@@ -236,7 +244,10 @@ export class Consumer<C extends EventSchemas = EventSchemas> {
     if (this.session !== undefined && this.session.loop.error === undefined) {
       throw new ClosedError({ attempted: "start", closed: "consumer, which is running, to a second start" });
     }
-    this.session = new Session(this.parts, newIncarnation(), blocks);
+    const context = new AsyncContext();
+    this.emitter.context = context;
+    const run: SessionParts["run"] = (attempt, done) => this.runner.run(attempt, context, done);
+    this.session = new Session({ ...this.parts, run }, newIncarnation(), blocks);
     this.consumers.add(this);
     return this.session;
   }

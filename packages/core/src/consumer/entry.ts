@@ -1,6 +1,7 @@
 /** Entries as Redis delivers them, and what a consumer has in hand of them. */
 import { attemptOf, MAX_STORED_KEY_BYTES, partsOf, type RecoveredEntry, tokenOf } from "@sluice/lua-scripts";
 import { fitsBytes } from "../envelope.js";
+import { givenKey, partsOfKey } from "../stored-key.js";
 import { performance } from "../timing.js";
 
 /** An entry of the stream. */
@@ -85,6 +86,17 @@ export class Attempt {
     this.reason ??= reason;
     this.controller?.abort(this.reason);
   }
+}
+
+/** What every log line about an attempt says. Never the payload. */
+export function aboutAttempt(
+  { entry, number }: Attempt,
+  eventType: string | undefined,
+  correlationId: string | undefined,
+): object {
+  const { id, key } = entry;
+  const idempotencyKey = eventType === undefined ? partsOfKey(key).key : givenKey(key, eventType);
+  return { eventType, idempotencyKey, correlationId, entryId: id, attempt: number };
 }
 
 /** The attempt that recovery leased. */

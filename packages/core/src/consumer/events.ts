@@ -1,4 +1,7 @@
 /** What a consumer tells while it works: typed events, and plain numbers. */
+
+import type { AsyncContext } from "../async-context.js";
+import { type AnyFunction, callGuarded } from "../guard.js";
 import type { Recovery } from "./recovery.js";
 
 /** What every event about one entry says. Never the payload. */
@@ -33,13 +36,19 @@ export interface ConsumerEvents {
   error: { readonly error: unknown; readonly fatal: boolean };
 }
 
-export type ConsumerListener<E extends keyof ConsumerEvents> = (report: ConsumerEvents[E]) => void;
+/** What it returns is of no consequence; the promise that an async one returns is watched for rejections. */
+export type ConsumerListener<E extends keyof ConsumerEvents> = (report: ConsumerEvents[E]) => unknown;
 
-/** Calls listeners in the order they came. One that throws keeps neither the others nor the consumer from going on. */
+/**
+ * Calls listeners in the order they came, each in the async context of the consumer's `start()`. One that throws, or
+ * rejects, keeps neither the others nor the consumer from going on.
+ */
 export class Emitter {
-  private readonly listeners = new Map<keyof ConsumerEvents, Set<(report: never) => void>>();
+  /** That of the `start()` under way, or the last one. */
+  context: AsyncContext | undefined;
+  private readonly listeners = new Map<keyof ConsumerEvents, Set<(report: never) => unknown>>();
 
-  constructor(private readonly onListenerError: (event: string, error: unknown) => void) {}
+  constructor(private readonly onListenerError: (event: string, thrown: unknown) => void) {}
 
   /** Returns the way to stop listening. */
   on<E extends keyof ConsumerEvents>(event: E, listener: ConsumerListener<E>): () => void {
@@ -54,12 +63,14 @@ export class Emitter {
   }
 
   emit<E extends keyof ConsumerEvents>(event: E, report: ConsumerEvents[E]): void {
-    for (const listener of this.listeners.get(event) ?? []) {
-      try {
-        (listener as ConsumerListener<E>)(report); // `on` put it under its own event
-      } catch (error) {
-        this.onListenerError(event, error);
-      }
+    const listeners = this.listeners.get(event);
+    if (listeners === undefined || listeners.size === 0) return;
+    const onThrown = (thrown: unknown) => this.onListenerError(event, thrown);
+    for (const listener of listeners) {
+      // `on` put it under its own event.
+      const call = () => callGuarded(listener as AnyFunction, undefined, [report], onThrown);
+      if (this.context === undefined) call();
+      else this.context.run(call, undefined);
     }
   }
 }

@@ -1,6 +1,8 @@
 /** Entries that another producer wrote, in a layout of its own, as events: the consumer's option `decode`. */
+import { kindOf } from "../errors/describe.js";
 import { InvalidOptionError } from "../errors.js";
-import { type PublishOptions, type SluiceEvent, toTimestamp } from "../event.js";
+import { MAX_ATTRIBUTE_CHARS, type PublishOptions, type SluiceEvent, toTimestamp } from "../event.js";
+import { catchRejection, isThenable } from "../guard.js";
 import { textOption } from "../options.js";
 
 /** An entry that is not in our layout. */
@@ -23,8 +25,6 @@ export interface ForeignEvent extends Omit<PublishOptions, "idempotencyKey"> {
 /** Returns what the entry means, or undefined for one that means nothing. */
 export type Decode = (entry: ForeignEntry) => ForeignEvent | undefined;
 
-const MAX_LENGTH = 1_024;
-
 /**
  * The event that `decode` makes of an entry, or undefined. Throws what `decode` throws.
  *
@@ -38,16 +38,19 @@ export function foreignEvent(
   const { id } = entry;
   const decoded = decode({ id, fields: entry.fields });
   if (decoded === undefined) return undefined;
-  if (typeof decoded !== "object" || decoded === null) {
+  const isPromise = isThenable(decoded);
+  if (isPromise || typeof decoded !== "object" || decoded === null) {
+    catchRejection(decoded, () => {});
     throw new InvalidOptionError({
       option: "decode's answer",
-      value: typeof decoded,
+      value: decoded,
+      shown: isPromise ? "a promise" : kindOf(decoded),
       wanted: "an event, or undefined",
     });
   }
   const { type, data, source, timestamp, ...rest } = decoded;
   const text = (name: "subject" | "correlationId" | "causationId" | "traceparent") => {
-    const value = textOption(name, rest[name], MAX_LENGTH);
+    const value = textOption(name, rest[name], MAX_ATTRIBUTE_CHARS);
     return value === undefined ? {} : { [name]: value };
   };
   return {

@@ -11,9 +11,20 @@ export interface Ending {
   readonly attempt: Attempt;
   readonly item: SettleItem;
   readonly type: string | undefined;
+  /** Of the event's story. */
+  readonly correlationId: string | undefined;
   readonly durationMs: number;
   /** Why it was acknowledged without being handled. */
   readonly skipped?: "unhandled" | "otherGroup";
+  /** The log line of an attempt that is most likely the last one: part of the line about the dead letter. */
+  readonly untold?: UntoldLine | undefined;
+}
+
+/** A log line that has not been written yet. */
+export interface UntoldLine {
+  readonly level: "error" | "warn" | "info";
+  readonly message: string;
+  readonly fields: { readonly err?: Error; readonly delayMs?: number; readonly reason?: string };
 }
 
 /** Events emitted in one settle call take about this many characters at most, unless one attempt alone takes more. */

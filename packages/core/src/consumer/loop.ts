@@ -36,8 +36,8 @@ export interface LoopParts extends CallParts {
   readonly blocking: Connection | undefined;
   readonly logger: Logger;
   readonly reporter: Reporter;
-  /** Runs the handler. Never rejects. */
-  readonly run: (attempt: Attempt) => Promise<Ending>;
+  /** Runs the handler, and calls `done` once with how that ended, never at once. Never throws. */
+  readonly run: (attempt: Attempt, done: (ending: Ending) => void) => void;
 }
 
 /** Turns under way at a time. A third one is no faster: either Redis or this process is never idle by then. */
@@ -715,7 +715,7 @@ export class Loop {
 
   private run(attempt: Attempt): void {
     this.hand.running.set(attempt.entry.id, attempt);
-    void this.parts.run(attempt).then((ending) => {
+    this.parts.run(attempt, (ending) => {
       if (attempt.lost && this.suspect?.attempt === attempt) this.suspect.over();
       if (attempt.lost && this.over) return;
       // A newer attempt of the same entry may run in this very process by now.

@@ -1,10 +1,12 @@
 /** Tells what happened: to listeners, to the log, and in numbers. Never shows payload. */
 import type { LeaseVerdict, RecoveryCounts, SettleVerdict } from "@sluice/lua-scripts";
+import { storyOf } from "../context.js";
 import { decodeEvent } from "../envelope.js";
-import type { Logger } from "../logger.js";
+import { type Logger, writesDebug } from "../logger.js";
 import { givenKey, partsOfKey } from "../stored-key.js";
+import { describeThrown } from "../thrown.js";
 import { performance } from "../timing.js";
-import type { Attempt, Entry } from "./entry.js";
+import { type Attempt, aboutAttempt, type Entry } from "./entry.js";
 import type { ConsumerEvents, Emitter, EntryReport } from "./events.js";
 import type { Ending } from "./hand.js";
 import type { Recovery } from "./recovery.js";
@@ -32,6 +34,11 @@ export class Reporter {
   /** An attempt's end was judged by the server. */
   settled(ending: Ending, verdict: SettleVerdict): void {
     const { attempt, item, durationMs } = ending;
+    // The verdict may differ from what was expected when it was left untold: another consumer has changed the settings.
+    if (ending.untold !== undefined && verdict !== "DEAD") {
+      const { level, message, fields } = ending.untold;
+      this.logger[level](message, { ...aboutEnding(ending), ...fields });
+    }
     if (verdict === "FENCED") {
       this.leaseLost(attempt, ending.type, "otherConsumer");
       return;
@@ -54,7 +61,14 @@ export class Reporter {
               : "EMIT_REJECTED";
       const message = "message" in item ? item.message : "";
       const report = { ...this.about(attempt.entry, ending.type), attempt: attempt.number, reason, message };
-      this.logger.warn("event became a dead letter", report);
+      // One line for one death, with all that is known of it.
+      const err = ending.untold?.fields.err;
+      this.logger[err === undefined ? "warn" : "error"]("event became a dead letter", {
+        ...aboutEnding(ending),
+        reason,
+        message,
+        ...(err !== undefined && { err }),
+      });
       this.emitter.emit("deadLetter", report);
     } else if (item.outcome === "SUCCESS") {
       this.stats.add("handled", 1);
@@ -96,14 +110,29 @@ export class Reporter {
   notLeased(entry: Entry, verdict: LeaseVerdict): void {
     if (verdict === "DUPLICATE") {
       this.stats.add("duplicates", 1);
-      const report = { ...this.about(entry, typeIn(entry)), reason: "duplicate" } as const;
-      this.logger.debug("skipped a duplicate: an event under its key was handled", report);
-      this.emitter.emit("skipped", report);
+      this.skippedDuplicate(entry);
     } else if (verdict === "DEFERRED") {
       this.stats.add("deferred", 1);
     } else {
       this.logger.debug("entry went to another consumer before it was leased", { entryId: entry.id });
     }
+  }
+
+  /** Its type stands in its document, which is read only where somebody wants to know. */
+  private skippedDuplicate(entry: Entry): void {
+    const debugs = writesDebug(this.logger);
+    if (!debugs && !this.emitter.wants("skipped")) return;
+    const decoded = entry.key === "" ? undefined : decodeEvent(entry.fields[3] ?? "", entry);
+    const event = decoded?.ok ? decoded.event : undefined;
+    if (debugs) {
+      this.logger.debug("skipped a duplicate: an event of its type and key was handled", {
+        eventType: event?.type,
+        idempotencyKey: event?.idempotencyKey ?? partsOfKey(entry.key).key,
+        correlationId: event && storyOf(event),
+        entryId: entry.id,
+      });
+    }
+    this.emitter.emit("skipped", { ...this.about(entry, event?.type), reason: "duplicate" });
   }
 
   leaseLost(
@@ -161,7 +190,7 @@ export class Reporter {
 
   failed(error: unknown, fatal: boolean): void {
     this.stats.add("errors", 1);
-    const text = String(error);
+    const text = describeThrown(error);
     const now = performance.now();
     if (fatal || text !== this.lastFailure || now - this.lastFailureAt > REPEAT_LOG_MS) {
       this.lastFailure = text;
@@ -182,8 +211,6 @@ export class Reporter {
   }
 }
 
-/** The type of an event that nobody handles here, if the entry is in our layout. */
-function typeIn({ id, key, fields }: Entry): string | undefined {
-  const decoded = key === "" ? undefined : decodeEvent(fields[3] ?? "", { id, key });
-  return decoded?.ok ? decoded.event.type : undefined;
+function aboutEnding({ attempt, type, correlationId }: Ending): object {
+  return aboutAttempt(attempt, type, correlationId);
 }

@@ -3,48 +3,62 @@
  * of it into how the attempt ended. Knows nothing of Redis.
  */
 import { type Emit, type Attempt as SettleItem, Status } from "@sluice/lua-scripts";
+import type { AsyncContext } from "../async-context.js";
 import { retryDelayMs } from "../backoff.js";
 import type { EventCatalog, ValidationOutcome } from "../catalog.js";
-import { type Composed, type ComposeSettings, compose, MAX_TOGETHER_CHARS } from "../compose.js";
-import { withTenant } from "../context.js";
+import { carriesEvents, handlingEnded, storyOf, whileHandling, whileHandlingUncarried } from "../context.js";
 import { decodeEvent, type StoredEvent } from "../envelope.js";
+import { kindOf } from "../errors/describe.js";
 import { InvalidOptionError, type Issue, NonRetryableError } from "../errors.js";
-import type { EmitOptions, SluiceEvent } from "../event.js";
-import { emitKey } from "../fingerprint.js";
-import { checkHandlers, type HandlerContext, type UntypedEventHandler } from "../handler.js";
-import { type Logger, withFields } from "../logger.js";
+import type { SluiceEvent } from "../event.js";
+import { catchRejection, isThenable, toPromise } from "../guard.js";
+import { checkHandlers, type UntypedEventHandler } from "../handler.js";
 import { isEventType } from "../names.js";
 import { MAX_SPAN_MS } from "../options.js";
 import { type Result, toResult } from "../results.js";
-import { givenKey, partsOfKey } from "../stored-key.js";
+import { cut, describeThrown, toLoggable } from "../thrown.js";
 import { performance } from "../timing.js";
-import type { Attempt } from "./entry.js";
+import { AttemptContext, type AttemptParts } from "./attempt-context.js";
+import { type Attempt, aboutAttempt } from "./entry.js";
 import { foreignEvent } from "./foreign.js";
-import type { Ending } from "./hand.js";
+import type { Ending, UntoldLine } from "./hand.js";
 import type { ConsumerSettings } from "./settings.js";
 
-/** Most events that one handled event may emit. */
-const MAX_EMITS = 1_000;
-/** A dead letter's message is cut at this many characters; what the scripts take is 4,096 bytes. */
-const MAX_MESSAGE_CHARS = 1_000;
-
-export interface RunParts {
+export interface RunParts extends AttemptParts {
   readonly catalog: EventCatalog;
-  readonly compose: ComposeSettings;
   readonly settings: ConsumerSettings;
-  readonly tenantId: string | undefined;
-  readonly logger: Logger;
 }
 
 /** The part of an ending that is up to the handler: without the entry it is about. */
 type Outcome =
   | { readonly outcome: "SUCCESS"; readonly emits: readonly Emit[] }
   | { readonly outcome: "SKIP"; readonly skipped: "unhandled" | "otherGroup" }
-  | { readonly outcome: "UNHANDLED"; readonly type: string; readonly message: string }
-  | { readonly outcome: "RETRY"; readonly delayMs: number; readonly message: string }
-  | { readonly outcome: "FAILURE"; readonly reason: string; readonly message: string };
+  | (Untold & { readonly outcome: "UNHANDLED"; readonly type: string; readonly message: string })
+  | (Untold & { readonly outcome: "RETRY"; readonly delayMs: number; readonly message: string })
+  | (Untold & { readonly outcome: "FAILURE"; readonly reason: string; readonly message: string });
+
+type Untold = { readonly untold?: UntoldLine | undefined };
 
 const SUCCEEDED: Outcome = { outcome: "SUCCESS", emits: [] };
+
+/** An attempt from when it begins to when its outcome is known. */
+interface Run {
+  readonly attempt: Attempt;
+  readonly done: (ending: Ending) => void;
+  /** By performance.now(). */
+  readonly startedAt: number;
+  /** Undefined for an entry that cannot be read. */
+  event: StoredEvent | undefined;
+  /** Set where the handler was not called, or threw at once. */
+  outcome: Outcome | undefined;
+  context: AttemptContext | undefined;
+  isUncarried: boolean;
+}
+
+/** For what is to happen as soon as the code that runs now is over. */
+const NOW = Promise.resolve();
+/** As `await` has it: that of a promise itself may have been replaced. */
+const PROMISE_THEN = Promise.prototype.then;
 
 export class Runner {
   private readonly handlers: ReadonlyMap<string, UntypedEventHandler>;
@@ -62,29 +76,96 @@ export class Runner {
     return [...this.handlers.keys()];
   }
 
-  /** Runs one attempt. Never rejects. */
-  async run(attempt: Attempt): Promise<Ending> {
-    const startedAt = performance.now();
+  /**
+   * Runs one attempt: the handler in `asyncContext`, what follows from its answer in that of the caller. `done` is
+   * called once, later, whatever happens.
+   */
+  run(attempt: Attempt, asyncContext: AsyncContext, done: (ending: Ending) => void): void {
+    const run: Run = {
+      attempt,
+      done,
+      startedAt: performance.now(),
+      event: undefined,
+      outcome: undefined,
+      context: undefined,
+      isUncarried: false,
+    };
+    const returned = asyncContext.run(this.begin, run);
+    const onReturned = (value: unknown) => this.returned(run, value);
+    // A promise more for each event costs up to a fiftieth of it: nothing on this path is an async function.
+    if (run.outcome !== undefined || !isThenable(returned)) {
+      NOW.then(() => onReturned(returned));
+      return;
+    }
+    const onThrown = (thrown: unknown) => this.end(run, this.thrown(run, thrown));
+    try {
+      // Others, those of classes derived from Promise too, may begin to work only when their own `then` is called.
+      const isPlain = Object.getPrototypeOf(returned) === Promise.prototype;
+      if (isPlain) PROMISE_THEN.call(returned, onReturned, onThrown);
+      else toPromise(returned).then(onReturned, onThrown);
+    } catch (thrown) {
+      NOW.then(() => onThrown(thrown));
+    }
+  }
+
+  /** What the handler returned, or undefined where `run.outcome` says that the attempt is over. Never throws. */
+  private readonly begin = (run: Run): unknown => {
+    try {
+      const read = this.read(run.attempt);
+      if ("outcome" in read) {
+        run.outcome = read;
+        return undefined;
+      }
+      run.event = read;
+      const handler = this.handlers.get(read.type);
+      if (handler === undefined) {
+        run.outcome = this.undeclared(run.attempt, read);
+        return undefined;
+      }
+      const { tenantId } = this.parts;
+      if (carriesEvents(tenantId)) return whileHandling(tenantId, read, this.handle, handler, run, read);
+      run.isUncarried = true;
+      return whileHandlingUncarried(read, this.handle, handler, run, read);
+    } catch (thrown) {
+      run.outcome = this.thrown(run, thrown);
+      return undefined;
+    }
+  };
+
+  private returned(run: Run, value: unknown): void {
+    let outcome: Outcome | Promise<Outcome>;
+    try {
+      outcome = run.outcome ?? this.outcomeOf(toResult(value), run);
+    } catch (thrown) {
+      outcome = this.thrown(run, thrown);
+    }
+    if (outcome instanceof Promise) {
+      outcome.then(
+        (later) => this.end(run, later),
+        (thrown: unknown) => this.end(run, this.thrown(run, thrown)),
+      );
+    } else {
+      this.end(run, outcome);
+    }
+  }
+
+  private end({ attempt, done, event, startedAt, isUncarried }: Run, outcome: Outcome): void {
+    if (isUncarried) handlingEnded();
     const { tail, entry } = attempt;
     const { id, key } = entry;
-    const event = this.read(attempt);
-    const type = "type" in event ? event.type : undefined;
-    let outcome: Outcome;
-    try {
-      outcome = "outcome" in event ? event : await this.handle(attempt, event);
-    } catch (error) {
-      outcome = this.thrown(attempt, type, error);
-    }
     const durationMs = performance.now() - startedAt;
+    const type = event?.type;
+    const correlationId = event && storyOf(event);
     if (outcome.outcome === "SUCCESS") {
       const { emits } = outcome;
-      return { attempt, type, durationMs, item: { outcome: "SUCCESS", key, id, tail, emits } };
-    }
-    if (outcome.outcome === "SKIP") {
+      done({ attempt, type, correlationId, durationMs, item: { outcome: "SUCCESS", key, id, tail, emits } });
+    } else if (outcome.outcome === "SKIP") {
       const item: SettleItem = { outcome: "SKIP", key, id, tail };
-      return { attempt, type, durationMs, item, skipped: outcome.skipped };
+      done({ attempt, type, correlationId, durationMs, item, skipped: outcome.skipped });
+    } else {
+      const { untold, ...rest } = outcome;
+      done({ attempt, type, correlationId, durationMs, item: { ...rest, key, id, tail }, untold });
     }
-    return { attempt, type, durationMs, item: { ...outcome, key, id, tail } };
   }
 
   /** The event as it was stored, or what becomes of an entry that is none of ours to handle. */
@@ -111,7 +192,7 @@ export class Runner {
       const event = settings.decode && foreignEvent(settings.decode, entry, tenantId);
       if (event !== undefined) return event;
     } catch (error) {
-      return failed(Status.MALFORMED, `${attempted}: decode threw ${describeError(error)}`);
+      return failed(Status.MALFORMED, `${attempted}: decode threw ${describeThrown(error)}`);
     }
     const wanted = "wanted the fields key and event, once each and in this order";
     return failed(
@@ -120,52 +201,44 @@ export class Runner {
     );
   }
 
-  // Only what may have to wait is async, here and below: each promise more is a fiftieth of what an event costs.
-  private handle(attempt: Attempt, stored: StoredEvent): Outcome | Promise<Outcome> {
-    const handler = this.handlers.get(stored.type);
-    if (handler === undefined) return this.undeclared(attempt, stored);
+  private readonly handle = (handler: UntypedEventHandler, run: Run, stored: StoredEvent): unknown => {
     const validated = this.parts.catalog.validate(stored.type, stored.data);
     return validated instanceof Promise
-      ? validated.then((outcome) => this.handleValidated(handler, attempt, stored, outcome))
-      : this.handleValidated(handler, attempt, stored, validated);
-  }
+      ? validated.then((outcome) => this.handleValidated(handler, run, stored, outcome))
+      : this.handleValidated(handler, run, stored, validated);
+  };
 
   private handleValidated(
     handler: UntypedEventHandler,
-    attempt: Attempt,
+    run: Run,
     event: StoredEvent,
     validated: ValidationOutcome,
-  ): Outcome | Promise<Outcome> {
-    if (validated.issues) return failed(Status.INVALID, describeIssues(event.type, validated.issues));
+  ): unknown {
+    if (validated.issues) {
+      run.outcome = failed(Status.INVALID, describeIssues(event.type, validated.issues));
+      return undefined;
+    }
     event.data = validated.value;
-    const { tenantId } = this.parts;
-    if (tenantId === undefined) return this.call(handler, attempt, event);
-    return withTenant(tenantId, () => this.call(handler, attempt, event));
+    if (!takes(handler, event)) {
+      run.outcome = this.unhandled(run.attempt, event);
+      return undefined;
+    }
+    run.context = new AttemptContext(this.parts, run.attempt, event, handler.name);
+    return handler.handle(event, run.context);
   }
 
-  private async call(handler: UntypedEventHandler, attempt: Attempt, event: SluiceEvent): Promise<Outcome> {
-    if (!takes(handler, event)) return this.unhandled(attempt, event);
-    const context = new AttemptContext(this.parts, attempt, event, handler.name);
-    const result = toResult(await handler.handle(event, context));
-    return this.outcomeOf(result, attempt, event, context);
-  }
-
-  private outcomeOf(
-    result: Result,
-    attempt: Attempt,
-    event: SluiceEvent,
-    context: AttemptContext,
-  ): Outcome | Promise<Outcome> {
+  private outcomeOf(result: Result, run: Run): Outcome | Promise<Outcome> {
     switch (result.kind) {
       case "success":
-        return context.outcome(this.parts.settings.group);
+        return run.context?.end(this.parts.settings.group)?.then(succeeded) ?? SUCCEEDED;
       case "failure":
         return failed(Status.FAILED, result.reason ?? "the handler answered failure");
       case "retry": {
-        const delayMs = Math.min(result.delayMs ?? this.backoffMs(attempt), MAX_SPAN_MS);
+        const delayMs = Math.min(result.delayMs ?? this.backoffMs(run.attempt), MAX_SPAN_MS);
         const message = result.reason ?? "the handler asked for a retry";
-        this.log(event.type, attempt).info("handler asked for a retry", { delayMs, reason: message });
-        return { outcome: "RETRY", delayMs, message };
+        const fields = { delayMs, reason: message };
+        const line: UntoldLine = { level: "info", message: "handler asked for a retry", fields };
+        return { outcome: "RETRY", delayMs, message, untold: this.tell(run, line) };
       }
     }
   }
@@ -199,24 +272,37 @@ export class Runner {
   }
 
   /** What a handler, a schema or `canHandle` threw. */
-  private thrown(attempt: Attempt, type: string | undefined, error: unknown): Outcome {
-    const message = cut(describeError(error));
-    const logger = this.log(type, attempt);
-    if (error instanceof NonRetryableError) {
-      logger.error("handler failed for good", { err: error });
-      return failed(Status.FAILED, message);
+  private thrown(run: Run, thrown: unknown): Outcome {
+    const message = describeThrown(thrown);
+    const err = toLoggable(thrown);
+    if (thrown instanceof NonRetryableError) {
+      const line: UntoldLine = { level: "error", message: "handler failed for good", fields: { err } };
+      return { ...failed(Status.FAILED, message), untold: this.tell(run, line, "last") };
     }
-    const delayMs = this.backoffMs(attempt);
-    logger.error("handler threw", { err: error, delayMs });
-    return { outcome: "RETRY", delayMs, message };
+    const delayMs = this.backoffMs(run.attempt);
+    const line: UntoldLine = { level: "error", message: "handler threw", fields: { err, delayMs } };
+    return { outcome: "RETRY", delayMs, message, untold: this.tell(run, line) };
+  }
+
+  /**
+   * Logs how an attempt ended. The line of the last one is returned instead: the line about the dead letter that its
+   * event becomes says the same, once that is known.
+   */
+  private tell(
+    { attempt, event }: Run,
+    line: UntoldLine,
+    which: "last" | "maybe last" = "maybe last",
+  ): UntoldLine | undefined {
+    const isLast = which === "last" || attempt.number >= this.parts.settings.maxAttempts;
+    // What a lost attempt ended with is not settled, and told by nobody else.
+    if (isLast && !attempt.lost) return line;
+    const about = aboutAttempt(attempt, event?.type, event && storyOf(event));
+    this.parts.logger[line.level](line.message, { ...about, ...line.fields });
+    return undefined;
   }
 
   private backoffMs(attempt: Attempt): number {
     return Math.min(retryDelayMs(this.parts.settings.retry, attempt.number), MAX_SPAN_MS);
-  }
-
-  private log(type: string | undefined, attempt: Attempt): Logger {
-    return withFields(this.parts.logger, aboutAttempt(type, attempt));
   }
 }
 
@@ -225,138 +311,26 @@ function takes(handler: UntypedEventHandler, event: SluiceEvent): boolean {
   const answer: unknown = handler.canHandle(event);
   // A promise would count as yes to everything.
   if (typeof answer !== "boolean") {
+    catchRejection(answer, () => {});
     throw new InvalidOptionError({
       option: `canHandle of handler '${handler.name}'`,
-      value: typeof answer,
+      value: answer,
+      shown: isThenable(answer) ? "a promise" : kindOf(answer),
       wanted: "true or false",
     });
   }
   return answer;
 }
 
-function aboutAttempt(eventType: string | undefined, attempt: Attempt): object {
-  const { id, key } = attempt.entry;
-  const idempotencyKey = eventType === undefined ? partsOfKey(key).key : givenKey(key, eventType);
-  return { eventType, idempotencyKey, entryId: id, attempt: attempt.number };
+function succeeded(emits: readonly Emit[]): Outcome {
+  return { outcome: "SUCCESS", emits };
 }
 
-function failed(reason: string, message: string): Outcome {
+function failed(reason: string, message: string): Outcome & { readonly outcome: "FAILURE" } {
   return { outcome: "FAILURE", reason, message: cut(message) };
-}
-
-function describeError(error: unknown): string {
-  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-}
-
-function cut(message: string): string {
-  return message.length > MAX_MESSAGE_CHARS ? `${message.slice(0, MAX_MESSAGE_CHARS)}…` : message;
 }
 
 function describeIssues(type: string, issues: readonly Issue[]): string {
   const list = issues.map(({ path, message }) => `${path.join(".") || "data"}: ${message}`);
   return `validate a stored event of type '${type}': ${list.join("; ")}`;
-}
-
-/** What a handler is given besides the event; collects what it emits. */
-class AttemptContext implements HandlerContext {
-  declare readonly tenantId?: string;
-  readonly attempt: number;
-  readonly idempotencyKey: string;
-  private readonly composed: (Composed | Promise<Composed>)[] = [];
-  private lines: Logger | undefined;
-  private boundEmit: HandlerContext["emit"] | undefined;
-  private ended = false;
-  private chars = 0;
-
-  constructor(
-    private readonly parts: RunParts,
-    private readonly leased: Attempt,
-    private readonly event: SluiceEvent,
-    private readonly handlerName: string,
-  ) {
-    if (parts.tenantId !== undefined) this.tenantId = parts.tenantId;
-    this.attempt = leased.number;
-    this.idempotencyKey = event.idempotencyKey;
-  }
-
-  get signal(): AbortSignal {
-    return this.leased.signal;
-  }
-
-  get logger(): Logger {
-    this.lines ??= withFields(this.parts.logger, {
-      handler: this.handlerName,
-      ...aboutAttempt(this.event.type, this.leased),
-    });
-    return this.lines;
-  }
-
-  /** Bound, so that handlers may take it out of their context. */
-  get emit(): HandlerContext["emit"] {
-    this.boundEmit ??= this.emitOne.bind(this);
-    return this.boundEmit;
-  }
-
-  private emitOne(type: string, data: unknown, options?: EmitOptions): void {
-    if (this.ended) {
-      throw new InvalidOptionError({
-        option: "emit",
-        value: type,
-        wanted: "a call before the handler returns",
-      });
-    }
-    if (this.composed.length === MAX_EMITS) {
-      throw new InvalidOptionError({
-        option: "emit",
-        value: type,
-        wanted: `at most ${MAX_EMITS} events of one handler`,
-      });
-    }
-    const { event } = this;
-    const related = {
-      correlationId: event.correlationId ?? event.idempotencyKey,
-      causationId: event.idempotencyKey,
-      traceparent: event.traceparent,
-      ...options,
-    };
-    const composing = compose(this.parts.compose, this.parts.tenantId, type, data, related);
-    const composed =
-      composing instanceof Promise ? composing.then((made) => this.count(made)) : this.count(composing);
-    // Awaited when the handler has ended; a rejection before that is not unhandled.
-    if (composed instanceof Promise) composed.catch(() => {});
-    this.composed.push(composed);
-  }
-
-  /** All of it travels in one command. */
-  private count(composed: Composed): Composed {
-    this.chars += composed.chars;
-    if (this.chars > MAX_TOGETHER_CHARS) {
-      throw new InvalidOptionError({
-        option: "emit",
-        value: this.chars,
-        wanted: `at most ${MAX_TOGETHER_CHARS} characters of data in the events of one handler`,
-      });
-    }
-    return composed;
-  }
-
-  /** Success, with what the handler emitted: it emits no more. */
-  outcome(group: string): Outcome | Promise<Outcome> {
-    this.ended = true;
-    if (this.composed.length === 0) return SUCCEEDED;
-    return this.emitted(group).then((emits) => ({ outcome: "SUCCESS", emits }));
-  }
-
-  /** What the handler emitted, ready to be settled: under keys that each attempt makes the same. */
-  private emitted(group: string): Promise<readonly Emit[]> {
-    // As it is stored: events of two types under one key emit different events.
-    const handled = this.leased.entry.key || this.idempotencyKey;
-    const emits = this.composed.map(async (promised, n): Promise<Emit> => {
-      const composed = await promised;
-      const key = composed.namedKey ?? (await emitKey(handled, group, n));
-      const fingerprint = composed.namedKey === undefined ? "" : composed.fingerprint();
-      return { key, event: composed.document(key), fingerprint };
-    });
-    return Promise.all(emits);
-  }
 }

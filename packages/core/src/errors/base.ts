@@ -38,11 +38,16 @@ export abstract class SluiceError extends Error {
   static override [Symbol.hasInstance](value: unknown): boolean {
     // biome-ignore lint/complexity/noThisInStatic: inherited by every subclass, and about that subclass
     const own = brandOf(this.prototype, "own");
-    // biome-ignore lint/complexity/noThisInStatic: as above
-    if (own === undefined) return Function.prototype[Symbol.hasInstance].call(this, value);
     if (typeof value !== "object" || value === null) return false;
-    const found = brandOf(value, "inherited");
-    return found !== undefined && (own === "SluiceError" || found === own);
+    try {
+      // biome-ignore lint/complexity/noThisInStatic: as above
+      if (own === undefined) return Function.prototype[Symbol.hasInstance].call(this, value);
+      const found = brandOf(value, "inherited");
+      return found !== undefined && (own === "SluiceError" || found === own);
+    } catch {
+      // A revoked proxy, or a getter that throws: handlers may throw those, and they are no error of ours.
+      return false;
+    }
   }
 }
 

@@ -42,13 +42,20 @@ export function describe(value: unknown): string {
   }
 }
 
-/** What kind of value this is, without showing any of it: "a string", "an array", "an instance of Map". */
+/**
+ * What kind of value this is, without showing any of it: "a string", "an array", "an instance of Map". Never throws,
+ * also not at a revoked proxy.
+ */
 export function kindOf(value: unknown): string {
   if (value === null || value === undefined) return String(value);
-  if (isArray(value)) return "an array";
   if (typeof value !== "object") return `a ${typeof value}`;
-  const name = constructorName(value);
-  return name === undefined || name === "Object" ? "an object" : `an instance of ${name}`;
+  try {
+    if (Array.isArray(value)) return "an array";
+    const name = constructorName(value);
+    return name === undefined || name === "Object" ? "an object" : `an instance of ${name}`;
+  } catch {
+    return "an object that cannot be read";
+  }
 }
 
 /** Names as a list of quoted strings, at most 20 of them: `"a", "b" and 3 more`. */
@@ -101,20 +108,7 @@ function escapeLine(text: string): string {
   return text.replace(UNSAFE_IN_LINE, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
-// A proxy that was revoked throws whatever is asked of it.
-function isArray(value: unknown): boolean {
-  try {
-    return Array.isArray(value);
-  } catch {
-    return false;
-  }
-}
-
 function constructorName(value: object): string | undefined {
-  try {
-    const made: unknown = Reflect.get(value, "constructor");
-    return typeof made === "function" && /^\w{1,80}$/.test(made.name) ? made.name : undefined;
-  } catch {
-    return undefined;
-  }
+  const made: unknown = Reflect.get(value, "constructor");
+  return typeof made === "function" && /^\w{1,80}$/.test(made.name) ? made.name : undefined;
 }

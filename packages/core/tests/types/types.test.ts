@@ -56,6 +56,22 @@ describe("types", { timeout: 120_000 }, () => {
     expect(compile(cases, { options: { exactOptionalPropertyTypes: false } })).toEqual([]);
   });
 
+  test("the compiler names the event types there are where one is wrong", () => {
+    const text = `
+import type { Publishing } from "../../src/bus.js";
+import { defineHandler } from "../../src/handler.js";
+import { events, type Schemas } from "./catalog.js";
+declare const bus: Publishing<Schemas>;
+bus.publish("order.lost", {});
+bus.publishMany([{ type: "order.lost", data: { orderId: "o1", carrier: "post" } }]);
+events.handler({ name: "h", eventTypes: ["order.lost"], handle() {} });
+defineHandler(events, { name: "h", eventTypes: ["order.placed"], handle: (_, { emit }) => emit("order.lost", {}) });
+`;
+    const found = compile(["wrong-type.ts"], { texts: { "wrong-type.ts": text } });
+    expect(found).toHaveLength(4);
+    for (const error of found) expect(error).toContain('"order.placed" | "order.shipped" | "order.noted"');
+  });
+
   test("the compiler says where a schema's input is not JSON, and why", () => {
     const text = `
       import { z } from "zod";
