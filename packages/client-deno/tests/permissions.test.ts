@@ -31,7 +31,7 @@ describe("without network", () => {
     ["a URL without a port", "rediss://redis.example", ["--allow-net=redis.example:6379"]],
     ["an IPv6 address", "redis://[::1]:7001", ["--allow-net=[::1]:7001"]],
     ["options", { host: "redis-1", port: 7001, password: "hush" }, ["--allow-net=redis-1:7001"]],
-    ["options without an address", { db: 1 }, ["--allow-net=localhost:6379"]],
+    ["options without a host", { port: 7001 }, ["--allow-net=localhost:7001"]],
     [
       "Sentinels",
       { sentinels: [a, { host: "redis-2" }], name: "main" },
