@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** recover: take back what is due, and lease it. */
 export const recoverScript: Script = {
   name: "recover",
-  sha1: "3efda51d5c324666c76d39160e78e032f8a98258",
+  sha1: "d356bf0c061641667a26e4a0e004ed4fd234a7b5",
   keys: ["stream", "meta", "leases", "processed.0", "processed.1", "processed.2", "processed.3", "processed.4", "retries", "dead", "state"],
   groupKeys: [],
   source: `-- sluice recover: generated from src/scripts/recover.lua, do not edit
@@ -321,7 +321,7 @@ do
     return due_at and math.max(0, math.ceil(due_at - now)) or -1
   end
   function pending_suspects(retries)
-    return redis.call("ZCOUNT", retries, pending_SUSPECTS_FROM, "+inf")
+    return #redis.call("ZRANGEBYSCORE", retries, pending_SUSPECTS_FROM, "+inf", "LIMIT", 0, 100)
   end
 end
 local deferral_holder, deferral_due_at

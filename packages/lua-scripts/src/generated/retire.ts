@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** retire: remove consumers that have nothing pending. */
 export const retireScript: Script = {
   name: "retire",
-  sha1: "c5293d389c875926c2d3982ec9d1ca43c4fa5cc9",
+  sha1: "62f04615cb3a70d879c22bb0721d440a2482146c",
   keys: ["stream", "meta", "state"],
   groupKeys: [],
   source: `-- sluice retire: generated from src/scripts/retire.lua, do not edit
@@ -66,8 +66,8 @@ do
     return string.match(field, "^begun:([^/]*)/(.*)$")
   end
   function begun_forget(state, consumer)
-    local fields = redis.call("HKEYS", state)
-    for at = 1, #fields do
+    local fields = redis.call("HGETALL", state)
+    for at = 1, #fields, 2 do
       if begun_whose(fields[at]) == consumer then
         redis.call("HDEL", state, fields[at])
       end

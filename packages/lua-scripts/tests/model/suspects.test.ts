@@ -30,10 +30,10 @@ describe(`in ${HISTORIES} histories of seed ${seed} of processes that are killed
   });
 
   /** All of them at once: what they ask within a tick goes in one write. */
-  const run = (rule: Rule) =>
+  const run = (rule: Rule, from = seed) =>
     Promise.all(
       Array.from({ length: HISTORIES }, (_, n) =>
-        new Simulation(link, new Random(seed + n), `${streamPrefix()}-${n}`, rule).run(),
+        new Simulation(link, new Random(from + n), `${streamPrefix()}-${n}`, rule).run(),
       ),
     );
 
@@ -52,7 +52,8 @@ describe(`in ${HISTORIES} histories of seed ${seed} of processes that are killed
   ])(
     "it takes both parts of the rule: where suspects do not %s, innocents die",
     async (_, rule) => {
-      const ends = await run(rule);
+      // The same histories each time, so that it shows in every run or in none.
+      const ends = await run(rule, 1);
       expect(ends.flatMap(({ innocentDead }) => innocentDead).length).toBeGreaterThan(0);
     },
     120_000,

@@ -312,7 +312,7 @@ do
     return due_at and math.max(0, math.ceil(due_at - now)) or -1
   end
   function pending_suspects(retries)
-    return redis.call("ZCOUNT", retries, pending_SUSPECTS_FROM, "+inf")
+    return #redis.call("ZRANGEBYSCORE", retries, pending_SUSPECTS_FROM, "+inf", "LIMIT", 0, 100)
   end
 end
 local deferral_holder, deferral_due_at
