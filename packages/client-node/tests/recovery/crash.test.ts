@@ -171,26 +171,19 @@ test("a process that stood still while it waited does not begin what was leased 
   await expectEachOnce(work, n + 2);
 });
 
-test("an event that kills its process is a dead letter after maxAttempts; the 999 others are handled, and soon", async () => {
+test("an event that kills its process is a dead letter after maxAttempts; the 999 others are handled", async () => {
   const total = scaled(1_000);
   const poison = Math.floor(total / 2);
   const leaseMs = 500;
   const maxAttempts = 3;
-  // A lease and the time between two recovery passes, with what a busy machine takes to start a process.
-  const perKillMs = leaseMs + leaseMs / 2 + 1_500;
-  const busyMs = 1_000;
   const work = await jobs();
   const options = { group: GROUP, concurrency: 8, leaseMs, maxAttempts };
   const order = { redis: work.url, stream: work.stream, options, handlerMs: 10, poison };
-  const begun = new Map<number, number>();
   let kills = 0;
   let over = false;
   const supervised = async () => {
     while (!over) {
       const one = await workforce.take();
-      one.on((report) => {
-        if (report.say === "handling" && !begun.has(report.n)) begun.set(report.n, report.at);
-      });
       one.tell({ do: "start", ...order });
       await one.exited;
       if (!over) kills += 1;
@@ -214,9 +207,6 @@ test("an event that kills its process is a dead letter after maxAttempts; the 99
   expect(new Set(done.map(({ n }) => n)).size).toBe(total - 1);
   expect(done.some(({ n }) => n === poison)).toBe(false);
   expect(kills).toBe(maxAttempts);
-  const delays = done.map(({ n, at }) => at - (begun.get(n) ?? at));
-  for (const [index, { n, attempt }] of done.entries()) {
-    expect(delays[index], `job ${n}, attempt ${attempt}`).toBeLessThan(busyMs + (attempt - 1) * perKillMs);
-  }
-  console.info(`${kills} kills; slowest of the others: ${Math.max(...delays)} ms from its first attempt`);
+  // None of the others has run out of attempts beside it: of its last run nothing is counted to them.
+  expect(Math.max(...done.map(({ attempt }) => attempt))).toBeLessThanOrEqual(maxAttempts);
 }, 60_000);

@@ -301,14 +301,15 @@ describe("handlers", () => {
       const { id } = await publish("o1");
       await until(() => gate.arrived === 1);
       // As if it had been stopped past its lease, and another one had taken over: the token is another one.
-      await look.redis.hset(look.keys.leases, "order.shipped:o1", `${id}|two|2|elsewhere.1`);
+      await look.redis.hset(look.keys.leases, "order.shipped:o1", `${id}|two|2|elsewhere_1.1`);
       await until(() => lost.length === 1);
       expect(reason).toBeInstanceOf(LeaseLostError);
-      expect(lost).toEqual([{ entryId: id, idempotencyKey: "o1", attempt: 1 }]);
+      expect(lost).toEqual([{ entryId: id, idempotencyKey: "o1", attempt: 1, takenBy: "otherConsumer" }]);
       gate.open();
       await one.idle();
-      // Since that other one does not exist, the next attempt comes here again; this one does not count.
-      expect(handled.map(({ attempt }) => attempt)).toEqual([2]);
+      // Since that other one does not exist, and has begun nothing, it comes here again as the same attempt; what the
+      // lost one answered does not count.
+      expect(handled.map(({ attempt }) => attempt)).toEqual([1]);
       expect(await look.processed()).toEqual(["o1"]);
       expect(
         logger.lines.some(({ level, message }) => level === "warn" && message.includes("lease lost")),

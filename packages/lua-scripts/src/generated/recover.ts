@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** recover: take back what is due, and lease it. */
 export const recoverScript: Script = {
   name: "recover",
-  sha1: "266c93e1cbb6af4e651aaada89924fca11fafd5c",
+  sha1: "d79d440c6a19621ccc0549cabdae5833b394bb51",
   keys: ["stream", "meta", "leases", "processed.0", "processed.1", "processed.2", "processed.3", "processed.4", "retries", "dead", "state"],
   groupKeys: [],
   source: `-- sluice recover: generated from src/scripts/recover.lua, do not edit
@@ -421,8 +421,8 @@ do
     return suspect == "" or suspect == tokens_entry(token)
   end
   function begun_forget(state, consumer)
-    local fields = redis.call("HKEYS", state)
-    for at = 1, #fields do
+    local fields = redis.call("HGETALL", state)
+    for at = 1, #fields, 2 do
       if begun_whose(fields[at]) == consumer then
         redis.call("HDEL", state, fields[at])
       end
@@ -669,7 +669,7 @@ do
     return due_at and math.max(0, math.ceil(due_at - now)) or -1
   end
   function pending_suspects(retries)
-    return redis.call("ZCOUNT", retries, pending_SUSPECTS_FROM, "+inf")
+    return #redis.call("ZRANGEBYSCORE", retries, pending_SUSPECTS_FROM, "+inf", "LIMIT", 0, 100)
   end
 end
 local deferral_holder, deferral_due_at

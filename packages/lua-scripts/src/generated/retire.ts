@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** retire: remove consumers that have nothing pending. */
 export const retireScript: Script = {
   name: "retire",
-  sha1: "eda557c484b91193dc110327959a91714a27a2c1",
+  sha1: "232678f4a124cb1028bf8f5487b040cbcc60dbed",
   keys: ["stream", "meta", "state"],
   groupKeys: [],
   source: `-- sluice retire: generated from src/scripts/retire.lua, do not edit
@@ -66,8 +66,8 @@ do
     return string.match(field, "^begun:([^/]*)/(.*)$")
   end
   function begun_forget(state, consumer)
-    local fields = redis.call("HKEYS", state)
-    for at = 1, #fields do
+    local fields = redis.call("HGETALL", state)
+    for at = 1, #fields, 2 do
       if begun_whose(fields[at]) == consumer then
         redis.call("HDEL", state, fields[at])
       end

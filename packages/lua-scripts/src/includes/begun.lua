@@ -46,8 +46,8 @@ end
 
 --- Forgets every record of a consumer that is removed.
 function begun.forget(state, consumer)
-  local fields = redis.call("HKEYS", state)
-  for at = 1, #fields do
+  local fields = redis.call("HGETALL", state)
+  for at = 1, #fields, 2 do
     if begun.whose(fields[at]) == consumer then
       redis.call("HDEL", state, fields[at])
     end

@@ -1,5 +1,7 @@
 -- The pending entries list: the lease clock, and the count of attempts.
 
+local constants = require("constants")
+
 local pending = {}
 
 --- The reserved consumer that holds entries until they are due. No name of a consumer starts with a slash.
@@ -115,9 +117,9 @@ function pending.next_due_in(retries, now)
   return due_at and math.max(0, math.ceil(due_at - now)) or -1
 end
 
---- How many suspects wait.
+--- How many suspects wait, counted up to SWEEP.
 function pending.suspects(retries)
-  return redis.call("ZCOUNT", retries, pending.SUSPECTS_FROM, "+inf")
+  return #redis.call("ZRANGEBYSCORE", retries, pending.SUSPECTS_FROM, "+inf", "LIMIT", 0, constants.SWEEP)
 end
 
 return pending

@@ -49,8 +49,9 @@
 -- @arg   inHand          what the process has in hand, 0..10000 of: an entry ID; @ and a nonce, for what a call with
 --                        that nonce has leased whose reply is on its way to it
 -- @reply OK, milliseconds until the next waiting entry is due (-1: none waits), now in milliseconds,
---        1 if there is more to recover else 0, number of suspects that wait, the last own entry looked at
---        (empty: all of them), own, stale, retried, duplicates, deadLettered, trimmed, deferred as counts,
+--        1 if there is more to recover else 0, number of suspects that wait (100 at most), the last own
+--        entry looked at (empty: all of them), own, stale, retried, duplicates, deadLettered, trimmed, deferred as
+--        counts,
 --        then per leased entry: token, 1 if it is a suspect else 0, number of values, then its fields and values
 -- @reply PROTOCOL, found
 -- @reply WRONGTYPE, key, found, wanted

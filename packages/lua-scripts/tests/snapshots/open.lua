@@ -639,7 +639,6 @@ local function forbidden_command(group)
     { "UNLINK", processed[1] },
     { "PEXPIREAT", processed[1], 1 },
     { "ZCARD", retries },
-    { "ZCOUNT", retries, 0, 0 },
     { "ZADD", retries, 0, "" },
     { "ZRANGE", retries, 0, 0 },
     { "ZRANGEBYSCORE", retries, 0, 0 },

@@ -412,8 +412,8 @@ do
     return suspect == "" or suspect == tokens_entry(token)
   end
   function begun_forget(state, consumer)
-    local fields = redis.call("HKEYS", state)
-    for at = 1, #fields do
+    local fields = redis.call("HGETALL", state)
+    for at = 1, #fields, 2 do
       if begun_whose(fields[at]) == consumer then
         redis.call("HDEL", state, fields[at])
       end
@@ -660,7 +660,7 @@ do
     return due_at and math.max(0, math.ceil(due_at - now)) or -1
   end
   function pending_suspects(retries)
-    return redis.call("ZCOUNT", retries, pending_SUSPECTS_FROM, "+inf")
+    return #redis.call("ZRANGEBYSCORE", retries, pending_SUSPECTS_FROM, "+inf", "LIMIT", 0, 100)
   end
 end
 local deferral_holder, deferral_due_at

@@ -57,8 +57,8 @@ do
     return string.match(field, "^begun:([^/]*)/(.*)$")
   end
   function begun_forget(state, consumer)
-    local fields = redis.call("HKEYS", state)
-    for at = 1, #fields do
+    local fields = redis.call("HGETALL", state)
+    for at = 1, #fields, 2 do
       if begun_whose(fields[at]) == consumer then
         redis.call("HDEL", state, fields[at])
       end

@@ -9,8 +9,14 @@ export type Order =
       readonly options: Omit<ConsumerOptions, "handlers">;
       /** How long each handler takes at most, in milliseconds; it is a random time up to it. */
       readonly handlerMs?: number;
-      /** Handling this one kills the process. */
-      readonly poison?: number;
+      /** Handling this one ends the process; of several, every one of them. */
+      readonly poison?: number | readonly number[];
+      /** How it does: at once by a signal, unless another way is given. */
+      readonly dies?: "SIGKILL" | "exit" | "soon";
+      /** A file that each attempt at them is noted in, in time whatever then happens to the process. */
+      readonly journal?: string;
+      /** Further streams that the process works on, without poison, each by a bus of its own. */
+      readonly beside?: readonly string[];
     }
   /** The next handler that begins says `held`, and does not end before it is let go. */
   | { readonly do: "hold" }

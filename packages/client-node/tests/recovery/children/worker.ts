@@ -1,4 +1,5 @@
 /** A consumer in a process of its own, so that it can be killed, or stopped, in the middle of what it does. */
+import { appendFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { connect, SluiceError } from "@sluice/node";
 import { events } from "../events.js";
@@ -13,7 +14,10 @@ function say(report: Report): void {
 }
 
 async function start(order: Extract<Order, { do: "start" }>): Promise<void> {
-  const { redis, stream, options, handlerMs = 0, poison } = order;
+  const { redis, stream, options, handlerMs = 0, poison = [], dies = "SIGKILL", journal } = order;
+  const { beside = [], ...alone } = order;
+  for (const other of beside) await start({ ...alone, stream: other, poison: [] });
+  const poisons = [poison].flat();
   const bus = await connect({ redis, stream, events, logger: quiet });
   const consumer = bus.consumer({
     ...options,
@@ -27,7 +31,10 @@ async function start(order: Extract<Order, { do: "start" }>): Promise<void> {
           signal.addEventListener("abort", () => {
             say({ say: "aborted", n, code: signal.reason instanceof SluiceError ? signal.reason.code : "" });
           });
-          if (n === poison) process.kill(process.pid, "SIGKILL");
+          if (poisons.includes(n)) {
+            if (journal !== undefined) appendFileSync(journal, `${n} ${attempt}\n`);
+            await die(dies);
+          }
           if (holdNext) {
             holdNext = false;
             say({ say: "held", n, attempt, at: Date.now() });
@@ -44,6 +51,12 @@ async function start(order: Extract<Order, { do: "start" }>): Promise<void> {
     say({ say: "error", code: error instanceof SluiceError ? error.code : String(error), fatal });
   });
   say({ say: "started", recovery: await consumer.start() });
+}
+
+async function die(how: "SIGKILL" | "exit" | "soon"): Promise<void> {
+  if (how === "soon") await delay(100); // all others end it before anything else has a turn
+  if (how === "exit") process.exit(1);
+  process.kill(process.pid, "SIGKILL");
 }
 
 // What comes over the channel is what `orders.ts` has; nobody else has the other end of it.
