@@ -3,6 +3,7 @@
  * running them is the consumer's part, and what a handler may answer is in `results.ts`.
  */
 
+import { MAX_TYPES } from "@sluice/lua-scripts";
 import type {
   AnyEventCatalog,
   EventBySchemas,
@@ -55,7 +56,8 @@ export interface HandlerContext<C extends EventSchemas = EventSchemas> {
  *
  * - `eventTypes` declares the types; `event` is one of them, and `event.data` narrows by `event.type`.
  * - `canHandle` turns single events down. Those, like events of types that no handler declares, follow the
- *   consumer's option `unhandled`: by default they are acknowledged and counted.
+ *   consumer's option `unhandled`: by default they are acknowledged and counted. An event of a type that no handler
+ *   declares is handed back instead if another consumer of the group declares it.
  * - `handle` does the work. Returning nothing, or `success()`, acknowledges the event.
  *   `retry({ delayMs, reason })` has it handled again, `failure({ reason })` makes it a dead letter at once.
  *   What it throws is caught, logged and retried with exponential backoff until the consumer's `maxAttempts`;
@@ -206,7 +208,7 @@ export function checkHandler(handler: unknown, option: string, catalog?: AnyEven
  * has two.
  *
  * @returns the handler of each event type that has one.
- * @throws {InvalidOptionError} naming the field, or both handlers of one type.
+ * @throws {InvalidOptionError} naming the field, or both handlers of one type, or more than 1,000 types.
  * @throws {UnknownEventTypeError} when a handler declares a type that the catalog has not.
  */
 export function checkHandlers<H extends Pick<EventHandler, "name" | "eventTypes">>(
@@ -235,6 +237,10 @@ export function checkHandlers<H extends Pick<EventHandler, "name" | "eventTypes"
       }
       byType.set(type, handler);
     }
+  }
+  if (byType.size > MAX_TYPES) {
+    const wanted = `at most ${MAX_TYPES} event types in all`;
+    throw new InvalidOptionError({ option: "handlers", value: `${byType.size} event types`, wanted });
   }
   return byType;
 }

@@ -94,6 +94,18 @@ describe("the handlers of a consumer", () => {
     expect(() => check([placed, { ...placed }])).toThrow(/"placed" and "placed" declare it/);
   });
 
+  test("may declare 1,000 types in all, and not one more", () => {
+    const types = Array.from({ length: 1_001 }, (_, n) => `order.${n}`);
+    const many = defineEvents(Object.fromEntries(types.map((type) => [type, z.object({})])));
+    const [first, ...others] = types;
+    const handlers = [{ name: "others", eventTypes: others, handle() {} }];
+    expect(checkHandlers(handlers, many).size).toBe(1_000);
+    handlers.push({ name: "first", eventTypes: [first ?? ""], handle() {} });
+    expect(() => checkHandlers(handlers, many)).toThrow(
+      'use "1001 event types" as handlers: wanted at most 1000 event types in all',
+    );
+  });
+
   test("may name a type twice in one handler", () => {
     const twice = { ...placed, eventTypes: ["order.placed", "order.placed"] };
     expect(check([twice]).get("order.placed")).toBe(twice);

@@ -79,7 +79,8 @@ const REDIS_VERBS: Readonly<Record<string, Verb>> = {
   age: async (input, { stage }) => await age(stage, input),
   due: async ({ tenant = "acme", group }, { stage }) => {
     const retries = stage.names.key(`${tenant}/${group}/retries`);
-    const members = await listOf(stage.redis.call("ZRANGE", retries, "0", "-1"));
+    // What was handed back waits for a consumer, below zero, not for its time.
+    const members = await listOf(stage.redis.call("ZRANGEBYSCORE", retries, "0", "+inf"));
     const now = await serverTimeMs(stage.redis);
     for (const member of members) await stage.redis.call("ZADD", retries, "XX", now - 1, String(member));
     return members.length;

@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** settle: end a batch of attempts, each judged alone. */
 export const settleScript: Script = {
   name: "settle",
-  sha1: "36fb6dcbb885107a79fa5ccccc5ab0402168a992",
+  sha1: "e5731e2658d7f38e018080bcc41bfbb536d499b2",
   keys: ["stream", "meta", "published.0", "published.1", "leases", "processed.0", "processed.1", "processed.2", "processed.3", "processed.4", "retries", "dead", "state"],
   groupKeys: [],
   source: `-- sluice settle: generated from src/scripts/settle.lua, do not edit
@@ -304,6 +304,15 @@ do
     return -tonumber(number)
   end
 end
+local marks_of_entry, marks_of_key
+do
+  function marks_of_entry(id)
+    return "#" .. id
+  end
+  function marks_of_key(key, id)
+    return key == "" and "#" .. id or key
+  end
+end
 local tokens_entry, tokens_history
 do
   function tokens_entry(token)
@@ -312,6 +321,81 @@ do
   function tokens_history(token)
     local attempt, first_ms = string.match(token, "^[^|]*|[^|]*|(%d+)|[^|.]*%.(%d+)$")
     return tonumber(attempt), tonumber(first_ms)
+  end
+end
+local endings_PLAIN, endings_FENCED, endings_SKIPPED, endings_from
+do
+  endings_PLAIN = { outcome = "SUCCESS", emits = {} }
+  endings_FENCED = { outcome = "FENCED" }
+  endings_SKIPPED = { outcome = "SKIP" }
+  local function emits_from(at)
+    local count = args_int(ARGV[at], "emits", 0, 1000)
+    local emits = {}
+    for n = 1, count do
+      local key, event, fingerprint = ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
+      if not fingerprint then
+        args_bad("ARGV", #ARGV, "wanted three values for each of " .. count .. " emitted events")
+      end
+      emits[n] = { key = args_key(key, "emitted key"), event = event, fingerprint = fingerprint }
+      at = at + 3
+    end
+    return emits, at + 1
+  end
+  local function ending_from(at)
+    local outcome = ARGV[at]
+    if outcome == "SUCCESS" then
+      if ARGV[at + 3] == "0" then
+        return endings_PLAIN, at + 4
+      end
+      local emits, after = emits_from(at + 3)
+      return { outcome = outcome, emits = emits }, after
+    elseif outcome == "SKIP" then
+      return endings_SKIPPED, at + 3
+    elseif outcome == "UNHANDLED" then
+      local event_type = args_event_type(ARGV[at + 3], "type")
+      return { outcome = outcome, event_type = event_type, message = args_text(ARGV[at + 4], "message") },
+        at + 5
+    elseif outcome == "RETRY" then
+      local delay_ms = args_int(ARGV[at + 3], "delayMs", 0, 315360000000)
+      return { outcome = outcome, delay_ms = delay_ms, message = args_text(ARGV[at + 4], "message") }, at + 5
+    elseif outcome == "FAILURE" then
+      local reason = ARGV[at + 3]
+      if not reason or not string.find(reason, "^[A-Z][A-Z_]*$") or #reason > 32 then
+        args_bad("reason", reason, "wanted 1 to 32 of A-Z _")
+      end
+      return { outcome = outcome, reason = reason, message = args_text(ARGV[at + 4], "message") }, at + 5
+    end
+    args_bad("outcome", outcome, "wanted SUCCESSES, SUCCESS, SKIP, UNHANDLED, RETRY or FAILURE")
+  end
+  function endings_from(at)
+    local ended, keys, ids, issued, held_as, count = {}, {}, {}, {}, {}, 0
+    while ARGV[at] do
+      if ARGV[at] == "SUCCESSES" then
+        local tail = args_text(ARGV[at + 1], "tail")
+        local upto = count + args_int(ARGV[at + 2], "successes", 1, 1000)
+        at = at + 3
+        for n = count + 1, upto do
+          local key, id = ARGV[at], ARGV[at + 1] or args_id(nil, "entry_id")
+          ended[n], keys[n], ids[n], issued[n] = endings_PLAIN, key, id, id .. tail
+          held_as[n] = marks_of_key(key, id)
+          at = at + 2
+        end
+        count = upto
+      else
+        local key, token = ARGV[at + 1], ARGV[at + 2]
+        count = count + 1
+        ended[count], at = ending_from(at)
+        keys[count], issued[count], ids[count] = key, token, tokens_entry(token or args_id(nil, "token"))
+        held_as[count] = marks_of_key(key, ids[count])
+      end
+      if count > 1000 then
+        args_bad("attempts", count, "wanted at most " .. 1000)
+      end
+    end
+    if count == 0 then
+      args_bad("attempts", 0, "wanted 1 to " .. 1000)
+    end
+    return { endings = ended, keys = keys, ids = ids, tokens = issued, held_as = held_as }
   end
 end
 local protocol_CURRENT, protocol_refusal
@@ -441,15 +525,6 @@ do
       return { "SUPERSEDED" }
     end
     return nil, loaded
-  end
-end
-local marks_of_entry, marks_of_key
-do
-  function marks_of_entry(id)
-    return "#" .. id
-  end
-  function marks_of_key(key, id)
-    return key == "" and "#" .. id or key
   end
 end
 local pending_WAITING, pending_group_exists, pending_entry, pending_park, pending_acknowledge, pending_hand_back, pending_SUSPECTS_FROM, pending_next_due_at, pending_next_due_in
@@ -601,78 +676,7 @@ local retries, dead, state = KEYS[11], KEYS[12], KEYS[13]
 local TYPES =
   { "stream", "hash", "hash", "hash", "hash", "set", "set", "set", "set", "set", "zset", "stream", "hash" }
 local HEAD = 4
-local PLAIN = { outcome = "SUCCESS", emits = {} }
-local FENCED = { outcome = "FENCED" }
-local SKIPPED = { outcome = "SKIP" }
-local function emits_from(at)
-  local count = args_int(ARGV[at], "emits", 0, 1000)
-  local emits = {}
-  for n = 1, count do
-    local key, event, fingerprint = ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
-    if not fingerprint then
-      args_bad("ARGV", #ARGV, "wanted three values for each of " .. count .. " emitted events")
-    end
-    emits[n] = { key = args_key(key, "emitted key"), event = event, fingerprint = fingerprint }
-    at = at + 3
-  end
-  return emits, at + 1
-end
-local function ending_from(at)
-  local outcome = ARGV[at]
-  if outcome == "SUCCESS" then
-    if ARGV[at + 3] == "0" then
-      return PLAIN, at + 4
-    end
-    local emits, after = emits_from(at + 3)
-    return { outcome = outcome, emits = emits }, after
-  elseif outcome == "SKIP" then
-    return SKIPPED, at + 3
-  elseif outcome == "UNHANDLED" then
-    local event_type = args_event_type(ARGV[at + 3], "type")
-    return { outcome = outcome, event_type = event_type, message = args_text(ARGV[at + 4], "message") },
-      at + 5
-  elseif outcome == "RETRY" then
-    local delay_ms = args_int(ARGV[at + 3], "delayMs", 0, 315360000000)
-    return { outcome = outcome, delay_ms = delay_ms, message = args_text(ARGV[at + 4], "message") }, at + 5
-  elseif outcome == "FAILURE" then
-    local reason = ARGV[at + 3]
-    if not reason or not string.find(reason, "^[A-Z][A-Z_]*$") or #reason > 32 then
-      args_bad("reason", reason, "wanted 1 to 32 of A-Z _")
-    end
-    return { outcome = outcome, reason = reason, message = args_text(ARGV[at + 4], "message") }, at + 5
-  end
-  args_bad("outcome", outcome, "wanted SUCCESSES, SUCCESS, SKIP, UNHANDLED, RETRY or FAILURE")
-end
-local function attempts_from(at)
-  local endings, keys, ids, issued, held_as, count = {}, {}, {}, {}, {}, 0
-  while ARGV[at] do
-    if ARGV[at] == "SUCCESSES" then
-      local tail = args_text(ARGV[at + 1], "tail")
-      local upto = count + args_int(ARGV[at + 2], "successes", 1, 1000)
-      at = at + 3
-      for n = count + 1, upto do
-        local key, id = ARGV[at], ARGV[at + 1] or args_id(nil, "entry_id")
-        endings[n], keys[n], ids[n], issued[n] = PLAIN, key, id, id .. tail
-        held_as[n] = marks_of_key(key, id)
-        at = at + 2
-      end
-      count = upto
-    else
-      local key, token = ARGV[at + 1], ARGV[at + 2]
-      count = count + 1
-      endings[count], at = ending_from(at)
-      keys[count], issued[count], ids[count] = key, token, tokens_entry(token or args_id(nil, "token"))
-      held_as[count] = marks_of_key(key, ids[count])
-    end
-    if count > 1000 then
-      args_bad("attempts", count, "wanted at most " .. 1000)
-    end
-  end
-  if count == 0 then
-    args_bad("attempts", 0, "wanted 1 to " .. 1000)
-  end
-  return { endings = endings, keys = keys, ids = ids, tokens = issued, held_as = held_as }
-end
+local PLAIN, FENCED, SKIPPED = endings_PLAIN, endings_FENCED, endings_SKIPPED
 local function check(attempts, n)
   args_id(attempts.ids[n], "token")
   args_entry_key(attempts.keys[n], "idempotency_key")
@@ -865,7 +869,7 @@ local function run()
   local group, consumer = args_name(ARGV[1], "group"), args_name(ARGV[2], "consumer")
   local incarnation = args_nonce(ARGV[3], "incarnation")
   local window_ms = args_int(ARGV[4], "windowMs", 0, 315360000000)
-  local attempts = attempts_from(HEAD + 1)
+  local attempts = endings_from(HEAD + 1)
   local ids, endings = attempts.ids, attempts.endings
   redis.call("HLEN", published_0)
   redis.call("HLEN", published_1)

@@ -3,9 +3,9 @@
 -- A consumer without a handler for a type may be of the version before, beside others that have one: in a rolling
 -- deployment it would skip what they are there for. So `state` records for each consumer what it declares and since
 -- when (`types:CONSUMER`), and for each declared type its number and how many consumers declare it (`type:TYPE`; by
--- number `numbered:N`). An entry that was handed back stands in `retries` scored by minus that number: those who declare
--- the type find it there, and nobody else looks. No number is given twice, so entries of a number that is no longer
--- recorded are of a type that nobody declares any more, and anybody's.
+-- number `numbered:N`). An entry that was handed back stands in `retries` scored by minus that number: those who
+-- declare the type find it there, and nobody else looks. No number is given twice, so entries of a number that is no
+-- longer recorded are of a type that nobody declares any more, and anybody's.
 local chunks = require("chunks")
 local constants = require("constants")
 

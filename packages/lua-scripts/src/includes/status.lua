@@ -40,9 +40,6 @@ local status = {
   SUCCESS = "SUCCESS",
   --- settle (asked): acknowledge without recording the key as processed.
   SKIP = "SKIP",
-  --- settle (asked): no handler of the consumer declares the event's type. Dead letter: nor does any other consumer of
-  --- the group, or `canHandle` turned the event down, and the consumer asked for a dead letter then.
-  UNHANDLED = "UNHANDLED",
   --- settle (asked): try again after a delay.
   RETRY = "RETRY",
   --- settle (asked): a dead letter, with the reason that follows.
@@ -87,6 +84,9 @@ local status = {
   INVALID = "INVALID",
   --- Dead letter: the entry is not in our layout.
   MALFORMED = "MALFORMED",
+  --- settle (asked): no handler of the consumer declares the event's type.
+  --- Dead letter: no consumer of the group does, or `canHandle` turned it down, and a dead letter was asked for then.
+  UNHANDLED = "UNHANDLED",
   --- Dead letter: an event that the handler emitted cannot be published.
   EMIT_REJECTED = "EMIT_REJECTED",
 }

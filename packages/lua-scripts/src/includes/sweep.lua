@@ -102,9 +102,10 @@ function sweep.records(stream, group, state, looked_at)
   redis.call("HSET", state, "recordsCursor", page[1])
 end
 
---- Forgets consumers that the group does not have: removed by other means than `retire`, they would hold the types that
--- they declared for ever. A bounded number, from where the sweep before ended. Redis does not know a consumer that has
--- opened the group and not read from it yet; one that is alive after all is answered NOGROUP, and opens the group again.
+--- Forgets consumers that the group does not have: removed by other means than `retire`, they would hold the types
+-- that they declared for ever. A bounded number, from where the sweep before ended. Redis does not know a consumer that
+-- has opened the group and not read from it yet; one that is alive after all is answered NOGROUP, and opens the group
+-- again.
 function sweep.consumers(stream, group, state, now)
   local cursor = redis.call("HGET", state, "consumersCursor") or "0"
   local page = redis.call("HSCAN", state, cursor, "COUNT", constants.SWEEP)

@@ -6,8 +6,8 @@
 -- processed ring here: a token is issued for a key that is not processed, and only one at a time.
 --
 -- An event that the consumer has no handler for is told with its type. If another consumer of the group declares that
--- type, which is what a rolling deployment looks like, it is handed back: it waits for that consumer, as the same attempt,
--- and whoever has no handler for it does not get it again (`declarations.lua`).
+-- type, which is what a rolling deployment looks like, it is handed back: it waits for that consumer, as the same
+-- attempt, and whoever has no handler for it does not get it again (`declarations.lua`).
 --
 -- Entries are acknowledged before anything that grows, since Redis lets a script that has written pass at maxmemory:
 -- consumers drain a full server. Emitted events pass the length limit for the same reason.
@@ -37,8 +37,8 @@
 --                        RETRY, idempotency_key, token, delayMs, message;
 --                        FAILURE, idempotency_key, token, reason, message
 -- @reply OK, milliseconds until the next waiting entry is due (-1: none waits), now in milliseconds,
---        then (position, WAITING | HANDED_BACK | DEAD | FENCED) for each attempt that is not SETTLED; positions count from 1 in the
---        order asked, and ascend
+--        then (position, WAITING | HANDED_BACK | DEAD | FENCED) for each attempt that is not SETTLED; positions count
+--        from 1 in the order asked, and ascend
 -- @reply PROTOCOL, found
 -- @reply WRONGTYPE, key, found, wanted
 -- @reply NOGROUP
@@ -57,6 +57,7 @@ local clock = require("clock")
 local constants = require("constants")
 local dead_letters = require("dead")
 local declarations = require("declarations")
+local endings_told = require("endings")
 local entries = require("entries")
 local group_state = require("group")
 local marks = require("marks")
@@ -74,89 +75,7 @@ local TYPES =
   { "stream", "hash", "hash", "hash", "hash", "set", "set", "set", "set", "set", "zset", "stream", "hash" }
 local HEAD = 4
 
--- How most attempts end: with a success that emits nothing. One value for all of them, since a table for each costs
--- as much as acknowledging it.
-local PLAIN = { outcome = status.SUCCESS, emits = {} }
-
--- How an attempt ends whose token is not the current one: whatever it asked for, nothing is done for it.
-local FENCED = { outcome = status.FENCED }
-
--- How an attempt ends at which there is nothing to handle.
-local SKIPPED = { outcome = status.SKIP }
-
-local function emits_from(at)
-  local count = args.int(ARGV[at], "emits", 0, constants.MAX_EMITS)
-  local emits = {}
-  for n = 1, count do
-    local key, event, fingerprint = ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
-    if not fingerprint then
-      args.bad("ARGV", #ARGV, "wanted three values for each of " .. count .. " emitted events")
-    end
-    emits[n] = { key = args.key(key, "emitted key"), event = event, fingerprint = fingerprint }
-    at = at + 3
-  end
-  return emits, at + 1
-end
-
--- How the attempt at ARGV[at] ended, and where the next one begins.
-local function ending_from(at)
-  local outcome = ARGV[at]
-  if outcome == status.SUCCESS then
-    if ARGV[at + 3] == "0" then
-      return PLAIN, at + 4
-    end
-    local emits, after = emits_from(at + 3)
-    return { outcome = outcome, emits = emits }, after
-  elseif outcome == status.SKIP then
-    return SKIPPED, at + 3
-  elseif outcome == status.UNHANDLED then
-    local event_type = args.event_type(ARGV[at + 3], "type")
-    return { outcome = outcome, event_type = event_type, message = args.text(ARGV[at + 4], "message") },
-      at + 5
-  elseif outcome == status.RETRY then
-    local delay_ms = args.int(ARGV[at + 3], "delayMs", 0, constants.MAX_SPAN_MS)
-    return { outcome = outcome, delay_ms = delay_ms, message = args.text(ARGV[at + 4], "message") }, at + 5
-  elseif outcome == status.FAILURE then
-    local reason = ARGV[at + 3]
-    if not reason or not string.find(reason, "^[A-Z][A-Z_]*$") or #reason > 32 then
-      args.bad("reason", reason, "wanted 1 to 32 of A-Z _")
-    end
-    return { outcome = outcome, reason = reason, message = args.text(ARGV[at + 4], "message") }, at + 5
-  end
-  args.bad("outcome", outcome, "wanted SUCCESSES, SUCCESS, SKIP, UNHANDLED, RETRY or FAILURE")
-end
-
--- The attempts from ARGV[at] on: of the n-th its ending, key, entry ID, token and what its key is held as.
-local function attempts_from(at)
-  local endings, keys, ids, issued, held_as, count = {}, {}, {}, {}, {}, 0
-  while ARGV[at] do
-    if ARGV[at] == status.SUCCESSES then
-      local tail = args.text(ARGV[at + 1], "tail")
-      local upto = count + args.int(ARGV[at + 2], "successes", 1, constants.MAX_ENTRIES)
-      at = at + 3
-      for n = count + 1, upto do
-        local key, id = ARGV[at], ARGV[at + 1] or args.id(nil, "entry_id")
-        endings[n], keys[n], ids[n], issued[n] = PLAIN, key, id, id .. tail
-        held_as[n] = marks.of_key(key, id)
-        at = at + 2
-      end
-      count = upto
-    else
-      local key, token = ARGV[at + 1], ARGV[at + 2]
-      count = count + 1
-      endings[count], at = ending_from(at)
-      keys[count], issued[count], ids[count] = key, token, tokens.entry(token or args.id(nil, "token"))
-      held_as[count] = marks.of_key(key, ids[count])
-    end
-    if count > constants.MAX_ENTRIES then
-      args.bad("attempts", count, "wanted at most " .. constants.MAX_ENTRIES)
-    end
-  end
-  if count == 0 then
-    args.bad("attempts", 0, "wanted 1 to " .. constants.MAX_ENTRIES)
-  end
-  return { endings = endings, keys = keys, ids = ids, tokens = issued, held_as = held_as }
-end
+local PLAIN, FENCED, SKIPPED = endings_told.PLAIN, endings_told.FENCED, endings_told.SKIPPED
 
 -- Whether a key and token can be those of any attempt. A token that is current under its key was looked at when it was
 -- issued: only others are looked at here.
@@ -373,7 +292,7 @@ local function run()
   local group, consumer = args.name(ARGV[1], "group"), args.name(ARGV[2], "consumer")
   local incarnation = args.nonce(ARGV[3], "incarnation")
   local window_ms = args.int(ARGV[4], "windowMs", 0, constants.MAX_SPAN_MS)
-  local attempts = attempts_from(HEAD + 1)
+  local attempts = endings_told.from(HEAD + 1)
   local ids, endings = attempts.ids, attempts.endings
   -- Not always read before they are written: see types.lua.
   redis.call("HLEN", published_0)

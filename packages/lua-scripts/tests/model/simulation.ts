@@ -110,6 +110,7 @@ export class Simulation {
             mode: "TAKE",
             startFrom: "0-0",
             change: false,
+            types: [],
             ...SETTINGS,
           }),
         ]);
@@ -143,7 +144,7 @@ export class Simulation {
       const member = this.memberOf(`p${this.started}`, at);
       process.consumers.push(new Consumer(keys, member));
       await this.link.send([
-        openCall(keys, { ...member, mode: "TAKE", startFrom: "0-0", change: false, ...SETTINGS }),
+        openCall(keys, { ...member, mode: "TAKE", startFrom: "0-0", change: false, types: [], ...SETTINGS }),
       ]);
     }
     this.processes.push(process);

@@ -38,7 +38,7 @@ end
 move(state, "ringOpenedAt")
 move(state, "seenAt")
 move(meta, "windowOpenedAt")
-local waiting = redis.call("ZRANGE", retries, 0, -1, "WITHSCORES")
+local waiting = redis.call("ZRANGEBYSCORE", retries, 0, "+inf", "WITHSCORES")
 for at = 1, #waiting, 2 do
   redis.call("ZADD", retries, string.format("%.0f", waiting[at + 1] - ms), waiting[at])
 end
