@@ -24,6 +24,7 @@ import { jittered, nextTick, sleep } from "../timing.js";
 import { type CallParts, Calls, MAX_CALL } from "./calls.js";
 import { Attempt, type Entry, entriesIn, recoveredAttempt } from "./entry.js";
 import { type Ending, Hand } from "./hand.js";
+import { MAX_SYNC_MS, ReadAhead } from "./read-ahead.js";
 import { type Recovery, type RecoveryPass, RecoveryPasses } from "./recovery.js";
 import type { Reporter } from "./reporter.js";
 import { Turnstile } from "./turnstile.js";
@@ -35,6 +36,8 @@ export interface LoopParts extends CallParts {
   readonly reporter: Reporter;
   /** Runs the handler. Never rejects. */
   readonly run: (attempt: Attempt) => Promise<Ending>;
+  /** Gives up an attempt whose handler runs on: how it ends. */
+  readonly expire: (attempt: Attempt, handlerTimeoutMs: number) => Ending;
 }
 
 /** Turns under way at a time. A third one is no faster: either Redis or this process is never idle by then. */
@@ -110,6 +113,11 @@ export class Loop {
   private lastBatchMs = 0;
   /** The handlers begun last ended within the tick: they wait for nothing, and slots are as good as never taken. */
   private quick = false;
+  /** The handler begun last kept the thread for longer than others may wait: one is leased at a time. */
+  private singly = false;
+  /** Nothing is begun before the event loop has turned. */
+  private yielding = false;
+  private readonly readAhead: ReadAhead;
   /** Entries that may still be leased: all, but in `runOnce`. */
   private budget = Number.POSITIVE_INFINITY;
   /** The attempt that nothing else may run beside. */
@@ -122,6 +130,7 @@ export class Loop {
     const { group, consumer } = parts.settings;
     this.member = { group, consumer, incarnation };
     this.calls = new Calls(parts, this.member);
+    this.readAhead = new ReadAhead(parts.settings.leaseMs);
   }
 
   /** Opens the group and takes the consumer's name; throws what keeps it from that. */
@@ -149,9 +158,12 @@ export class Loop {
     this.kick();
   }
 
-  /** Reads and leases nothing more; what runs goes on, and is settled. */
+  /** Reads and leases nothing more; what runs goes on, and is settled. What was not begun is given back at once. */
   drain(): void {
-    if (this.phase === "reading") this.phase = "draining";
+    if (this.phase === "reading") {
+      this.phase = "draining";
+      void this.giveUnstarted();
+    }
     this.kick();
   }
 
@@ -177,6 +189,7 @@ export class Loop {
   private close(): void {
     this.phase = "closed";
     clearTimeout(this.dueTimer);
+    this.readAhead.stop();
     const stopped = this.stopped();
     this.passes.fail(stopped);
     this.changed();
@@ -252,9 +265,48 @@ export class Loop {
     return this.calls.release([...this.hand.takeUnstarted(), ...this.hand.unfinished]);
   }
 
-  /** Gives back what was leased this long ago, in milliseconds, and still waits for a slot: others may have one. */
-  giveLate(ms: number): Promise<void> {
-    return this.giveUnstarted(this.hand.takeLate(performance.now() - ms));
+  /** Gives back what waits for a slot for too long: others may have one. */
+  private readonly giveLate = (late: readonly ReleaseItem[]): void => {
+    if (late.length === 0) return;
+    // What `runOnce` may lease is for what it handles.
+    this.budget += late.filter(({ token }) => token !== undefined).length;
+    // Nothing is read ahead until a handler has shown to be quick.
+    this.lastBatchMs = Number.POSITIVE_INFINITY;
+    this.parts.logger.debug("released entries that found no free slot", { entries: late.length });
+    void this.giveUnstarted(late);
+  };
+
+  /**
+   * Ends an attempt whose handler has not ended, and may never: its slot is free, and what the handler still does is of
+   * no consequence.
+   */
+  expire(attempt: Attempt, handlerTimeoutMs: number): void {
+    if (this.hand.running.get(attempt.entry.id) !== attempt) return;
+    this.noteEnded(attempt, this.parts.expire(attempt, handlerTimeoutMs));
+  }
+
+  /** Whether nothing is left but attempts that wait for this consumer themselves (`inside.ts`). */
+  get waitsForCallers(): boolean {
+    return this.hand.running.size > 0 && this.hand.ended.length === 0 && this.lanes === 0 && this.callersOnly;
+  }
+
+  /** The same, as `idle` sees it: nothing else is in hand, or could be before one of them ends. */
+  get settledButCallers(): boolean {
+    if (!this.waitsForCallers) return this.settled;
+    if (this.heldByCallers) return true;
+    return this.hand.prefetched.length + this.hand.waiting.length === 0 && this.pass === undefined;
+  }
+
+  /** Whether attempts that wait for this consumer have every slot, so that nothing begins until one of them ends. */
+  get heldByCallers(): boolean {
+    const { running } = this.hand;
+    const full = running.size >= this.parts.settings.concurrency || this.alone !== undefined;
+    return full && this.callersOnly;
+  }
+
+  private get callersOnly(): boolean {
+    for (const { waits } of this.hand.running.values()) if (waits === 0) return false;
+    return true;
   }
 
   private async giveUnstarted(entries: readonly ReleaseItem[] = this.hand.takeUnstarted()): Promise<void> {
@@ -303,6 +355,7 @@ export class Loop {
     if (this.lanes === 0 && !this.over) {
       this.block();
       this.armDue();
+      this.readAhead.watch(this.hand, this.giveLate);
     }
     this.changed();
   }
@@ -393,9 +446,14 @@ export class Loop {
   /** Attempts that may be leased now. */
   private freeSlots(): number {
     if (!this.mayStart) return 0;
+    return Math.min(Math.min(this.openSlots, this.budget) - this.leasing, MAX_CALL);
+  }
+
+  /** Slots that nothing runs in or waits for; one at a time for handlers that keep the thread. */
+  private get openSlots(): number {
     const { running, waiting } = this.hand;
     const free = this.reach - running.size - waiting.length;
-    return Math.min(Math.min(free, this.budget) - this.leasing, MAX_CALL);
+    return this.singly ? Math.min(free, 1 - waiting.length) : free;
   }
 
   private recoverAll(pass: RecoveryPass, settle: readonly Ending[], nonce: string, max: number): Request {
@@ -407,11 +465,11 @@ export class Loop {
   /** How many entries to read: prefetched ones wait for a slot with their lease clock running, so not many. */
   private room(leasing: number): number {
     const { hand, parts } = this;
-    const { batchSize, leaseMs } = parts.settings;
+    const { batchSize } = parts.settings;
     const waiting = hand.prefetched.length + this.blockedFor + this.reading;
     const started = this.leasing + leasing;
-    const free = this.reach - hand.running.size - hand.waiting.length - started;
-    const ahead = this.lastBatchMs < leaseMs / 10 ? this.reach : Math.max(0, free);
+    const isAhead = !this.singly && this.readAhead.isWorthIt(this.lastBatchMs);
+    const ahead = isAhead ? this.reach : Math.max(0, this.openSlots - started);
     const room = Math.min(ahead - waiting, this.budget - started - waiting, batchSize, MAX_TURN);
     return Math.max(0, room);
   }
@@ -575,7 +633,7 @@ export class Loop {
 
   private take(entries: readonly Entry[]): void {
     this.hand.prefetched.push(...entries);
-    if (this.paused) void this.giveUnstarted();
+    if (this.paused || this.phase === "draining") void this.giveUnstarted();
     // Two lanes read for handlers that were quick, and are no longer.
     const surplus = this.hand.takePrefetched(this.parts.settings.concurrency);
     if (surplus.length > 0) void this.giveUnstarted(surplus);
@@ -592,19 +650,39 @@ export class Loop {
     this.budget -= attempts.length;
     this.hand.waiting.push(...attempts);
     this.begin();
-    if (this.paused) void this.giveUnstarted();
+    if (this.paused || this.phase === "draining") void this.giveUnstarted();
   }
 
-  /** Begins what waits, as far as there are slots. */
+  /** Begins what waits, as far as there are slots, and for as long as the event loop may stand still. */
   private begin(): void {
     const { waiting, running } = this.hand;
-    let begun = 0;
-    for (const attempt of waiting) {
-      if (!this.mayBegin || (attempt.alone && running.size > 0)) break;
-      this.run(attempt);
-      begun += 1;
+    if (this.yielding) return;
+    const since = performance.now();
+    let now = since;
+    for (let next = waiting[0]; next !== undefined; next = waiting[0]) {
+      if (!this.mayBegin || (next.alone && running.size > 0)) return;
+      if (now - since > MAX_SYNC_MS) {
+        this.beginLater();
+        return;
+      }
+      // Taken out first: what its handler calls, `pause` for one, may give back what waits.
+      waiting.shift();
+      this.run(next, now);
+      now = performance.now();
+      this.singly = now - next.begunAt > this.readAhead.patienceMs;
     }
-    waiting.splice(0, begun);
+  }
+
+  /** Lets the event loop turn: timers and replies are due, and what has waited for too long is given back. */
+  private beginLater(): void {
+    this.yielding = true;
+    nextTick(() => {
+      this.yielding = false;
+      if (this.phase === "closed") return;
+      this.giveLate(this.readAhead.takeLate(this.hand));
+      this.begin();
+      this.kick();
+    });
   }
 
   private get mayBegin(): boolean {
@@ -612,18 +690,25 @@ export class Loop {
     return free && this.phase === "reading" && !this.paused && this.alone === undefined;
   }
 
-  private run(attempt: Attempt): void {
+  private run(attempt: Attempt, now: number): void {
+    attempt.begunAt = now;
     this.hand.running.set(attempt.entry.id, attempt);
     if (attempt.alone) this.alone = attempt;
     void this.parts.run(attempt).then((ending) => {
-      if (attempt.lost && this.over) return;
-      // A newer attempt of the same entry may run in this very process by now.
-      if (this.hand.running.get(attempt.entry.id) === attempt) this.hand.running.delete(attempt.entry.id);
-      if (this.alone === attempt) this.alone = undefined;
-      if (!attempt.lost) this.hand.ended.push(ending);
-      if (this.hand.waiting.length > 0) this.begin();
-      this.kick();
+      // It was given up.
+      if (!attempt.over) this.noteEnded(attempt, ending);
     });
+  }
+
+  private noteEnded(attempt: Attempt, ending: Ending): void {
+    attempt.over = true;
+    if (attempt.lost && this.over) return;
+    // A newer attempt of the same entry may run in this very process by now.
+    if (this.hand.running.get(attempt.entry.id) === attempt) this.hand.running.delete(attempt.entry.id);
+    if (this.alone === attempt) this.alone = undefined;
+    if (!attempt.lost) this.hand.ended.push(ending);
+    if (this.hand.waiting.length > 0) this.begin();
+    this.kick();
   }
 
   private knowDue(nextDueInMs: number | undefined): void {

@@ -89,6 +89,21 @@ export class Reporter {
     this.emitter.emit("leaseLost", report);
   }
 
+  /** An attempt was given up, since its handler took too long. */
+  timedOut(): void {
+    this.stats.add("timeouts", 1);
+  }
+
+  /** An attempt has run for ten leases, and nothing bounds it. */
+  stuck(attempt: Attempt): void {
+    this.logger.warn("handler has run for ten leases; its slot is taken until it ends", {
+      ...this.about(attempt.entry, attempt.type),
+      attempt: attempt.number,
+      runningMs: Math.round(performance.now() - attempt.begunAt),
+      wanted: "a handler that ends, or the option handlerTimeoutMs",
+    });
+  }
+
   recoveredCounts(counts: RecoveryCounts): void {
     this.stats.add("recoveredOwn", counts.own);
     this.stats.add("recoveredStale", counts.stale);

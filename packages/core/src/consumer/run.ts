@@ -8,7 +8,7 @@ import type { EventCatalog, ValidationOutcome } from "../catalog.js";
 import { type Composed, type ComposeSettings, compose, MAX_TOGETHER_CHARS } from "../compose.js";
 import { withTenant } from "../context.js";
 import { decodeEvent, type StoredEvent } from "../envelope.js";
-import { InvalidOptionError, type Issue, NonRetryableError } from "../errors.js";
+import { HandlerTimeoutError, InvalidOptionError, type Issue, NonRetryableError } from "../errors.js";
 import type { EmitOptions, SluiceEvent } from "../event.js";
 import { emitKey } from "../fingerprint.js";
 import { checkHandlers, type HandlerContext, type UntypedEventHandler } from "../handler.js";
@@ -18,6 +18,7 @@ import { type Result, toResult } from "../results.js";
 import type { Attempt } from "./entry.js";
 import { foreignEvent } from "./foreign.js";
 import type { Ending } from "./hand.js";
+import { callerStorage } from "./inside.js";
 import type { ConsumerSettings } from "./settings.js";
 
 /** Most events that one handled event may emit. */
@@ -44,6 +45,7 @@ const SUCCEEDED: Outcome = { outcome: "SUCCESS", emits: [] };
 
 export class Runner {
   private readonly handlers: ReadonlyMap<string, UntypedEventHandler>;
+  private readonly callers = callerStorage();
 
   /** @throws {InvalidOptionError | UnknownEventTypeError} as checkHandlers does */
   constructor(
@@ -55,18 +57,18 @@ export class Runner {
 
   /** Runs one attempt. Never rejects. */
   async run(attempt: Attempt): Promise<Ending> {
-    const startedAt = performance.now();
     const { tail, entry } = attempt;
     const { id, key } = entry;
     const event = this.read(attempt);
     const type = "type" in event ? event.type : undefined;
+    attempt.type = type;
     let outcome: Outcome;
     try {
       outcome = "outcome" in event ? event : await this.handle(attempt, event);
     } catch (error) {
       outcome = this.thrown(attempt, type, error);
     }
-    const durationMs = performance.now() - startedAt;
+    const durationMs = performance.now() - attempt.begunAt;
     if (outcome.outcome === "SUCCESS") {
       const { emits } = outcome;
       return { attempt, type, durationMs, item: { outcome: "SUCCESS", key, id, tail, emits } };
@@ -76,6 +78,19 @@ export class Runner {
       return { attempt, type, durationMs, item, skipped: outcome.skipped };
     }
     return { attempt, type, durationMs, item: { ...outcome, key, id, tail } };
+  }
+
+  /** Gives up an attempt whose handler has taken too long: the signal aborts, and it ends as a retry. */
+  expire(attempt: Attempt, handlerTimeoutMs: number): Ending {
+    const { type, tail, number } = attempt;
+    const { id, key } = attempt.entry;
+    const error = new HandlerTimeoutError({ type, entryId: id, attempt: number, handlerTimeoutMs });
+    const delayMs = this.backoffMs(attempt);
+    this.log(type, attempt).error("handler timed out", { err: error, delayMs });
+    attempt.abort(error);
+    const message = cut(describeError(error));
+    const durationMs = performance.now() - attempt.begunAt;
+    return { attempt, type, durationMs, item: { outcome: "RETRY", delayMs, message, key, id, tail } };
   }
 
   /** The event as it was stored, or what becomes of an entry that is none of ours to handle. */
@@ -130,8 +145,9 @@ export class Runner {
     if (validated.issues) return failed(Status.INVALID, describeIssues(event.type, validated.issues));
     event.data = validated.value;
     const { tenantId } = this.parts;
-    if (tenantId === undefined) return this.call(handler, attempt, event);
-    return withTenant(tenantId, () => this.call(handler, attempt, event));
+    // Innermost, so that no other context hides whose handler it is.
+    const call = () => this.callers.run(attempt, () => this.call(handler, attempt, event));
+    return tenantId === undefined ? call() : withTenant(tenantId, call);
   }
 
   private async call(handler: UntypedEventHandler, attempt: Attempt, event: SluiceEvent): Promise<Outcome> {
@@ -275,11 +291,11 @@ class AttemptContext implements HandlerContext {
   }
 
   private emitOne(type: string, data: unknown, options?: EmitOptions): void {
-    if (this.ended) {
+    if (this.ended || this.leased.over) {
       throw new InvalidOptionError({
         option: "emit",
         value: type,
-        wanted: "a call before the handler returns",
+        wanted: "a call before the handler returns, and before its attempt is given up",
       });
     }
     if (this.composed.length === MAX_EMITS) {

@@ -43,7 +43,8 @@ async function start(order: Extract<Order, { do: "start" }>): Promise<void> {
   consumer.on("error", ({ error, fatal }) => {
     say({ say: "error", code: error instanceof SluiceError ? error.code : String(error), fatal });
   });
-  say({ say: "started", recovery: await consumer.start() });
+  await consumer.start();
+  say({ say: "started", recovery: await consumer.recovery });
 }
 
 // What comes over the channel is what `orders.ts` has; nobody else has the other end of it.
