@@ -14,10 +14,11 @@ import type { IoredisClient, IoredisCluster } from "./ioredis/types.js";
 import { type Logger, toLogger } from "./logger.js";
 
 export { type Opening, openBus } from "./ioredis/open-bus.js";
-export type { DrainSignal, SignalProcess } from "./ioredis/signals.js";
+export type { DrainExit, DrainSignal, SignalOptions } from "./ioredis/signals.js";
 export { type MakeRedis, toIoredis, whenReady } from "./ioredis/source.js";
 export { type Target, targetsOf } from "./ioredis/targets.js";
 export type { IoredisClient, IoredisCluster } from "./ioredis/types.js";
+export type { SignalProcess } from "./process-signals.js";
 
 export interface FromIoredisOptions {
   /** Told of outages, once when one begins and once when it ends; warnings go to the console unless given. */

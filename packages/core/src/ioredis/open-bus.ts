@@ -6,7 +6,8 @@
 import { type Bus, type BusOptions, createBus, type Tenancy } from "../bus.js";
 import type { EventSchemas } from "../catalog.js";
 import type { Connection } from "../connection.js";
-import { drainAt, type SignalProcess, signalsOf } from "./signals.js";
+import { drainAt, type SignalProcess } from "../process-signals.js";
+import { signalsOf } from "./signals.js";
 import { whenReady } from "./source.js";
 import type { IoredisClient, IoredisCluster } from "./types.js";
 
