@@ -30,6 +30,7 @@ import { type KnownGroups, readInfo, type StreamInfo, toStreamInfo } from "./mon
 import { stuckChecks } from "./monitoring/stuck.js";
 import { checkGroup, checkStream, checkTenant } from "./names.js";
 import { integerOption, knownOptions, MAX_SPAN_MS, textOption, wordOption } from "./options.js";
+import { type Outages, outagesOf } from "./outages.js";
 import { atIndex, MAX_BATCH, Publisher, type Receipt } from "./publisher.js";
 
 /** Whether a bus keeps tenants apart. */
@@ -135,6 +136,7 @@ interface Shared {
   readonly publishWindowMs: number;
   readonly deadlineMs: number;
   readonly logger: Logger;
+  readonly outages: Outages;
   /** Those that run. */
   readonly consumers: Set<RunningConsumer>;
   readonly stats: ConsumerStats;
@@ -178,6 +180,7 @@ export function createBus<C extends EventSchemas, T extends Tenancy = "single">(
     publishWindowMs,
     deadlineMs,
     logger: toLogger(options.logger ?? warningsOnConsole),
+    outages: outagesOf(options.logger),
     consumers: new Set(),
     stats: new ConsumerStats(),
     known: new Map(),

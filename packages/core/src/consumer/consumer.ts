@@ -12,6 +12,7 @@ import { type Logger, withFields } from "../logger.js";
 import { consumerMetrics, type InHand, type Metrics } from "../monitoring/metrics.js";
 import type { StuckAttempts } from "../monitoring/stuck.js";
 import { integerOption, knownOptions } from "../options.js";
+import type { Outages } from "../outages.js";
 import { type ConsumerEvents, type ConsumerListener, Emitter } from "./events.js";
 import { nothingLeft } from "./idle.js";
 import { asCaller, outsideAttempts, unlessForCallers } from "./inside.js";
@@ -45,6 +46,7 @@ export interface ConsumerParts {
   readonly publishWindowMs: number;
   readonly deadlineMs: number;
   readonly logger: Logger;
+  readonly outages: Outages;
 }
 
 /** What one `runOnce` did, in events. */
@@ -93,7 +95,9 @@ export class Consumer<C extends EventSchemas = EventSchemas> {
       consumer: this.name,
     });
     this.emitter = new Emitter((event, error) => logger.error("listener threw", { event, err: error }));
-    const reporter = new Reporter(this.emitter, this.stats, logger, parts.tenantId);
+    const of = parts.tenantId === undefined ? "" : ` of tenant '${parts.tenantId}'`;
+    const about = `group '${this.group}'${of}, stream '${parts.stream}'`;
+    const reporter = new Reporter(this.emitter, this.stats, logger, parts.tenantId, parts.outages, about);
     // A handler that its catalog types takes the events of its types, which are all that it is given.
     const handlers = options.handlers as readonly UntypedEventHandler[];
     const runner = new Runner({ ...parts, settings: this.settings, logger }, handlers);

@@ -506,7 +506,10 @@ export class Loop {
       if (turn.recover) failures.push(this.noteRecovered(replies[at++], turn.pass));
       if (turn.readCount > 0) failures.push(this.noteRead(replies[at++]));
       const failure = failures.find((error) => error !== undefined);
-      if (failure === undefined) this.failures = 0;
+      if (failure === undefined) {
+        this.failures = 0;
+        this.parts.reporter.works();
+      }
       return failure;
     });
   }

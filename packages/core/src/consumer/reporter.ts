@@ -1,24 +1,25 @@
 /** Tells what happened: to listeners, to the log, and in numbers. Never shows payload. */
 import type { LeaseVerdict, RecoveryCounts, SettleVerdict } from "@sluice/lua-scripts";
+import { ConnectionError, DeadlineError, ServerError, SluiceError } from "../errors.js";
 import type { Logger } from "../logger.js";
+import type { OutageKind, Outages } from "../outages.js";
 import type { Attempt, Entry } from "./entry.js";
 import type { Emitter, EntryReport } from "./events.js";
 import type { Ending } from "./hand.js";
 import type { Recovery } from "./recovery.js";
 import type { ConsumerStats } from "./stats.js";
 
-/** A failure that goes on is logged again after this long, in milliseconds. */
-const REPEAT_LOG_MS = 30_000;
-
 export class Reporter {
-  private lastFailure = "";
-  private lastFailureAt = Number.NEGATIVE_INFINITY;
+  private inTrouble = false;
 
   constructor(
     private readonly emitter: Emitter,
     private readonly stats: ConsumerStats,
     private readonly logger: Logger,
     private readonly tenantId: string | undefined,
+    private readonly outages: Outages,
+    /** The consumer's tenant, stream and group, for a line about many. */
+    private readonly consumer: string,
   ) {}
 
   /** An attempt's end was judged by the server. */
@@ -122,15 +123,39 @@ export class Reporter {
 
   failed(error: unknown, fatal: boolean): void {
     this.stats.add("errors", 1);
-    const text = String(error);
-    const now = performance.now();
-    if (fatal || text !== this.lastFailure || now - this.lastFailureAt > REPEAT_LOG_MS) {
-      this.lastFailure = text;
-      this.lastFailureAt = now;
-      if (fatal) this.logger.error("consumer stopped", { err: error });
-      else this.logger.warn("consumer goes on after an error", { err: error });
+    if (fatal) {
+      this.ended();
+      this.logger.error("consumer stopped", { err: error });
+    } else {
+      this.trouble(error);
     }
     this.emitter.emit("error", { error, fatal });
+  }
+
+  /** A call failed that is made again; one warning tells of all consumers that this happens to. */
+  trouble(error: unknown): void {
+    this.inTrouble = true;
+    this.logger.debug("a call failed and is made again", { err: error });
+    this.outages.begin(kindOf(error), this, { error, consumer: this.consumer });
+  }
+
+  /** A call on the side failed, which is made again at its time: `what` it was is warned of, unless it is an outage. */
+  sideCallFailed(what: string, error: unknown): void {
+    if (kindOf(error) === "unreachable") this.trouble(error);
+    else this.logger.warn(`${what} failed`, { err: error });
+  }
+
+  /** Calls succeed. */
+  works(): void {
+    if (!this.inTrouble) return;
+    this.inTrouble = false;
+    this.outages.end(this, true);
+  }
+
+  /** The consumer has stopped: whether its calls would succeed is not known any more. */
+  ended(): void {
+    this.inTrouble = false;
+    this.outages.end(this, false);
   }
 
   private about(entry: Entry, type: string | undefined): EntryReport {
@@ -141,4 +166,10 @@ export class Reporter {
       ...(this.tenantId === undefined ? {} : { tenantId: this.tenantId }),
     };
   }
+}
+
+function kindOf(error: unknown): OutageKind {
+  if (error instanceof ConnectionError || error instanceof DeadlineError) return "unreachable";
+  if (error instanceof ServerError) return `failing:${error.prefix}`;
+  return `failing:${error instanceof SluiceError ? error.code : "ERROR"}`;
 }

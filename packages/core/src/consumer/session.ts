@@ -129,6 +129,7 @@ export class Session {
     await loop.finish();
     clearInterval(this.heartbeat);
     this.watchdog.stop();
+    this.parts.reporter.ended();
     const { group, consumer } = this.parts.settings;
     for (const attempt of loop.hand.running.values()) {
       attempt.abort(new ConsumerStoppedError({ group, consumer }));
@@ -182,7 +183,7 @@ export class Session {
       }
     } catch (error) {
       if (!(error instanceof SluiceError)) throw error;
-      this.parts.logger.warn("heartbeat failed", { err: error });
+      this.parts.reporter.sideCallFailed("heartbeat", error);
     }
   }
 
@@ -208,13 +209,13 @@ export class Session {
       await keepUp(this.parts);
     } catch (error) {
       if (this.parts.settings.retention?.maxLength !== undefined) throw error;
-      this.parts.logger.warn("upkeep failed", { err: error });
+      this.parts.reporter.sideCallFailed("upkeep", error);
     }
   }
 
   private scheduleUpkeep(): void {
     this.upkeepTimer = setTimeout(() => {
-      this.keepUpOnce().catch((error: unknown) => this.parts.logger.warn("upkeep failed", { err: error }));
+      this.keepUpOnce().catch((error: unknown) => this.parts.reporter.sideCallFailed("upkeep", error));
       this.scheduleUpkeep();
     }, jittered(UPKEEP_INTERVAL_MS));
   }
