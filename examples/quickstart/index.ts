@@ -12,6 +12,8 @@ const bus = await connect({
   stream: "orders",
   events,
   tenancy: "multi",
+  // At SIGTERM and SIGINT handlers finish, and what they did not come to goes to others.
+  signals: true,
 });
 const acme = bus.tenant("acme");
 

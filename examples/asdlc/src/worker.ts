@@ -43,6 +43,8 @@ async function work(order: Order): Promise<void> {
     source: order.consumer,
     // What matters is told to the parent, which has a progress bar to keep intact.
     logger: silentLogger,
+    // What ends one worker alone. SIGINT is the parent's to decide on.
+    signals: ["SIGTERM"],
   });
   stop = () => {
     go();

@@ -2,7 +2,8 @@
  * The tenant of the code that is running: what `withTenant` sets and everything awaited inside it sees.
  *
  * The storage hangs on `globalThis`, so that an ESM and a CJS copy of this package in one process share it: a
- * tenant that one copy sets and the other does not see would be a missing tenant at best. It is the one
+ * tenant that one copy sets and the other does not see would be a missing tenant at best. With the attempt
+ * (`consumer/inside.ts`), listeners for signals (`process-signals.ts`) and outages (`outages.ts`) it is an
  * exception to "no module state". The number in its name is that of what it holds: a tenant's name as a
  * string.
  */

@@ -31,7 +31,7 @@ describe("in a handler", () => {
   });
 
   it("stop waits for the other handlers", async () => {
-    const { bus, publish } = await setUp();
+    const { bus, look, publish } = await setUp();
     const gate = new Gate();
     const order: string[] = [];
     const consumer: Consumer<typeof events.schemas> = await started(bus, {
@@ -54,6 +54,7 @@ describe("in a handler", () => {
     await until(() => order.length === 2);
     expect(order).toEqual(["works", "stops"]);
     await consumer.stop();
+    expect((await look.processed()).sort()).toEqual(["stops", "works"]);
   });
 
   it("of one bus, close of another waits until that is closed", async () => {
