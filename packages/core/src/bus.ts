@@ -363,7 +363,7 @@ class StreamBus<C extends EventSchemas> implements CommonBus<Tenancy, C> {
 
   private async wind(): Promise<void> {
     const { consumers, publisher, connection } = this.shared;
-    await Promise.allSettled([...consumers].map((consumer) => consumer.stop()));
+    await Promise.allSettled([...consumers].map((consumer) => consumer.drained()));
     await publisher.close();
     await connection.close();
   }

@@ -1,8 +1,9 @@
 /** Calls of `stop`, `close` and `idle` by what runs inside of a consumer: they never wait for their own caller. */
-import { ClosedError, type Consumer } from "@sluice/node";
+import { setTimeout as delay } from "node:timers/promises";
+import { type Bus, ClosedError, type Consumer } from "@sluice/node";
 import { describe, expect, it } from "vitest";
 import { handler, setUp } from "./scenes/lifecycle.js";
-import { events, Gate, openBus, refusal, reports, started, until } from "./support.js";
+import { events, Gate, openBus, refusal, reports, type Schemas, started, until } from "./support.js";
 
 /** A call that waited for its own caller would wait for this long, and its event would run again. */
 const drainTimeoutMs = 10_000;
@@ -11,7 +12,7 @@ describe("in a handler", () => {
   it("of two that both stop their consumer, each event is settled as it ended", async () => {
     const { bus, look, publish } = await setUp();
     const both = new Gate();
-    const consumer: Consumer<typeof events.schemas> = await started(bus, {
+    const consumer: Consumer<Schemas> = await started(bus, {
       ...{ group: "billing", drainTimeoutMs },
       handlers: [
         handler(async () => {
@@ -30,11 +31,34 @@ describe("in a handler", () => {
     expect(await look.pending()).toEqual([]);
   });
 
+  it.each(["single", "multi"] as const)(
+    "that waits by then and not by await, on a %s-tenant bus",
+    async (tenancy) => {
+      const shared = await openBus({ events, tenancy });
+      const bus = tenancy === "multi" ? (shared as Bus<"multi", Schemas>).tenant("acme") : shared;
+      const consumer: Consumer<Schemas> = await started(bus, {
+        ...{ group: "billing", drainTimeoutMs },
+        handlers: [
+          handler(() =>
+            delay(5)
+              .then(() => Promise.all([delay(5), consumer.stop()]))
+              .then(() => {}),
+          ),
+        ],
+      });
+      const handled = reports(consumer, "handled");
+      await bus.publish("order.shipped", { orderId: "o1" });
+      await until(() => handled.length === 1);
+      await shared.close();
+      expect(handled.map(({ attempt }) => attempt)).toEqual([1]);
+    },
+  );
+
   it("stop waits for the other handlers", async () => {
     const { bus, look, publish } = await setUp();
     const gate = new Gate();
     const order: string[] = [];
-    const consumer: Consumer<typeof events.schemas> = await started(bus, {
+    const consumer: Consumer<Schemas> = await started(bus, {
       ...{ group: "billing", drainTimeoutMs },
       handlers: [
         handler(async (orderId) => {
@@ -118,7 +142,7 @@ describe("in a handler", () => {
 
   it("`await using` ends with the handler that declared it, and so does what it closes", async () => {
     const { bus, look, publish } = await setUp();
-    const consumer: Consumer<typeof events.schemas> = await started(bus, {
+    const consumer: Consumer<Schemas> = await started(bus, {
       ...{ group: "billing", drainTimeoutMs },
       handlers: [
         handler(async () => {
@@ -139,7 +163,7 @@ describe("in a handler", () => {
     const { bus, publish } = await setUp();
     const order: string[] = [];
     const gate = new Gate();
-    const consumer: Consumer<typeof events.schemas> = await started(bus, {
+    const consumer: Consumer<Schemas> = await started(bus, {
       ...{ group: "billing", concurrency: 1 },
       handlers: [
         handler(async (orderId) => {
@@ -158,7 +182,7 @@ describe("in a handler", () => {
   it("idle is refused when its consumer begins to stop", async () => {
     const { bus, look, publish } = await setUp();
     const gate = new Gate();
-    const consumer: Consumer<typeof events.schemas> = await started(bus, {
+    const consumer: Consumer<Schemas> = await started(bus, {
       ...{ group: "billing", drainTimeoutMs },
       handlers: [
         handler(async (orderId) => {
@@ -240,7 +264,7 @@ describe("outside of a handler, though called from there", () => {
     const gate = new Gate();
     const order: string[] = [];
     const left = new Gate();
-    const consumer: Consumer<typeof events.schemas> = await started(bus, {
+    const consumer: Consumer<Schemas> = await started(bus, {
       ...{ group: "billing", drainTimeoutMs },
       handlers: [
         handler((orderId) => {

@@ -15,7 +15,7 @@ import { integerOption, knownOptions } from "../options.js";
 import type { Outages } from "../outages.js";
 import { type ConsumerEvents, type ConsumerListener, Emitter } from "./events.js";
 import { nothingLeft } from "./idle.js";
-import { asCaller, outsideAttempts, unlessForCallers } from "./inside.js";
+import { asCaller, type Handling, outsideAttempts, unlessForCallers } from "./inside.js";
 import type { Recovery } from "./recovery.js";
 import { Reporter } from "./reporter.js";
 import { Runner } from "./run.js";
@@ -25,7 +25,8 @@ import { ConsumerStats } from "./stats.js";
 
 /** What a bus needs of a consumer that runs. */
 export interface RunningConsumer {
-  stop(): Promise<void>;
+  /** Stops it, and resolves when it has stopped, whoever calls. */
+  drained(): Promise<void>;
   readonly inHand: InHand;
   /** Nothing keeps it from having stopped but attempts that wait for that. */
   readonly waitsForCallers: boolean;
@@ -75,6 +76,7 @@ export class Consumer<C extends EventSchemas = EventSchemas> {
   private readonly emitter: Emitter;
   private readonly incarnation = globalThis.crypto.randomUUID().replaceAll("-", "").slice(0, 16);
   private readonly stream: string;
+  private readonly handling: Handling;
   private session: Session | undefined;
   private firstRecovery: Promise<Recovery> | undefined;
 
@@ -101,6 +103,7 @@ export class Consumer<C extends EventSchemas = EventSchemas> {
     // A handler that its catalog types takes the events of its types, which are all that it is given.
     const handlers = options.handlers as readonly UntypedEventHandler[];
     const runner = new Runner({ ...parts, settings: this.settings, logger }, handlers);
+    this.handling = runner.handling;
     this.parts = {
       ...parts,
       keys: this.keys,
@@ -108,6 +111,7 @@ export class Consumer<C extends EventSchemas = EventSchemas> {
       logger,
       reporter,
       run: (attempt) => runner.run(attempt),
+      unnamedCallers: runner.handling.unnamed,
       expire: (attempt, handlerTimeoutMs) => runner.expire(attempt, handlerTimeoutMs),
     };
   }
@@ -149,8 +153,15 @@ export class Consumer<C extends EventSchemas = EventSchemas> {
   stop(): Promise<void> {
     const { session } = this;
     if (session === undefined) return Promise.resolve();
-    const ended = outsideAttempts(() => this.end(session));
-    return unlessForCallers(ended, () => session.loop.waitsForCallers);
+    return unlessForCallers(this.drained(), () => session.loop.waitsForCallers);
+  }
+
+  /** @internal */
+  async drained(): Promise<void> {
+    const { session } = this;
+    if (session === undefined) return;
+    await outsideAttempts(() => session.end(this.settings.drainTimeoutMs));
+    this.forget(session);
   }
 
   /** Takes no more events until `resume`. What is being handled goes on. */
@@ -224,7 +235,7 @@ export class Consumer<C extends EventSchemas = EventSchemas> {
         Math.max(1, Math.min(blockMs, 50)),
       );
     } finally {
-      await this.stop();
+      await this.drained();
     }
     const after = this.counts();
     return {
@@ -279,6 +290,7 @@ export class Consumer<C extends EventSchemas = EventSchemas> {
     this.session = session;
     this.firstRecovery = session.recovery;
     this.consumers.add(this);
+    this.handling.begin();
     return session;
   }
 
@@ -291,15 +303,11 @@ export class Consumer<C extends EventSchemas = EventSchemas> {
     }
   }
 
-  private async end(session: Session): Promise<void> {
-    await session.end(this.settings.drainTimeoutMs);
-    this.forget(session);
-  }
-
   private forget(session: Session): void {
     // It may have been started again since.
     if (this.session !== session) return;
     this.session = undefined;
+    this.handling.end();
     this.consumers.delete(this);
   }
 

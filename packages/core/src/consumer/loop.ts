@@ -36,6 +36,8 @@ export interface LoopParts extends CallParts {
   readonly reporter: Reporter;
   /** Runs the handler. Never rejects. */
   readonly run: (attempt: Attempt) => Promise<Ending>;
+  /** Stands for attempts of which is not known which of them waits (`inside.ts`). */
+  readonly unnamedCallers: { readonly waits: number };
   /** Gives up an attempt whose handler runs on: how it ends. */
   readonly expire: (attempt: Attempt, handlerTimeoutMs: number) => Ending;
 }
@@ -305,8 +307,9 @@ export class Loop {
   }
 
   private get callersOnly(): boolean {
-    for (const { waits } of this.hand.running.values()) if (waits === 0) return false;
-    return true;
+    let others = 0;
+    for (const { waits } of this.hand.running.values()) if (waits === 0) others += 1;
+    return others <= this.parts.unnamedCallers.waits;
   }
 
   private async giveUnstarted(entries: readonly ReleaseItem[] = this.hand.takeUnstarted()): Promise<void> {

@@ -18,7 +18,7 @@ import { type Result, toResult } from "../results.js";
 import type { Attempt } from "./entry.js";
 import { foreignEvent } from "./foreign.js";
 import type { Ending } from "./hand.js";
-import { callerStorage } from "./inside.js";
+import { Handling } from "./inside.js";
 import type { ConsumerSettings } from "./settings.js";
 
 /** Most events that one handled event may emit. */
@@ -45,7 +45,13 @@ const SUCCEEDED: Outcome = { outcome: "SUCCESS", emits: [] };
 
 export class Runner {
   private readonly handlers: ReadonlyMap<string, UntypedEventHandler>;
-  private readonly callers = callerStorage();
+  /** What is called by a handler is known as that. */
+  readonly handling: Handling;
+  private readonly call: (
+    handler: UntypedEventHandler,
+    attempt: Attempt,
+    event: SluiceEvent,
+  ) => Promise<Outcome>;
 
   /** @throws {InvalidOptionError | UnknownEventTypeError} as checkHandlers does */
   constructor(
@@ -53,6 +59,13 @@ export class Runner {
     handlers: readonly UntypedEventHandler[],
   ) {
     this.handlers = checkHandlers(handlers, parts.catalog);
+    this.handling = new Handling(parts.tenantId);
+    this.call = this.handling.named(async (handler, attempt, event) => {
+      if (!takes(handler, event)) return this.unhandled(attempt, event);
+      const context = new AttemptContext(this.parts, attempt, event, handler.name);
+      const result = toResult(await handler.handle(event, context));
+      return this.outcomeOf(result, attempt, event, context);
+    });
   }
 
   /** Runs one attempt. Never rejects. */
@@ -146,15 +159,9 @@ export class Runner {
     event.data = validated.value;
     const { tenantId } = this.parts;
     // Innermost, so that no other context hides whose handler it is.
-    const call = () => this.callers.run(attempt, () => this.call(handler, attempt, event));
-    return tenantId === undefined ? call() : withTenant(tenantId, call);
-  }
-
-  private async call(handler: UntypedEventHandler, attempt: Attempt, event: SluiceEvent): Promise<Outcome> {
-    if (!takes(handler, event)) return this.unhandled(attempt, event);
-    const context = new AttemptContext(this.parts, attempt, event, handler.name);
-    const result = toResult(await handler.handle(event, context));
-    return this.outcomeOf(result, attempt, event, context);
+    if (!this.handling.isStored) return this.call(handler, attempt, event);
+    if (tenantId === undefined) return this.handling.run(attempt, this.call, handler, attempt, event);
+    return withTenant(tenantId, () => this.handling.run(attempt, this.call, handler, attempt, event));
   }
 
   private outcomeOf(
