@@ -37,6 +37,9 @@ const server = Deno.serve(
 let ending = false;
 
 /**
+ * In place of the option `signals`, which would close the bus at once: here requests come first. Without either, SIGTERM
+ * would be a crash, and what is in hand would run again.
+ *
  * First no new requests, then no new events: a request that is being answered still needs the bus. Both take a
  * bounded time, so a second signal changes nothing; through a task runner, one Ctrl-C arrives twice.
  */

@@ -12,6 +12,7 @@ import {
   type IoredisClient,
   type IoredisCluster,
   openBus,
+  type SignalOptions,
   targetsOf,
   toIoredis,
 } from "@sluice/core/ioredis";
@@ -34,13 +35,17 @@ export interface ConnectOptions<C extends EventSchemas, T extends Tenancy = "sin
   readonly redis: string | URL | RedisOptions | Redis | Cluster | IoredisClient | IoredisCluster;
   /**
    * Close the bus, which drains its consumers, when the process is told to end: `true` for SIGTERM and
-   * SIGINT, or a list. After that the signal takes its usual effect, unless the process listens for it
-   * elsewhere too. A second signal ends the process at once. `false` unless given.
+   * SIGINT, or a list. Without it a SIGTERM is a crash: what is in hand runs again, as a further attempt.
    *
-   * Deno does not tell who listens by `Deno.addSignalListener`: such a listener is called once more by the
-   * signal's usual effect. Close the bus there instead, or listen by `process.on`.
+   * When every bus of the process has drained, the process ends with status 0, whatever else would keep it alive;
+   * `{ exit: "signal" }` has it end by the signal instead, as if nobody had listened (with 128 and the signal's
+   * number as process 1). A process that listens for the signal elsewhere too is left to end in its own way. A
+   * second signal ends the process at once. `false` unless given.
+   *
+   * Deno does not tell who listens by `Deno.addSignalListener`: with such a listener, leave this out and close the bus
+   * there, or listen by `process.on`.
    */
-  readonly signals?: boolean | readonly DrainSignal[];
+  readonly signals?: boolean | readonly DrainSignal[] | SignalOptions;
 }
 
 /**

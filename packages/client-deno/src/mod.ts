@@ -5,5 +5,5 @@
  */
 
 export * from "@sluice/core";
-export type { DrainSignal } from "@sluice/core/ioredis";
+export type { DrainExit, DrainSignal, SignalOptions } from "@sluice/core/ioredis";
 export { type ConnectOptions, connect } from "./connect.ts";

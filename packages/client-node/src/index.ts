@@ -1,5 +1,5 @@
 /** Sluice for Node: `connect()`, and everything of `@sluice/core`. */
 
 export * from "@sluice/core";
-export type { DrainSignal } from "@sluice/core/ioredis";
+export type { DrainExit, DrainSignal, SignalOptions } from "@sluice/core/ioredis";
 export { type ConnectOptions, connect } from "./connect.js";

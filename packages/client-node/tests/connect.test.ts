@@ -194,9 +194,15 @@ describe("connect refuses, before it connects", () => {
     }
   });
 
-  test("other signals than it can drain at", async () => {
-    const refused = connect({ redis: sharedServerUrl(), stream, events, signals: ["SIGHUP"] as never });
-    await expect(refused).rejects.toMatchObject({ code: "INVALID_OPTION", option: "signals" });
+  test.each([
+    ["other signals than it can drain at", ["SIGHUP"], "signals"],
+    ["a signal that is no list", "SIGTERM", "signals"],
+    ["other signals in an object", { on: ["SIGHUP"] }, "signals.on"],
+    ["an end that there is not", { exit: 0 }, "signals.exit"],
+    ["a misspelt part", { exits: "signal" }, "signals.exits"],
+  ])("%s", async (_, signals, option) => {
+    const refused = connect({ redis: sharedServerUrl(), stream, events, signals: signals as never });
+    await expect(refused).rejects.toMatchObject({ code: "INVALID_OPTION", option });
   });
 
   test("options of the bus, and leaves no connection behind", async () => {

@@ -14,6 +14,7 @@ import { type Composed, type ComposeSettings, compose, MAX_TOGETHER_CHARS } from
 import type { Connection } from "./connection.js";
 import { warningsOnConsole } from "./console.js";
 import { Consumer, type RunningConsumer } from "./consumer/consumer.js";
+import { outsideAttempts, unlessForCallers } from "./consumer/inside.js";
 import type { ConsumerOptions } from "./consumer/settings.js";
 import { ConsumerStats } from "./consumer/stats.js";
 import { currentLineage, currentTenant, inheriting, type Lineage } from "./context.js";
@@ -22,11 +23,13 @@ import { type PublishOptions, TimestampClock } from "./event.js";
 import { Fingerprints } from "./fingerprint.js";
 import { type Logger, toLogger } from "./logger.js";
 import { DeadLetters } from "./monitoring/dead-letters.js";
-import { checkHealth, type Health } from "./monitoring/health.js";
+import { checkHealth, type Health, withChecks } from "./monitoring/health.js";
 import { consumerMetrics, type Metrics, merged, publisherMetrics, sumOf } from "./monitoring/metrics.js";
 import { type KnownGroups, readInfo, type StreamInfo, toStreamInfo } from "./monitoring/stream-info.js";
+import { stuckChecks } from "./monitoring/stuck.js";
 import { checkGroup, checkStream, checkTenant } from "./names.js";
 import { integerOption, knownOptions, MAX_SPAN_MS, textOption, wordOption } from "./options.js";
+import { type Outages, outagesOf } from "./outages.js";
 import { atIndex, MAX_BATCH, Publisher, type Receipt } from "./publisher.js";
 
 /** Whether a bus keeps tenants apart. */
@@ -90,8 +93,9 @@ export interface Monitoring {
   /** The stream and its groups, in one script call. A stream that is not there gives the same shape with zeros. */
   getStreamInfo(): Promise<StreamInfo>;
   /**
-   * Whether the server, and the stream's groups, are in order. Never rejects: a server that is not reached is `"down"`.
-   * On a multi-tenant bus outside of every tenant it looks at the server alone.
+   * Whether the server, the stream's groups, and this process's own handlers are in order. Never rejects: a server that
+   * is not reached is `"down"`. On a multi-tenant bus outside of every tenant it looks at the server, and at the handlers
+   * of all tenants.
    */
   health(): Promise<Health>;
   /** The dead letters of one of the stream's groups. */
@@ -111,7 +115,10 @@ export interface CommonBus<T extends Tenancy, C extends EventSchemas> extends Pu
   readonly streamName: string;
   /** Another stream on the same connections. */
   stream<D extends EventSchemas>(name: string, options: { readonly events: EventCatalog<D> }): Bus<T, D>;
-  /** Stops the consumers, waits for what is being published, and closes the connections that the bus opened. */
+  /**
+   * Stops the consumers, waits for what is being published, and closes the connections that the bus opened. Called in a
+   * handler it resolves, as `stop` of a consumer does, once no handlers are left but those that wait in such a call.
+   */
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -137,6 +144,7 @@ interface Shared {
   readonly publishWindowMs: number;
   readonly deadlineMs: number;
   readonly logger: Logger;
+  readonly outages: Outages;
   /** Those that run. */
   readonly consumers: Set<RunningConsumer>;
   readonly stats: ConsumerStats;
@@ -180,6 +188,7 @@ export function createBus<C extends EventSchemas, T extends Tenancy = "single">(
     publishWindowMs,
     deadlineMs,
     logger: toLogger(options.logger ?? warningsOnConsole),
+    outages: outagesOf(options.logger),
     consumers: new Set(),
     stats: new ConsumerStats(),
     known: new Map(),
@@ -332,11 +341,13 @@ class StreamBus<C extends EventSchemas> implements CommonBus<Tenancy, C> {
     return toStreamInfo(reply, this.streamName, tenantId);
   }
 
-  health(): Promise<Health> {
-    const { connection, known, deadlineMs } = this.shared;
+  async health(): Promise<Health> {
+    const { connection, known, deadlineMs, consumers } = this.shared;
     const tenantId = this.tenancy === "single" ? undefined : (this.tenantId ?? currentTenant());
     const stream = this.tenancy === "single" || tenantId !== undefined ? this.streamName : undefined;
-    return checkHealth({ connection, known, stream, tenantId, deadlineMs });
+    const health = await checkHealth({ connection, known, stream, tenantId, deadlineMs });
+    const ours = [...consumers].map(({ stuck }) => stuck).filter((of) => of.stream === this.streamName);
+    return withChecks(health, stuckChecks(ours.filter((of) => (tenantId ?? of.tenantId) === of.tenantId)));
   }
 
   deadLetters(group: string): DeadLetters {
@@ -367,8 +378,13 @@ class StreamBus<C extends EventSchemas> implements CommonBus<Tenancy, C> {
   }
 
   close(): Promise<void> {
-    this.shared.closing ??= this.wind();
-    return this.shared.closing;
+    const { shared } = this;
+    shared.closing ??= outsideAttempts(() => this.wind());
+    return unlessForCallers(shared.closing, () => {
+      return (
+        shared.consumers.size > 0 && [...shared.consumers].every(({ waitsForCallers }) => waitsForCallers)
+      );
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -377,7 +393,7 @@ class StreamBus<C extends EventSchemas> implements CommonBus<Tenancy, C> {
 
   private async wind(): Promise<void> {
     const { consumers, publisher, connection } = this.shared;
-    await Promise.allSettled([...consumers].map((consumer) => consumer.stop()));
+    await Promise.allSettled([...consumers].map((consumer) => consumer.drained()));
     await publisher.close();
     await connection.close();
   }

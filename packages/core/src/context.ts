@@ -3,8 +3,10 @@
  * Everything that is called and awaited inside sees it.
  *
  * What carries it hangs on `globalThis`, so that an ESM and a CJS copy of this package in one process share it: a
- * tenant that one copy sets and the other does not see would be a missing tenant at best. It is the one
- * exception to "no module state". The number in its name is that of what it holds: a {@link Carrier}.
+ * tenant that one copy sets and the other does not see would be a missing tenant at best. With attempts
+ * (`consumer/inside.ts`), the suspects' slot (`consumer/suspects.ts`), listeners for signals (`process-signals.ts`) and
+ * outages (`outages.ts`) it is an exception to "no module state". The number in its name is that of what it holds: a
+ * {@link Carrier}.
  *
  * Before Node 24 the first use of an AsyncLocalStorage makes each promise of the process costlier, which is 1 to 2.5 µs
  * for each event. There, handlers of single-tenant consumers are run without one until something is published while

@@ -18,6 +18,7 @@ export {
 export {
   ClosedError,
   ConsumerStoppedError,
+  HandlerTimeoutError,
   LeaseLostError,
   NonRetryableError,
   SupersededError,

@@ -4,24 +4,25 @@
  */
 
 import type { Connection } from "./connection.js";
-import { warningsOnConsole } from "./console.js";
 import { InvalidOptionError } from "./errors.js";
 import { ClusterConnection } from "./ioredis/cluster.js";
 import { checkSource, clientSettings, isCluster } from "./ioredis/options.js";
 import { StandaloneConnection } from "./ioredis/standalone.js";
 import { Topology } from "./ioredis/topology.js";
 import type { IoredisClient, IoredisCluster } from "./ioredis/types.js";
-import { type Logger, toLogger } from "./logger.js";
+import type { Logger } from "./logger.js";
+import { outagesOf } from "./outages.js";
 
 export { type Opening, openBus } from "./ioredis/open-bus.js";
 export { whenReady } from "./ioredis/ready.js";
-export type { DrainSignal, SignalProcess } from "./ioredis/signals.js";
+export type { DrainExit, DrainSignal, SignalOptions } from "./ioredis/signals.js";
 export { type MakeRedis, toIoredis } from "./ioredis/source.js";
 export { type Target, targetsOf } from "./ioredis/targets.js";
 export type { IoredisClient, IoredisCluster } from "./ioredis/types.js";
+export type { SignalProcess } from "./process-signals.js";
 
 export interface FromIoredisOptions {
-  /** Told of outages, once when one begins and once when it ends; warnings go to the console unless given. */
+  /** Told of outages, once when one begins and once when it ends (`outages.ts`); warnings go to the console unless given. */
   readonly logger?: Logger | undefined;
   /**
    * Makes a `Buffer` of bytes, the only form in which ioredis sends them; core, which runs everywhere, has
@@ -47,16 +48,16 @@ export function fromIoredis(
   options: FromIoredisOptions = {},
 ): Connection {
   checkSource(source);
-  const logger = toLogger(options.logger ?? warningsOnConsole);
+  const outages = outagesOf(options.logger);
   const toBuffer = options.toBuffer ?? noBuffer;
   if (isCluster(source)) {
     const clientName = source.options.redisOptions?.connectionName ?? undefined;
-    return new ClusterConnection(new Topology(source), { logger, toBuffer, clientName });
+    return new ClusterConnection(new Topology(source), { outages, toBuffer, clientName });
   }
   return new StandaloneConnection({
     create: () => source.duplicate(clientSettings(source.options)),
     clientName: source.options.connectionName ?? undefined,
-    logger,
+    outages,
     toBuffer,
   });
 }

@@ -23,6 +23,18 @@ await import("./example.mjs");
 await require("./example.cjs").done;
 holds("both run the example");
 
+const listening = () => process.listenerCount("SIGTERM");
+const ending = await Promise.all(
+  Object.values(NAMES).map(({ connect, defineEvents }) => {
+    const events = defineEvents({ seen: z.object({ n: z.number() }) });
+    return connect({ redis: url, stream: `${stream}-ending`, events, signals: true });
+  }),
+);
+assert.equal(listening(), 1);
+await Promise.all(ending.map((bus) => bus.close()));
+assert.equal(listening(), 0);
+holds("both listen for a signal by one listener, which goes with the last bus");
+
 for (const [from, to] of [
   ["ESM", "CJS"],
   ["CJS", "ESM"],

@@ -140,7 +140,7 @@ describe("an entry of another producer", () => {
     await redis.xreadgroup("GROUP", "billing", "named", "COUNT", 100, "STREAMS", keys.stream, ">");
     const consumer = await started(bus, undefined, { consumer: "named" });
     // Those under one key wait for each other.
-    expect(consumer.recovery?.own).toBeGreaterThan(MALFORMED.length / 2);
+    expect((await consumer.recovery).own).toBeGreaterThan(MALFORMED.length / 2);
     await consumer.idle();
     expect(await bus.getStreamInfo()).toMatchObject({
       deadLetters: MALFORMED.length,

@@ -97,7 +97,8 @@ describe("consumers drain a full server to zero", () => {
     await full();
 
     const second = bus.consumer({ ...options, consumer: "worker-1" });
-    expect(await second.start()).toMatchObject({ own: 20 });
+    await second.start();
+    expect(await second.recovery).toMatchObject({ own: 20 });
     running.resume();
     await Promise.all([running.idle(), second.idle()]);
 

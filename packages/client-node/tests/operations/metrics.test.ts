@@ -63,7 +63,12 @@ function expected({ plans, unhandled, mismatches }: Run): Record<string, number>
     sluice_recovered_due_total: sum(retried),
     sluice_events_dead_lettered_total: sum(({ ends }) => (ends === "success" ? 0 : 1)),
     ...{ sluice_leases_lost_total: 0, sluice_recovered_own_total: 0, sluice_recovered_stale_total: 0 },
-    ...{ sluice_events_trimmed_total: 0, sluice_consumer_errors_total: 0, sluice_settles_unknown_total: 0 },
+    ...{
+      sluice_events_trimmed_total: 0,
+      sluice_consumer_errors_total: 0,
+      sluice_handler_timeouts_total: 0,
+      sluice_settles_unknown_total: 0,
+    },
   };
 }
 

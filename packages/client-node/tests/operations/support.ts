@@ -88,6 +88,7 @@ export async function started(
 ): Promise<Consumer<Schemas>> {
   const consumer = bus.consumer({ group: "billing", handlers: [onOrder(handle)], ...options });
   await consumer.start();
+  await consumer.recovery;
   return consumer;
 }
 

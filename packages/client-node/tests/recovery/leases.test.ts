@@ -61,7 +61,7 @@ describe("heartbeats", () => {
     const [{ id, consumer } = { id: "", consumer: "" }] = await work.look.pending();
     await redis.xclaim(keys.stream, GROUP, consumer, 0, id, "IDLE", 10 * leaseMs, "JUSTID");
     const other = await start(await openBus(work), { leaseMs, by: "other" });
-    expect(other.recovery).toMatchObject({ stale: 1 });
+    expect(await other.recovery).toMatchObject({ stale: 1 });
     await until(() => aborted.length === 1 && lost.length === 1);
     expect(aborted).toEqual([expect.any(LeaseLostError)]);
     expect(lost).toEqual([{ entryId: id, idempotencyKey: "job-0", attempt: 1, takenBy: "otherConsumer" }]);

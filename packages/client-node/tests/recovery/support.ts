@@ -102,13 +102,14 @@ type StartOptions = Omit<ConsumerOptions<Schemas>, "group" | "handlers"> & {
   readonly work?: (job: JobHandling) => unknown;
 };
 
-/** A consumer of the group, started. */
+/** A consumer of the group that has started, and leased all that was left to recover. */
 export async function start(
   bus: JobBus,
   { by = "here", work, ...options }: StartOptions,
 ): Promise<JobConsumer> {
   const consumer = bus.consumer({ group: GROUP, handlers: [worker(by, work)], ...options });
   await consumer.start();
+  await consumer.recovery;
   return consumer;
 }
 

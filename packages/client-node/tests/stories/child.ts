@@ -17,9 +17,9 @@ export interface ChildSettings {
   readonly name: string;
   /**
    * What its handler does until the file is there: `hold` keeps the thread, `wait` leaves it to heartbeats; `work` takes
-   * 2 ms and looks at no file.
+   * 2 ms and looks at no file; `compute` keeps the thread for half a second.
    */
-  readonly handle: "hold" | "wait" | "work";
+  readonly handle: "hold" | "wait" | "work" | "compute";
   readonly until: string;
 }
 

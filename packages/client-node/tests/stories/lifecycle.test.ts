@@ -189,7 +189,8 @@ describe("stop", () => {
       group: "billing",
       handlers: [handler((orderId, attempt) => void seen.push(`${orderId} attempt ${attempt}`))],
     });
-    const recovery = await two.start();
+    await two.start();
+    const recovery = await two.recovery;
     await two.idle();
     expect(recovery).toMatchObject({ retried: 4, stale: 0, own: 0 });
     expect(seen.sort()).toEqual([0, 1, 2, 3].map((n) => `o${n} attempt 1`));

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { fromIoredis } from "@sluice/core/ioredis";
-import { ClosedError, createBus, PermissionError, retry, SupersededError, silentLogger } from "@sluice/node";
+import { createBus, PermissionError, retry, SupersededError, silentLogger } from "@sluice/node";
 import { sharedServerUrl, uniqueName } from "@sluice/test-server";
 import { Redis } from "ioredis";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -24,7 +24,7 @@ describe("start", () => {
     await consumer.idle();
   });
 
-  it("rejects when recovery is not permitted, rather than try for ever", async () => {
+  it("leaves a recovery that is not permitted to be told by what recovery rejects with, and stops", async () => {
     const connection = fromIoredis(new Redis(sharedServerUrl(), { lazyConnect: true }));
     // As a server before 7.0 does, which cannot tell beforehand.
     const denied = new PermissionError({
@@ -48,8 +48,11 @@ describe("start", () => {
     );
     onTestFinished(() => bus.close());
     const consumer = bus.consumer({ group: "billing", handlers: [handler()] });
-    expect(await refusal(() => consumer.start())).toBe(denied);
-    expect(await refusal(() => consumer.idle())).toBeInstanceOf(ClosedError);
+    const errors = reports(consumer, "error");
+    await consumer.start();
+    expect(await refusal(() => consumer.recovery)).toBe(denied);
+    expect(errors).toEqual([{ error: denied, fatal: true }]);
+    expect(await refusal(() => consumer.idle())).toBe(denied);
   });
 
   it("without a server rejects within the deadline", async () => {
@@ -83,7 +86,8 @@ describe("a consumer that comes again", () => {
       ...options,
       handlers: [handler((orderId, attempt) => void seen.push(`${orderId} attempt ${attempt}`))],
     });
-    expect(await young.start()).toMatchObject({ own: 1, stale: 0, retried: 0 });
+    await young.start();
+    expect(await young.recovery).toMatchObject({ own: 1, stale: 0, retried: 0 });
     await young.idle();
     expect(seen).toEqual(["o1 attempt 2"]);
     expect(await look.processed()).toEqual(["o1"]);

@@ -50,13 +50,14 @@ export async function privateServer(options: StartOptions = {}): Promise<TestSer
   return server;
 }
 
-/** A consumer that has started. The bus stops it. */
+/** A consumer that has started, and leased all that was left to recover. The bus stops it. */
 export async function started<C extends EventSchemas>(
   bus: Publishing<C>,
   options: ConsumerOptions<C>,
 ): Promise<Consumer<C>> {
   const consumer = bus.consumer(options);
   await consumer.start();
+  await consumer.recovery;
   return consumer;
 }
 

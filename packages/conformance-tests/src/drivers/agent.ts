@@ -208,7 +208,9 @@ class Agent {
   private addConsumer({ consumer: name, bus, handlers, as, ...input }: Input): { name: string } {
     const held = new HeldAttempts();
     const report = (event: string, fields: object) => send({ event, consumer: name, ...fields });
-    const parts = { client: this.runtime.client, events: this.events, report, held };
+    const call = (what: "stop" | "idle" | "close") =>
+      what === "close" ? this.bus(bus).close() : this.consumer(name)[what]();
+    const parts = { client: this.runtime.client, events: this.events, report, held, call };
     const { tenant, within, name: consumerName, ...options } = input;
     const made = this.within({ bus, tenant, within }, (on) =>
       on.consumer({

@@ -8,6 +8,8 @@ export interface Outcome {
   /** Waits for `finish`, which may bring another outcome. */
   readonly hold?: boolean;
   readonly afterMs?: number;
+  /** Calls this of its own consumer, or closes its bus, and waits for that. */
+  readonly call?: "stop" | "idle" | "close";
   /** Waits until `context.signal` aborts. */
   readonly untilAborted?: boolean;
   readonly emit?: readonly ({ readonly type: string; readonly data: unknown } & Readonly<
@@ -40,6 +42,7 @@ export interface HandlerParts {
   readonly events: EventCatalog;
   readonly report: (event: string, fields: Readonly<Record<string, unknown>>) => void;
   readonly held: HeldAttempts;
+  readonly call: (what: "stop" | "idle" | "close") => Promise<void>;
 }
 
 /** Attempts that wait for the runner. */
@@ -125,6 +128,7 @@ async function attempt(
   report("handling", begun);
   const rule = rules.find((one) => applies(one, event, context));
   const outcome = await wait(rule?.then ?? {}, context, held);
+  if (outcome.call !== undefined) await parts.call(outcome.call);
   report("ended", { idempotencyKey, attempt: number, contextTenant: client.currentTenant() });
   for (const { type, data, key, ...options } of outcome.emit ?? []) {
     context.emit(type, data, { ...options, ...(key !== undefined && { idempotencyKey: String(key) }) });

@@ -60,11 +60,11 @@ export class AttemptContext implements HandlerContext {
   }
 
   private emitOne(type: string, data: unknown, options?: EmitOptions): void {
-    if (this.ended) {
+    if (this.ended || this.leased.over) {
       throw new InvalidOptionError({
         option: "emit",
         value: type,
-        wanted: "a call before the handler returns",
+        wanted: "a call before the handler returns, and before its attempt is given up",
       });
     }
     if (this.composed.length === MAX_EMITS) {

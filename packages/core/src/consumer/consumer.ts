@@ -11,11 +11,14 @@ import { ClosedError } from "../errors.js";
 import type { UntypedEventHandler } from "../handler.js";
 import { type Logger, withFields } from "../logger.js";
 import { consumerMetrics, type InHand, type Metrics } from "../monitoring/metrics.js";
+import type { StuckAttempts } from "../monitoring/stuck.js";
 import { integerOption, knownOptions } from "../options.js";
+import type { Outages } from "../outages.js";
 import { toLoggable } from "../thrown.js";
 import { performance } from "../timing.js";
 import { type ConsumerEvents, type ConsumerListener, Emitter } from "./events.js";
 import { nothingLeft } from "./idle.js";
+import { asCaller, outsideAttempts, unlessForCallers } from "./inside.js";
 import type { Recovery } from "./recovery.js";
 import { Reporter } from "./reporter.js";
 import { Runner } from "./run.js";
@@ -25,8 +28,13 @@ import { ConsumerStats } from "./stats.js";
 
 /** What a bus needs of a consumer that runs. */
 export interface RunningConsumer {
-  stop(): Promise<void>;
+  /** Stops it, and resolves when it has stopped, whoever calls. */
+  drained(): Promise<void>;
   readonly inHand: InHand;
+  /** Nothing keeps it from having stopped but attempts that wait for that. */
+  readonly waitsForCallers: boolean;
+  /** Its attempts that have run for ten leases. */
+  readonly stuck: StuckAttempts;
 }
 
 export interface ConsumerParts {
@@ -42,6 +50,7 @@ export interface ConsumerParts {
   readonly publishWindowMs: number;
   readonly deadlineMs: number;
   readonly logger: Logger;
+  readonly outages: Outages;
 }
 
 /** What one `runOnce` did, in events. */
@@ -69,8 +78,9 @@ export class Consumer<C extends EventSchemas = EventSchemas> {
   private readonly stats: ConsumerStats;
   private readonly consumers: Set<RunningConsumer>;
   private readonly emitter: Emitter;
+  private readonly stream: string;
   private session: Session | undefined;
-  private lastRecovery: Recovery | undefined;
+  private firstRecovery: Promise<Recovery> | undefined;
 
   /** @throws {InvalidNameError | InvalidOptionError | UnknownEventTypeError} naming the option and what was wanted. */
   constructor(parts: ConsumerParts, options: ConsumerOptions<C>) {
@@ -80,6 +90,7 @@ export class Consumer<C extends EventSchemas = EventSchemas> {
     this.group = this.settings.group;
     this.name = this.settings.consumer;
     this.tenantId = parts.tenantId;
+    this.stream = parts.stream;
     this.keys = groupKeys(parts.stream, this.group, parts.tenantId);
     const logger = withFields(parts.logger, {
       ...(parts.tenantId === undefined ? {} : { tenantId: parts.tenantId }),
@@ -90,7 +101,8 @@ export class Consumer<C extends EventSchemas = EventSchemas> {
     this.emitter = new Emitter((event, thrown) =>
       logger.error("listener threw", { event, err: toLoggable(thrown) }),
     );
-    const reporter = new Reporter(this.emitter, this.stats, logger, parts.tenantId, this.group);
+    const { emitter, stats, group } = this;
+    const reporter = new Reporter({ ...parts, emitter, stats, logger, group });
     // A handler that its catalog types takes the events of its types, which are all that it is given.
     const handlers = options.handlers as readonly UntypedEventHandler[];
     const runner = new Runner({ ...parts, settings: this.settings, logger }, handlers);
@@ -102,73 +114,96 @@ export class Consumer<C extends EventSchemas = EventSchemas> {
       logger,
       reporter,
       types: runner.types,
+      unnamedCallers: runner.handling.unnamed,
+      expire: (attempt, handlerTimeoutMs) => runner.expire(attempt, handlerTimeoutMs),
     };
-    this.emitter.on("recovered", (recovery) => {
-      this.lastRecovery = recovery;
-    });
-  }
-
-  /** What the last recovery that found something did; the one of `start` in any case. */
-  get recovery(): Recovery | undefined {
-    return this.lastRecovery;
   }
 
   /**
-   * Opens the group, takes back everything that is due, own or stale, and begins to read. Resolves when all of that is
-   * leased, with what it was. Rejects with what keeps the consumer from its work: GroupSettingsError, ProtocolError,
-   * PermissionError, WrongTypeError, ConnectionError.
+   * What recovery found when the consumer last started: everything that was due, its own or stale. Resolves when all of
+   * it is leased, and reading begins, which takes as long as the handlers of what came before. Rejects if recovery cannot
+   * be done (the consumer stops then, with an `error` event that is `fatal`), with ConsumerStoppedError if the consumer is
+   * stopped before, with the error of `start` if that failed, and with ClosedError if it was never started. A rejection
+   * that nobody awaits is not an unhandled one. A handler must not await it: it may be what recovery waits for.
+   */
+  get recovery(): Promise<Recovery> {
+    if (this.firstRecovery !== undefined) return this.firstRecovery;
+    const refused = Promise.reject<Recovery>(this.notRunning("recovery"));
+    refused.catch(() => {});
+    return refused;
+  }
+
+  /**
+   * Opens the group, and begins to take back everything that is due, own or stale; what that was, `recovery` tells. New
+   * events are read after that. Resolves when the group is open. Rejects with what keeps the consumer from its work:
+   * GroupSettingsError, ProtocolError, PermissionError, WrongTypeError, ConnectionError; with ConsumerStoppedError if it
+   * is stopped meanwhile.
    *
    * @throws {ClosedError} if it is running already.
    */
-  async start(): Promise<Recovery> {
-    const session = this.begin(true);
-    try {
-      return await session.start();
-    } catch (error) {
-      if (this.session === session) this.session = undefined;
-      this.consumers.delete(this);
-      throw error;
-    }
+  async start(): Promise<void> {
+    await this.open(this.begin(true));
   }
 
   /**
    * Stops reading, lets handlers end for up to `drainTimeoutMs`, settles what they answered, aborts the signal of
    * those that are left, and gives what was not finished back: due at once for other consumers, at no cost of an
    * attempt.
+   *
+   * Called in a handler it resolves once the other handlers have ended: those that wait in such a call themselves are not
+   * waited for. The event of a handler that calls is settled when the handler ends, as any other.
    */
-  async stop(): Promise<void> {
+  stop(): Promise<void> {
+    const { session } = this;
+    if (session === undefined) return Promise.resolve();
+    return unlessForCallers(this.drained(), () => session.loop.waitsForCallers);
+  }
+
+  /** @internal */
+  async drained(): Promise<void> {
     const { session } = this;
     if (session === undefined) return;
-    await session.end(this.settings.drainTimeoutMs);
-    if (this.session === session) this.session = undefined;
-    this.consumers.delete(this);
+    await outsideAttempts(() => session.end(this.settings.drainTimeoutMs));
+    this.forget(session);
   }
 
   /** Takes no more events until `resume`. What is being handled goes on. */
   pause(): void {
-    this.running("pause").loop.pause();
+    const { loop } = this.running("pause");
+    outsideAttempts(() => loop.pause());
   }
 
   resume(): void {
-    this.running("resume").loop.resume();
+    const { loop } = this.running("resume");
+    outsideAttempts(() => loop.resume());
   }
 
   /**
    * Resolves when nothing is left to do: everything that was published is delivered, nothing is in this consumer's
    * hands, and nothing waits for a retry. For tests, above all.
    *
-   * @throws {ClosedError} if the consumer is not running, or stops meanwhile.
+   * Called in a handler it does not wait for the events of handlers that wait in such a call themselves, nor for what
+   * cannot begin before one of them ends.
+   *
+   * @throws {ClosedError} if the consumer is not running, or begins to stop meanwhile.
    */
   async idle(): Promise<void> {
     const session = this.running("idle");
+    await asCaller(async (caller) => {
+      await session.until(async () => {
+        if (session.loop.error !== undefined) throw session.loop.error;
+        if (session.stopping) throw this.notRunning("idle");
+        return this.hasNothingLeft(session, caller !== undefined);
+      }, IDLE_POLL_MS);
+    });
+  }
+
+  private async hasNothingLeft({ loop }: Session, butCallers: boolean): Promise<boolean> {
     const { connection, deadlineMs } = this.parts;
-    await session.until(async () => {
-      if (session.loop.error !== undefined) throw session.loop.error;
-      if (this.session !== session) throw this.notRunning("idle");
-      return (
-        session.loop.settled && (await nothingLeft(connection, this.keys, session.loop.member, deadlineMs))
-      );
-    }, IDLE_POLL_MS);
+    if (!(butCallers ? loop.settledButCallers : loop.settled)) return false;
+    if (butCallers && loop.heldByCallers) return true;
+    const except = butCallers ? [...loop.hand.running.keys()] : [];
+    return nothingLeft(connection, this.keys, loop.member, deadlineMs, except);
   }
 
   /**
@@ -187,7 +222,8 @@ export class Consumer<C extends EventSchemas = EventSchemas> {
     const deadline = performance.now() + blockMs;
     try {
       session.loop.limit(max);
-      await session.start();
+      await this.open(session);
+      await session.recovery;
       await session.until(
         () => {
           const { loop } = session;
@@ -202,7 +238,7 @@ export class Consumer<C extends EventSchemas = EventSchemas> {
         Math.max(1, Math.min(blockMs, 50)),
       );
     } finally {
-      await this.stop();
+      await this.drained();
     }
     const after = this.counts();
     return {
@@ -225,7 +261,19 @@ export class Consumer<C extends EventSchemas = EventSchemas> {
       running: hand?.running.size ?? 0,
       prefetched: hand === undefined ? 0 : hand.prefetched.length + hand.waiting.length,
       unsettled: hand?.ended.length ?? 0,
+      stuck: this.session?.watchdog.stuck.length ?? 0,
     };
+  }
+
+  /** @internal */
+  get waitsForCallers(): boolean {
+    return this.session?.loop.waitsForCallers ?? false;
+  }
+
+  /** @internal */
+  get stuck(): StuckAttempts {
+    const { stream, tenantId, group } = this;
+    return { stream, tenantId, group, attempts: this.session?.watchdog.stuck ?? [] };
   }
 
   /**
@@ -247,9 +295,29 @@ export class Consumer<C extends EventSchemas = EventSchemas> {
     const context = new AsyncContext();
     this.emitter.context = context;
     const run: SessionParts["run"] = (attempt, done) => this.runner.run(attempt, context, done);
-    this.session = new Session({ ...this.parts, run }, newIncarnation(), blocks);
+    const session = new Session({ ...this.parts, run }, newIncarnation(), blocks);
+    this.session = session;
+    this.firstRecovery = session.recovery;
     this.consumers.add(this);
-    return this.session;
+    this.runner.handling.begin();
+    return session;
+  }
+
+  private async open(session: Session): Promise<void> {
+    try {
+      await outsideAttempts(() => session.start());
+    } catch (error) {
+      this.forget(session);
+      throw error;
+    }
+  }
+
+  private forget(session: Session): void {
+    // It may have been started again since.
+    if (this.session !== session) return;
+    this.session = undefined;
+    this.runner.handling.end();
+    this.consumers.delete(this);
   }
 
   private running(attempted: string): Session {

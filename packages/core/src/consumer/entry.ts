@@ -52,8 +52,18 @@ export function bytesOf(entries: readonly Entry[]): number {
 export class Attempt {
   /** By performance.now(): when the lease clock was last known to be restarted. */
   leasedAt = performance.now();
+  /** By performance.now(): when its handler was begun. */
+  begunAt = 0;
+  /** The event's type, once it is read. */
+  type: string | undefined;
+  /** Of the event's story, once it is read. */
+  correlationId: string | undefined;
   /** A newer attempt has the entry: whatever this one ends with is of no consequence. */
   lost = false;
+  /** Its handler has ended, or was given up. */
+  over = false;
+  /** Calls of `stop`, `close` or `idle` that its handler waits in (`inside.ts`). */
+  waits = 0;
   /** A settle call for it may have run although its reply was lost. */
   maybeSettled = false;
   private controller: AbortController | undefined;

@@ -6,19 +6,22 @@ import { SluiceError } from "../errors.js";
 /**
  * Whether every entry of the stream is delivered to the group, none is pending with the consumer, and none waits.
  * What a reply on its way to this process carries is pending with the consumer already.
+ *
+ * @param except - IDs of entries that may be pending with it.
  */
 export async function nothingLeft(
   connection: Connection,
   keys: GroupKeys,
   member: Member,
   deadlineMs: number,
+  except: readonly string[],
 ): Promise<boolean> {
   const command = (name: string, ...args: (string | number)[]): Request => ({ kind: "command", name, args });
   const [newest, groups, pending, waiting] = await connection.send(
     [
       command("XREVRANGE", keys.stream, "+", "-", "COUNT", 1),
       command("XINFO", "GROUPS", keys.stream),
-      command("XPENDING", keys.stream, member.group, "-", "+", 1, member.consumer),
+      command("XPENDING", keys.stream, member.group, "-", "+", except.length + 1, member.consumer),
       command("ZCARD", keys.retries),
     ],
     { deadlineMs },
@@ -29,7 +32,8 @@ export async function nothingLeft(
   const newestId = (newest as [string, unknown][])[0]?.[0];
   const delivered = lastDelivered(groups as (string | number)[][], member.group);
   const allRead = newestId === undefined || (delivered !== undefined && !isAfter(newestId, delivered));
-  return allRead && (pending as unknown[]).length === 0 && waiting === 0;
+  const allSettled = (pending as [string][]).every(([id]) => except.includes(id));
+  return allRead && allSettled && waiting === 0;
 }
 
 function lastDelivered(groups: readonly (readonly (string | number)[])[], name: string): string | undefined {

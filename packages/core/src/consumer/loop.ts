@@ -26,6 +26,7 @@ import { Bounds } from "./bounds.js";
 import { type CallParts, Calls, MAX_CALL } from "./calls.js";
 import { Attempt, bytesOf, type Entry, entriesIn, recoveredAttempt } from "./entry.js";
 import { type Ending, Hand, leased } from "./hand.js";
+import { MAX_SYNC_MS, ReadAhead } from "./read-ahead.js";
 import { type Recovery, type RecoveryPass, RecoveryPasses } from "./recovery.js";
 import type { Reporter } from "./reporter.js";
 import { Suspects } from "./suspects.js";
@@ -38,6 +39,10 @@ export interface LoopParts extends CallParts {
   readonly reporter: Reporter;
   /** Runs the handler, and calls `done` once with how that ended, never at once. Never throws. */
   readonly run: (attempt: Attempt, done: (ending: Ending) => void) => void;
+  /** Stands for attempts of which is not known which of them waits (`inside.ts`). */
+  readonly unnamedCallers: { readonly waits: number };
+  /** Gives up an attempt whose handler runs on: how it ends. */
+  readonly expire: (attempt: Attempt, handlerTimeoutMs: number) => Ending;
 }
 
 /** Turns under way at a time. A third one is no faster: either Redis or this process is never idle by then. */
@@ -121,6 +126,11 @@ export class Loop {
   private lastBatchMs = 0;
   /** The handlers begun last ended within the tick: they wait for nothing, and slots are as good as never taken. */
   private quick = false;
+  /** The handler begun last kept the thread for longer than others may wait: one is leased at a time. */
+  private singly = false;
+  /** Nothing is begun before the event loop has turned. */
+  private yielding = false;
+  private readonly readAhead: ReadAhead;
   /** Entries that may still be leased: all, but in `runOnce`. */
   private budget = Number.POSITIVE_INFINITY;
   /** By performance.now(). */
@@ -150,6 +160,7 @@ export class Loop {
       },
     });
     this.begun = new BegunRecord(parts, this.member, () => this.suspects.mark);
+    this.readAhead = new ReadAhead(parts.settings.leaseMs);
   }
 
   /** Opens the group and takes the consumer's name; throws what keeps it from that. */
@@ -179,9 +190,12 @@ export class Loop {
     this.kick();
   }
 
-  /** Reads and leases nothing more; what runs goes on, and is settled. */
+  /** Reads and leases nothing more; what runs goes on, and is settled. What was not begun is given back at once. */
   drain(): void {
-    if (this.phase === "reading") this.phase = "draining";
+    if (this.phase === "reading") {
+      this.phase = "draining";
+      void this.giveUnstarted();
+    }
     this.kick();
   }
 
@@ -214,6 +228,7 @@ export class Loop {
   private close(): void {
     this.phase = "closed";
     clearTimeout(this.dueTimer);
+    this.readAhead.stop();
     const stopped = this.stopped();
     this.passes.fail(stopped);
     this.changed();
@@ -318,9 +333,49 @@ export class Loop {
     void this.begun.write();
   }
 
-  /** Gives back what was leased this long ago, in milliseconds, and still waits for a slot: others may have one. */
-  giveLate(ms: number): Promise<void> {
-    return this.giveUnstarted(this.hand.takeLate(performance.now() - ms));
+  /** Gives back what waits for a slot for too long: others may have one. */
+  private readonly giveLate = (late: readonly ReleaseItem[]): void => {
+    if (late.length === 0) return;
+    // What `runOnce` may lease is for what it handles.
+    this.budget += late.filter(({ token }) => token !== undefined).length;
+    // Nothing is read ahead until a handler has shown to be quick.
+    this.lastBatchMs = Number.POSITIVE_INFINITY;
+    this.parts.logger.debug("released entries that found no free slot", { entries: late.length });
+    void this.giveUnstarted(late);
+  };
+
+  /**
+   * Ends an attempt whose handler has not ended, and may never: its slot is free, and what the handler still does is of
+   * no consequence.
+   */
+  expire(attempt: Attempt, handlerTimeoutMs: number): void {
+    if (this.hand.running.get(attempt.entry.id) !== attempt) return;
+    this.noteEnded(attempt, this.parts.expire(attempt, handlerTimeoutMs));
+  }
+
+  /** Whether nothing is left but attempts that wait for this consumer themselves (`inside.ts`). */
+  get waitsForCallers(): boolean {
+    return this.hand.running.size > 0 && this.hand.ended.length === 0 && this.lanes === 0 && this.callersOnly;
+  }
+
+  /** The same, as `idle` sees it: nothing else is in hand, or could be before one of them ends. */
+  get settledButCallers(): boolean {
+    if (!this.waitsForCallers) return this.settled;
+    if (this.heldByCallers) return true;
+    return this.hand.prefetched.length + this.hand.waiting.length === 0 && this.pass === undefined;
+  }
+
+  /** Whether attempts that wait for this consumer have every slot, so that nothing begins until one of them ends. */
+  get heldByCallers(): boolean {
+    const { running } = this.hand;
+    const full = running.size >= this.parts.settings.concurrency;
+    return full && this.callersOnly;
+  }
+
+  private get callersOnly(): boolean {
+    let others = 0;
+    for (const { waits } of this.hand.running.values()) if (waits === 0) others += 1;
+    return others <= this.parts.unnamedCallers.waits;
   }
 
   private async giveUnstarted(entries: readonly ReleaseItem[] = this.hand.takeUnstarted()): Promise<void> {
@@ -369,6 +424,7 @@ export class Loop {
     if (this.lanes === 0 && !this.over) {
       this.block();
       this.armDue();
+      this.readAhead.watch(this.hand, this.giveLate);
     }
     this.changed();
   }
@@ -458,9 +514,14 @@ export class Loop {
   /** Attempts that may be leased now. */
   private freeSlots(): number {
     if (!this.mayStart) return 0;
+    return Math.min(Math.min(this.openSlots, this.budget) - this.leasing, MAX_CALL);
+  }
+
+  /** Slots that nothing runs in or waits for; one at a time for handlers that keep the thread. */
+  private get openSlots(): number {
     const { running, waiting } = this.hand;
     const free = this.reach - running.size - waiting.length;
-    return Math.min(Math.min(free, this.budget) - this.leasing, MAX_CALL);
+    return this.singly ? Math.min(free, 1 - waiting.length) : free;
   }
 
   private recoverAll(pass: RecoveryPass, settle: readonly Ending[], nonce: string, max: number): Request {
@@ -474,11 +535,11 @@ export class Loop {
   /** How many entries to read: prefetched ones wait for a slot with their lease clock running, so not many. */
   private room(leasing: number): number {
     const { hand, parts } = this;
-    const { batchSize, leaseMs } = parts.settings;
+    const { batchSize } = parts.settings;
     const waiting = hand.prefetched.length + this.blockedFor + this.reading;
     const started = this.leasing + leasing;
-    const free = this.reach - hand.running.size - hand.waiting.length - started;
-    const ahead = this.lastBatchMs < leaseMs / 10 ? this.reach : Math.max(0, free);
+    const isAhead = !this.singly && this.readAhead.isWorthIt(this.lastBatchMs);
+    const ahead = isAhead ? this.reach : Math.max(0, this.openSlots - started);
     const room = Math.min(ahead - waiting, this.budget - started - waiting, batchSize, MAX_TURN);
     return Math.max(0, this.bounds.atMost(room));
   }
@@ -515,7 +576,10 @@ export class Loop {
       if (turn.recover) failures.push(this.noteRecovered(turn, replies[at++]));
       if (turn.readCount > 0) failures.push(this.noteRead(turn.readCount, replies[at++]));
       const failure = failures.find((error) => error !== undefined);
-      if (failure === undefined) this.failures = 0;
+      if (failure === undefined) {
+        this.failures = 0;
+        this.parts.reporter.works();
+      }
       return failure;
     });
   }
@@ -670,7 +734,7 @@ export class Loop {
 
   private take(entries: readonly Entry[]): void {
     this.hand.prefetched.push(...entries);
-    if (this.paused) void this.giveUnstarted();
+    if (this.paused || this.phase === "draining") void this.giveUnstarted();
     // Two lanes read for handlers that were quick, and are no longer.
     const surplus = this.hand.takePrefetched(this.parts.settings.concurrency);
     if (surplus.length > 0) void this.giveUnstarted(surplus);
@@ -691,21 +755,40 @@ export class Loop {
     this.budget -= attempts.length;
     this.hand.waiting.push(...attempts);
     this.begin();
-    if (this.paused) void this.giveUnstarted();
+    if (this.paused || this.phase === "draining") void this.giveUnstarted();
   }
 
-  /** Begins what waits, as far as there are slots. */
+  /** Begins what waits, as far as there are slots, and for as long as the event loop may stand still. */
   private begin(): void {
     const { waiting } = this.hand;
-    if (waiting.length === 0 || !this.mayBegin) return;
-    this.lastBegunAt = performance.now();
-    let begun = 0;
-    for (const attempt of waiting) {
-      if (!this.mayBegin) break;
-      this.run(attempt);
-      begun += 1;
+    if (this.yielding || waiting.length === 0 || !this.mayBegin) return;
+    const since = performance.now();
+    this.lastBegunAt = since;
+    let now = since;
+    for (let next = waiting[0]; next !== undefined; next = waiting[0]) {
+      if (!this.mayBegin) return;
+      if (now - since > MAX_SYNC_MS) {
+        this.beginLater();
+        return;
+      }
+      // Taken out first: what its handler calls, `pause` for one, may give back what waits.
+      waiting.shift();
+      this.run(next, now);
+      now = performance.now();
+      this.singly = now - next.begunAt > this.readAhead.patienceMs;
     }
-    waiting.splice(0, begun);
+  }
+
+  /** Lets the event loop turn: timers and replies are due, and what has waited for too long is given back. */
+  private beginLater(): void {
+    this.yielding = true;
+    nextTick(() => {
+      this.yielding = false;
+      if (this.phase === "closed") return;
+      this.giveLate(this.readAhead.takeLate(this.hand));
+      this.begin();
+      this.kick();
+    });
   }
 
   private get mayBegin(): boolean {
@@ -713,17 +796,24 @@ export class Loop {
     return free && this.phase === "reading" && !this.paused && !this.suspects.holding;
   }
 
-  private run(attempt: Attempt): void {
+  private run(attempt: Attempt, now: number): void {
+    attempt.begunAt = now;
     this.hand.running.set(attempt.entry.id, attempt);
     this.parts.run(attempt, (ending) => {
-      if (attempt.lost && this.suspect?.attempt === attempt) this.suspect.over();
-      if (attempt.lost && this.over) return;
-      // A newer attempt of the same entry may run in this very process by now.
-      if (this.hand.running.get(attempt.entry.id) === attempt) this.hand.running.delete(attempt.entry.id);
-      if (!attempt.lost) this.hand.ended.push(ending);
-      if (this.hand.waiting.length > 0) this.begin();
-      this.kick();
+      // It was given up.
+      if (!attempt.over) this.noteEnded(attempt, ending);
     });
+  }
+
+  private noteEnded(attempt: Attempt, ending: Ending): void {
+    attempt.over = true;
+    if (attempt.lost && this.suspect?.attempt === attempt) this.suspect.over();
+    if (attempt.lost && this.over) return;
+    // A newer attempt of the same entry may run in this very process by now.
+    if (this.hand.running.get(attempt.entry.id) === attempt) this.hand.running.delete(attempt.entry.id);
+    if (!attempt.lost) this.hand.ended.push(ending);
+    if (this.hand.waiting.length > 0) this.begin();
+    this.kick();
   }
 
   // --- suspects ----------------------------------------------------------------------------------------------------
@@ -761,7 +851,7 @@ export class Loop {
       });
       this.lastBegunAt = performance.now();
       this.parts.reporter.suspectBegins(attempt);
-      this.run(attempt);
+      this.run(attempt, this.lastBegunAt);
       this.asking = false;
       await this.suspects.begun(over);
       await over;

@@ -2,9 +2,10 @@
 import type { LeaseVerdict, RecoveryCounts, SettleVerdict } from "@sluice/lua-scripts";
 import { storyOf } from "../context.js";
 import { decodeEvent } from "../envelope.js";
+import { ConnectionError, DeadlineError, ServerError, SluiceError } from "../errors.js";
 import { type Logger, writesDebug } from "../logger.js";
+import type { OutageKind, Outages } from "../outages.js";
 import { givenKey, partsOfKey } from "../stored-key.js";
-import { describeThrown } from "../thrown.js";
 import { performance } from "../timing.js";
 import { type Attempt, aboutAttempt, type Entry } from "./entry.js";
 import type { ConsumerEvents, Emitter, EntryReport } from "./events.js";
@@ -12,24 +13,44 @@ import type { Ending } from "./hand.js";
 import type { Recovery } from "./recovery.js";
 import type { ConsumerStats } from "./stats.js";
 
-/** A failure that goes on is logged again after this long, in milliseconds. */
-const REPEAT_LOG_MS = 30_000;
 /** Most event types of which is remembered that they were logged. */
 const MAX_LOGGED_TYPES = 1_000;
 
+export interface ReporterParts {
+  readonly emitter: Emitter;
+  readonly stats: ConsumerStats;
+  readonly logger: Logger;
+  readonly outages: Outages;
+  readonly stream: string;
+  readonly tenantId: string | undefined;
+  readonly group: string;
+}
+
 export class Reporter {
-  private lastFailure = "";
-  private lastFailureAt = Number.NEGATIVE_INFINITY;
+  private inTrouble = false;
   /** What became of events without a handler here, by type: logged when it first does, and when it changes. */
   private readonly withoutHandler = new Map<string, "skipped" | "handed back">();
 
-  constructor(
-    private readonly emitter: Emitter,
-    private readonly stats: ConsumerStats,
-    private readonly logger: Logger,
-    private readonly tenantId: string | undefined,
-    private readonly group: string,
-  ) {}
+  private readonly emitter: Emitter;
+  private readonly stats: ConsumerStats;
+  private readonly logger: Logger;
+  private readonly tenantId: string | undefined;
+  private readonly group: string;
+  private readonly outages: Outages;
+  /** The consumer's tenant, stream and group, for a line about many. */
+  private readonly consumer: string;
+
+  constructor(parts: ReporterParts) {
+    const { stream, tenantId, group } = parts;
+    this.emitter = parts.emitter;
+    this.stats = parts.stats;
+    this.logger = parts.logger;
+    this.tenantId = tenantId;
+    this.group = group;
+    this.outages = parts.outages;
+    const of = tenantId === undefined ? "" : ` of tenant '${tenantId}'`;
+    this.consumer = `group '${group}'${of}, stream '${stream}'`;
+  }
 
   /** An attempt's end was judged by the server. */
   settled(ending: Ending, verdict: SettleVerdict): void {
@@ -162,6 +183,21 @@ export class Reporter {
     );
   }
 
+  /** An attempt was given up, since its handler took too long. */
+  timedOut(): void {
+    this.stats.add("timeouts", 1);
+  }
+
+  /** An attempt has run for ten leases, and nothing bounds it. */
+  stuck(attempt: Attempt): void {
+    this.logger.warn("handler has run for ten leases; its slot is taken until it ends", {
+      ...this.about(attempt.entry, attempt.type),
+      attempt: attempt.number,
+      runningMs: Math.round(performance.now() - attempt.begunAt),
+      wanted: "a handler that ends, or the option handlerTimeoutMs",
+    });
+  }
+
   recoveredCounts(counts: RecoveryCounts): void {
     this.stats.add("recoveredOwn", counts.own);
     this.stats.add("recoveredStale", counts.stale);
@@ -190,15 +226,39 @@ export class Reporter {
 
   failed(error: unknown, fatal: boolean): void {
     this.stats.add("errors", 1);
-    const text = describeThrown(error);
-    const now = performance.now();
-    if (fatal || text !== this.lastFailure || now - this.lastFailureAt > REPEAT_LOG_MS) {
-      this.lastFailure = text;
-      this.lastFailureAt = now;
-      if (fatal) this.logger.error("consumer stopped", { err: error });
-      else this.logger.warn("consumer goes on after an error", { err: error });
+    if (fatal) {
+      this.ended();
+      this.logger.error("consumer stopped", { err: error });
+    } else {
+      this.trouble(error);
     }
     this.emitter.emit("error", { error, fatal });
+  }
+
+  /** A call failed that is made again; one warning tells of all consumers that this happens to. */
+  trouble(error: unknown): void {
+    this.inTrouble = true;
+    this.logger.debug("a call failed and is made again", { err: error });
+    this.outages.begin(kindOf(error), this, { error, consumer: this.consumer });
+  }
+
+  /** A call on the side failed, which is made again at its time: `what` it was is warned of, unless it is an outage. */
+  sideCallFailed(what: string, error: unknown): void {
+    if (kindOf(error) === "unreachable") this.trouble(error);
+    else this.logger.warn(`${what} failed`, { err: error });
+  }
+
+  /** Calls succeed. */
+  works(): void {
+    if (!this.inTrouble) return;
+    this.inTrouble = false;
+    this.outages.end(this, true);
+  }
+
+  /** The consumer has stopped: whether its calls would succeed is not known any more. */
+  ended(): void {
+    this.inTrouble = false;
+    this.outages.end(this, false);
   }
 
   private about({ id, key }: Entry, type: string | undefined): EntryReport {
@@ -213,4 +273,10 @@ export class Reporter {
 
 function aboutEnding({ attempt, type, correlationId }: Ending): object {
   return aboutAttempt(attempt, type, correlationId);
+}
+
+function kindOf(error: unknown): OutageKind {
+  if (error instanceof ConnectionError || error instanceof DeadlineError) return "unreachable";
+  if (error instanceof ServerError) return `failing:${error.prefix}`;
+  return `failing:${error instanceof SluiceError ? error.code : "ERROR"}`;
 }

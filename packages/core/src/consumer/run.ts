@@ -9,7 +9,7 @@ import type { EventCatalog, ValidationOutcome } from "../catalog.js";
 import { carriesEvents, handlingEnded, storyOf, whileHandling, whileHandlingUncarried } from "../context.js";
 import { decodeEvent, type StoredEvent } from "../envelope.js";
 import { kindOf } from "../errors/describe.js";
-import { InvalidOptionError, type Issue, NonRetryableError } from "../errors.js";
+import { HandlerTimeoutError, InvalidOptionError, type Issue, NonRetryableError } from "../errors.js";
 import type { SluiceEvent } from "../event.js";
 import { catchRejection, isThenable, toPromise } from "../guard.js";
 import { checkHandlers, type UntypedEventHandler } from "../handler.js";
@@ -22,6 +22,7 @@ import { AttemptContext, type AttemptParts } from "./attempt-context.js";
 import { type Attempt, aboutAttempt } from "./entry.js";
 import { foreignEvent } from "./foreign.js";
 import type { Ending, UntoldLine } from "./hand.js";
+import { Handling } from "./inside.js";
 import type { ConsumerSettings } from "./settings.js";
 
 export interface RunParts extends AttemptParts {
@@ -45,8 +46,6 @@ const SUCCEEDED: Outcome = { outcome: "SUCCESS", emits: [] };
 interface Run {
   readonly attempt: Attempt;
   readonly done: (ending: Ending) => void;
-  /** By performance.now(). */
-  readonly startedAt: number;
   /** Undefined for an entry that cannot be read. */
   event: StoredEvent | undefined;
   /** Set where the handler was not called, or threw at once. */
@@ -62,6 +61,13 @@ const PROMISE_THEN = Promise.prototype.then;
 
 export class Runner {
   private readonly handlers: ReadonlyMap<string, UntypedEventHandler>;
+  /** What is called by a handler is known as that. */
+  readonly handling: Handling;
+  private readonly call: (
+    handler: UntypedEventHandler,
+    event: SluiceEvent,
+    context: AttemptContext,
+  ) => unknown;
 
   /** @throws {InvalidOptionError | UnknownEventTypeError} as checkHandlers does */
   constructor(
@@ -69,6 +75,9 @@ export class Runner {
     handlers: readonly UntypedEventHandler[],
   ) {
     this.handlers = checkHandlers(handlers, parts.catalog);
+    this.handling = new Handling(parts.tenantId);
+    // Only where the stack has to tell whose handler it is does it take a promise more.
+    this.call = this.handling.isStored ? callHandler : this.handling.named(awaitHandler());
   }
 
   /** The event types that the handlers declare. */
@@ -84,7 +93,6 @@ export class Runner {
     const run: Run = {
       attempt,
       done,
-      startedAt: performance.now(),
       event: undefined,
       outcome: undefined,
       context: undefined,
@@ -117,6 +125,8 @@ export class Runner {
         return undefined;
       }
       run.event = read;
+      run.attempt.type = read.type;
+      run.attempt.correlationId = storyOf(read);
       const handler = this.handlers.get(read.type);
       if (handler === undefined) {
         run.outcome = this.undeclared(run.attempt, read);
@@ -149,13 +159,11 @@ export class Runner {
     }
   }
 
-  private end({ attempt, done, event, startedAt, isUncarried }: Run, outcome: Outcome): void {
+  private end({ attempt, done, isUncarried }: Run, outcome: Outcome): void {
     if (isUncarried) handlingEnded();
-    const { tail, entry } = attempt;
+    const { tail, entry, type, correlationId } = attempt;
     const { id, key } = entry;
-    const durationMs = performance.now() - startedAt;
-    const type = event?.type;
-    const correlationId = event && storyOf(event);
+    const durationMs = performance.now() - attempt.begunAt;
     if (outcome.outcome === "SUCCESS") {
       const { emits } = outcome;
       done({ attempt, type, correlationId, durationMs, item: { outcome: "SUCCESS", key, id, tail, emits } });
@@ -166,6 +174,20 @@ export class Runner {
       const { untold, ...rest } = outcome;
       done({ attempt, type, correlationId, durationMs, item: { ...rest, key, id, tail }, untold });
     }
+  }
+
+  /** Gives up an attempt whose handler has taken too long: the signal aborts, and it ends as a retry. */
+  expire(attempt: Attempt, handlerTimeoutMs: number): Ending {
+    const { type, correlationId, tail, number } = attempt;
+    const { id, key } = attempt.entry;
+    const err = new HandlerTimeoutError({ type, entryId: id, attempt: number, handlerTimeoutMs });
+    const delayMs = this.backoffMs(attempt);
+    const line: UntoldLine = { level: "error", message: "handler timed out", fields: { err, delayMs } };
+    const untold = this.tell(attempt, line);
+    attempt.abort(err);
+    const durationMs = performance.now() - attempt.begunAt;
+    const item: SettleItem = { outcome: "RETRY", delayMs, message: describeThrown(err), key, id, tail };
+    return { attempt, type, correlationId, durationMs, item, untold };
   }
 
   /** The event as it was stored, or what becomes of an entry that is none of ours to handle. */
@@ -224,7 +246,10 @@ export class Runner {
       return undefined;
     }
     run.context = new AttemptContext(this.parts, run.attempt, event, handler.name);
-    return handler.handle(event, run.context);
+    // Innermost, so that no other context hides whose handler it is.
+    return this.handling.isStored
+      ? this.handling.run(run.attempt, this.call, handler, event, run.context)
+      : this.call(handler, event, run.context);
   }
 
   private outcomeOf(result: Result, run: Run): Outcome | Promise<Outcome> {
@@ -238,7 +263,7 @@ export class Runner {
         const message = result.reason ?? "the handler asked for a retry";
         const fields = { delayMs, reason: message };
         const line: UntoldLine = { level: "info", message: "handler asked for a retry", fields };
-        return { outcome: "RETRY", delayMs, message, untold: this.tell(run, line) };
+        return { outcome: "RETRY", delayMs, message, untold: this.tell(run.attempt, line) };
       }
     }
   }
@@ -277,11 +302,11 @@ export class Runner {
     const err = toLoggable(thrown);
     if (thrown instanceof NonRetryableError) {
       const line: UntoldLine = { level: "error", message: "handler failed for good", fields: { err } };
-      return { ...failed(Status.FAILED, message), untold: this.tell(run, line, "last") };
+      return { ...failed(Status.FAILED, message), untold: this.tell(run.attempt, line, "last") };
     }
     const delayMs = this.backoffMs(run.attempt);
     const line: UntoldLine = { level: "error", message: "handler threw", fields: { err, delayMs } };
-    return { outcome: "RETRY", delayMs, message, untold: this.tell(run, line) };
+    return { outcome: "RETRY", delayMs, message, untold: this.tell(run.attempt, line) };
   }
 
   /**
@@ -289,14 +314,14 @@ export class Runner {
    * event becomes says the same, once that is known.
    */
   private tell(
-    { attempt, event }: Run,
+    attempt: Attempt,
     line: UntoldLine,
     which: "last" | "maybe last" = "maybe last",
   ): UntoldLine | undefined {
     const isLast = which === "last" || attempt.number >= this.parts.settings.maxAttempts;
     // What a lost attempt ended with is not settled, and told by nobody else.
     if (isLast && !attempt.lost) return line;
-    const about = aboutAttempt(attempt, event?.type, event && storyOf(event));
+    const about = aboutAttempt(attempt, attempt.type, attempt.correlationId);
     this.parts.logger[line.level](line.message, { ...about, ...line.fields });
     return undefined;
   }
@@ -304,6 +329,19 @@ export class Runner {
   private backoffMs(attempt: Attempt): number {
     return Math.min(retryDelayMs(this.parts.settings.retry, attempt.number), MAX_SPAN_MS);
   }
+}
+
+function callHandler(handler: UntypedEventHandler, event: SluiceEvent, context: AttemptContext): unknown {
+  return handler.handle(event, context);
+}
+
+/** Calls and awaits a handler: a function of its own for each consumer, which names it. */
+function awaitHandler(): (
+  handler: UntypedEventHandler,
+  event: SluiceEvent,
+  context: AttemptContext,
+) => Promise<unknown> {
+  return async (handler, event, context) => await handler.handle(event, context);
 }
 
 function takes(handler: UntypedEventHandler, event: SluiceEvent): boolean {

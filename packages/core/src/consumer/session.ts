@@ -10,6 +10,7 @@ import { entryFrom } from "./entry.js";
 import { Loop, type LoopParts } from "./loop.js";
 import type { Recovery } from "./recovery.js";
 import { keepUp, retireSelf, UPKEEP_INTERVAL_MS } from "./upkeep.js";
+import { Watchdog } from "./watchdog.js";
 
 /** Bounds of the time between two recovery passes of a running consumer, in milliseconds; a quarter of the lease within them. */
 const RECOVERY_INTERVAL_MS = { min: 50, max: 30_000 };
@@ -25,6 +26,11 @@ export type SessionParts = Omit<LoopParts, "blocking">;
 
 export class Session {
   readonly loop: Loop;
+  /** What the first recovery did. Rejects with what has ended it; nobody has to listen. */
+  readonly recovery: Promise<Recovery>;
+  readonly watchdog: Watchdog;
+  private recovered: (recovery: Recovery) => void = () => {};
+  private notRecovered: (error: unknown) => void = () => {};
   private readonly blocking: Connection | undefined;
   private readonly stopListening: () => void;
   private heartbeat: ReturnType<typeof setInterval> | undefined;
@@ -40,6 +46,12 @@ export class Session {
   ) {
     this.blocking = blocks ? parts.connection.duplicate() : undefined;
     this.loop = new Loop({ ...parts, blocking: this.blocking }, incarnation);
+    this.recovery = new Promise((resolve, reject) => {
+      this.recovered = resolve;
+      this.notRecovered = reject;
+    });
+    this.recovery.catch(() => {});
+    this.watchdog = this.makeWatchdog();
     const stops = [parts.connection, this.blocking].map((connection) =>
       connection?.onReconnect(() => {
         this.loop.recordAgain();
@@ -55,24 +67,30 @@ export class Session {
     };
   }
 
-  /** Opens the group, and takes back everything due, own or stale. Reading has begun when it resolves. */
-  async start(): Promise<Recovery> {
+  /** Opens the group, and begins to take back everything due, own or stale: before anything new is read. */
+  async start(): Promise<void> {
+    const { settings } = this.parts;
     try {
       await this.loop.open("TAKE");
       this.opened = true;
       await this.keepUpOnce();
+      if (this.stopping) throw new ConsumerStoppedError(settings);
     } catch (error) {
+      this.notRecovered(error);
       await this.end(0);
       throw error;
     }
-    // Stopped meanwhile: `recover` says so.
-    if (this.ending !== undefined) return this.loop.recover(true);
-    const { settings } = this.parts;
     const { leaseMs } = settings;
     this.heartbeat = setInterval(() => void this.beat(), Math.max(1, Math.floor(leaseMs / 3)));
     this.scheduleRecovery(settings.anonymous ? undefined : TAKEOVER_MS);
     this.scheduleUpkeep();
-    return this.loop.recover(true);
+    this.watchdog.start();
+    this.loop.recover(true).then(this.recovered, this.notRecovered);
+  }
+
+  /** Whether it has begun to end. */
+  get stopping(): boolean {
+    return this.ending !== undefined;
   }
 
   /**
@@ -113,6 +131,8 @@ export class Session {
     }
     await loop.finish();
     clearInterval(this.heartbeat);
+    this.watchdog.stop();
+    this.parts.reporter.ended();
     const { group, consumer } = this.parts.settings;
     for (const attempt of loop.hand.running.values()) {
       attempt.abort(new ConsumerStoppedError({ group, consumer }));
@@ -158,10 +178,8 @@ export class Session {
 
   private async beat(): Promise<void> {
     const { connection, keys, settings, deadlineMs } = this.parts;
-    const longMs = settings.leaseMs / 6;
-    void this.loop.giveLate(longMs);
     this.loop.recordAgain();
-    const attempts = this.loop.leasedFor(longMs).slice(0, 1_000);
+    const attempts = this.loop.leasedFor(settings.leaseMs / 6).slice(0, 1_000);
     if (attempts.length === 0) return;
     const asked = attempts.map(({ entry, token }) => ({ key: entry.key, token }));
     const sentAt = performance.now();
@@ -184,8 +202,24 @@ export class Session {
       }
     } catch (error) {
       if (!(error instanceof SluiceError)) throw error;
-      this.parts.logger.warn("heartbeat failed", { err: error });
+      this.parts.reporter.sideCallFailed("heartbeat", error);
     }
+  }
+
+  private makeWatchdog(): Watchdog {
+    const { settings, reporter } = this.parts;
+    const { handlerTimeoutMs, leaseMs } = settings;
+    return new Watchdog({
+      handlerTimeoutMs,
+      leaseMs,
+      running: this.loop.hand.running,
+      expire: (attempt) => {
+        if (handlerTimeoutMs === undefined) return;
+        this.loop.expire(attempt, handlerTimeoutMs);
+        reporter.timedOut();
+      },
+      tell: (attempt) => reporter.stuck(attempt),
+    });
   }
 
   /** A length limit that was asked for holds from the start on, or the consumer does not start. */
@@ -194,13 +228,13 @@ export class Session {
       await keepUp(this.parts);
     } catch (error) {
       if (this.parts.settings.retention?.maxLength !== undefined) throw error;
-      this.parts.logger.warn("upkeep failed", { err: error });
+      this.parts.reporter.sideCallFailed("upkeep", error);
     }
   }
 
   private scheduleUpkeep(): void {
     this.upkeepTimer = setTimeout(() => {
-      this.keepUpOnce().catch((error: unknown) => this.parts.logger.warn("upkeep failed", { err: error }));
+      this.keepUpOnce().catch((error: unknown) => this.parts.reporter.sideCallFailed("upkeep", error));
       this.scheduleUpkeep();
     }, jittered(UPKEEP_INTERVAL_MS));
   }

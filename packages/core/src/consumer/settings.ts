@@ -65,6 +65,13 @@ export interface ConsumerOptions<C extends EventSchemas = EventSchemas> {
   readonly decode?: Decode;
   /** How long `stop()` lets handlers finish, in milliseconds; 10,000 unless given. */
   readonly drainTimeoutMs?: number;
+  /**
+   * How long a handler may take, in milliseconds, from 1; without limit unless given. An attempt that takes longer ends
+   * as a retry, or as a dead letter if it was the last one: `context.signal` aborts with HandlerTimeoutError, its slot
+   * is free, and what the handler still does is of no consequence. A handler that never lets the event loop turn cannot
+   * be stopped.
+   */
+  readonly handlerTimeoutMs?: number;
 }
 
 function decodeOption(value: unknown): Decode | undefined {
@@ -94,6 +101,7 @@ const OPTION_NAMES = [
   "unhandled",
   "startFrom",
   "drainTimeoutMs",
+  "handlerTimeoutMs",
   "retention",
   "decode",
 ] as const;
@@ -112,6 +120,7 @@ export interface ConsumerSettings {
   readonly unhandled: Unhandled;
   readonly startFrom: string;
   readonly drainTimeoutMs: number;
+  readonly handlerTimeoutMs: number | undefined;
   readonly retention: { readonly settledForMs: number; readonly maxLength: number | undefined } | undefined;
   readonly decode: Decode | undefined;
   /** The consumer's name is its own making: it may go when the process does. */
@@ -150,6 +159,10 @@ export function consumerSettings(options: Omit<ConsumerOptions, "handlers">): Co
     unhandled: wordOption("unhandled", options.unhandled, "skip", ["skip", "retry", "deadLetter"]),
     startFrom: startFrom(options.startFrom),
     drainTimeoutMs: integerOption("drainTimeoutMs", options.drainTimeoutMs, 10_000, 0, MAX_SPAN_MS),
+    handlerTimeoutMs:
+      options.handlerTimeoutMs === undefined
+        ? undefined
+        : integerOption("handlerTimeoutMs", options.handlerTimeoutMs, 0, 1, MAX_SPAN_MS),
     retention: retentionSettings(options.retention),
     decode: decodeOption(options.decode),
     anonymous: options.consumer === undefined,

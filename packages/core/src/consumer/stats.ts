@@ -18,6 +18,7 @@ export class ConsumerStats {
   unknown = 0;
   deferred = 0;
   errors = 0;
+  timeouts = 0;
   recoveredOwn = 0;
   recoveredStale = 0;
   retried = 0;

@@ -51,9 +51,38 @@ export class LeaseLostError extends SluiceError {
 }
 
 /**
+ * Reason of `context.signal`: the handler has run for longer than the consumer's `handlerTimeoutMs`. The attempt has
+ * ended as a retry with this error's message, or, if it was the last one, as a dead letter; what the handler still does
+ * is of no consequence.
+ */
+export class HandlerTimeoutError extends SluiceError {
+  static {
+    brand(HandlerTimeoutError, "HandlerTimeoutError");
+  }
+
+  readonly code = "HANDLER_TIMEOUT";
+  readonly retryable = true;
+  readonly handlerTimeoutMs: number;
+
+  constructor(fields: {
+    readonly type: string | undefined;
+    readonly entryId: string;
+    readonly attempt: number;
+    readonly handlerTimeoutMs: number;
+  }) {
+    const { type, entryId, attempt, handlerTimeoutMs } = fields;
+    const event = type === undefined ? `entry ${quote(entryId)}` : `${quote(type)} (entry ${quote(entryId)})`;
+    super(
+      `handle ${event}, attempt ${attempt}: the handler ran for longer than handlerTimeoutMs, ${handlerTimeoutMs} ms`,
+    );
+    this.handlerTimeoutMs = handlerTimeoutMs;
+  }
+}
+
+/**
  * Reason of `context.signal`: the consumer has stopped, and the handler did not end within `drainTimeoutMs`. Its event
  * is given back, at no cost of an attempt; what the handler still does is of no consequence. Also what `start` and
- * `idle` reject with when the consumer is stopped meanwhile.
+ * `recovery` reject with when the consumer is stopped meanwhile.
  */
 export class ConsumerStoppedError extends SluiceError {
   static {

@@ -6,8 +6,9 @@
 import { type Bus, type BusOptions, createBus, type Tenancy } from "../bus.js";
 import type { EventSchemas } from "../catalog.js";
 import type { Connection } from "../connection.js";
+import { drainAt, type SignalProcess } from "../process-signals.js";
 import { whenReady } from "./ready.js";
-import { drainAt, type SignalProcess, signalsOf } from "./signals.js";
+import { signalsOf } from "./signals.js";
 import type { IoredisClient, IoredisCluster } from "./types.js";
 
 /** How long to wait for the connection unless `deadlineMs` says otherwise, in milliseconds. */

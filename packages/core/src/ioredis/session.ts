@@ -6,7 +6,7 @@
 
 import { retryDelayMs } from "../backoff.js";
 import { prefixOf } from "../errors.js";
-import type { Logger } from "../logger.js";
+import type { Outages } from "../outages.js";
 import { clearTimeout, performance, setTimeout } from "../timing.js";
 import { DISCONNECT_TIMEOUT_MS, describeTarget, readyTimeoutMs } from "./options.js";
 import { refusalIn, replyOf, withoutCommand } from "./replies.js";
@@ -26,8 +26,8 @@ export interface SessionOptions {
   readonly create: () => IoredisClient;
   /** What to call the connection in CLIENT LIST, if anything. */
   readonly clientName?: string | undefined;
-  /** Told of outages: once when a connection is lost or cannot be made, once when it is back. */
-  readonly logger: Logger;
+  /** Told when a connection is lost or cannot be made, and when it is back or closed. */
+  readonly outages: Outages;
 }
 
 export interface SessionEvents {
@@ -60,7 +60,7 @@ export class Session {
   #dropped: number | undefined;
   /** `epoch` is set if this socket can never become ready, e.g. on the wrong database. */
   #refusal: (Refusal & { readonly epoch: number | undefined }) | undefined;
-  #outage: { readonly since: number; error: unknown } | undefined;
+  #outage: { error: unknown } | undefined;
   /** By performance.now(): when bytes came last. */
   #receivedAt = 0;
   /** Until ready: the limit on the handshake, or the next thing to try. */
@@ -135,6 +135,7 @@ export class Session {
 
   async #close(): Promise<void> {
     this.#ready = false;
+    this.#options.outages.end(this, false);
     clearTimeout(this.#timer);
     const { client } = this;
     const open = ["connecting", "connect", "ready"].includes(client.status);
@@ -221,8 +222,7 @@ export class Session {
     const afterLoss = this.#wasReady;
     this.#wasReady = true;
     if (this.#outage !== undefined) {
-      const downMs = Math.round(performance.now() - this.#outage.since);
-      this.#options.logger.info("Redis connection is back", { target: this.target, downMs });
+      this.#options.outages.end(this, true);
       this.#outage = undefined;
     }
     this.#events.onReady(afterLoss);
@@ -232,9 +232,8 @@ export class Session {
     this.#ready = false;
     if (this.#closed !== undefined) return;
     if (this.#outage === undefined) {
-      this.#outage = { since: performance.now(), error };
-      const fields = { target: this.target, err: error };
-      this.#options.logger.warn("Redis connection is down; trying again until it is back", fields);
+      this.#outage = { error };
+      this.#options.outages.begin("unreachable", this, { error, target: this.target });
     }
     this.#outage.error = error;
     this.#events.onTrouble();

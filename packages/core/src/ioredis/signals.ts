@@ -1,80 +1,68 @@
 /**
- * Draining when the process is told to end, so that work in hand is finished or given back instead of running
- * into its lease. The process is passed in: core knows no runtime.
+ * The option `signals`: at which signals a bus is drained, and how the process ends after that. What is done at a signal
+ * is `process-signals.ts`.
  */
 
 import { InvalidOptionError } from "../errors.js";
-import { performance } from "../timing.js";
 
 const SIGNALS = ["SIGTERM", "SIGINT"] as const;
-
-/**
- * For how long after the first signal another one is its echo, in milliseconds: a task runner passes on what the
- * terminal has sent to every process already, so that one Ctrl-C arrives twice.
- */
-const ECHO_MS = 250;
+const EXITS = ["status", "signal"] as const;
 
 /** A signal at which a bus can be drained. */
 export type DrainSignal = (typeof SIGNALS)[number];
 
-/** As much of `node:process` as it takes; Deno and Bun have it too. */
-export interface SignalProcess {
-  readonly pid: number;
-  on(signal: DrainSignal, listener: (signal: DrainSignal) => void): unknown;
-  off(signal: DrainSignal, listener: (signal: DrainSignal) => void): unknown;
-  listenerCount(signal: DrainSignal): number;
-  kill(pid: number, signal: DrainSignal): unknown;
+/**
+ * How the process ends when everything is drained: `"status"` with exit status 0, or 1 if draining failed; `"signal"` by
+ * the signal itself, as if nobody had listened for it.
+ */
+export type DrainExit = (typeof EXITS)[number];
+
+export interface SignalOptions {
+  /** At which signals to drain; SIGTERM and SIGINT unless given. */
+  readonly on?: readonly DrainSignal[];
+  /** How the process ends then; `"status"` unless given. */
+  readonly exit?: DrainExit;
 }
+
+export interface SignalSettings {
+  readonly on: readonly DrainSignal[];
+  readonly exit: DrainExit;
+}
+
+const WANTED =
+  'true, false, a list of "SIGTERM" and "SIGINT", or an object of such a list as "on" and "status" or "signal" as "exit"';
 
 /**
  * Reads the option `signals`.
  *
- * @throws {InvalidOptionError} for anything but a boolean or a list of signals.
+ * @throws {InvalidOptionError} for anything but a boolean, a list of signals, or both in an object.
  */
-export function signalsOf(option: unknown): readonly DrainSignal[] {
-  if (option === undefined || option === false) return [];
-  if (option === true) return SIGNALS;
-  if (Array.isArray(option)) {
-    const known = SIGNALS.filter((signal) => option.includes(signal));
-    if (option.every((one) => SIGNALS.includes(one))) return known;
+export function signalsOf(option: unknown): SignalSettings {
+  if (option === undefined || option === false) return { on: [], exit: "status" };
+  if (option === true) return { on: SIGNALS, exit: "status" };
+  if (Array.isArray(option)) return { on: listOf("signals", option), exit: "status" };
+  if (typeof option !== "object" || option === null) {
+    throw new InvalidOptionError({ option: "signals", value: option, wanted: WANTED });
   }
-  const value = Array.isArray(option) ? option.join(", ") : option;
-  throw new InvalidOptionError({
-    option: "signals",
-    value,
-    wanted: 'true, false, or a list of "SIGTERM" and "SIGINT"',
-  });
+  for (const name of Object.keys(option)) {
+    if (name === "on" || name === "exit") continue;
+    const value: unknown = Reflect.get(option, name);
+    throw new InvalidOptionError({ option: `signals.${name}`, value, wanted: WANTED });
+  }
+  const { on = SIGNALS, exit = "status" } = option as { readonly on?: unknown; readonly exit?: unknown };
+  const known = EXITS.find((one) => one === exit);
+  if (known === undefined) {
+    throw new InvalidOptionError({ option: "signals.exit", value: exit, wanted: '"status" or "signal"' });
+  }
+  return { on: listOf("signals.on", on), exit: known };
 }
 
-/**
- * Calls `drain` at the first of the signals, and lets the signal take its usual effect afterwards: by then
- * nobody listens for it any more, unless another bus still drains or the user's code listens too and ends the
- * process in its own way. A second signal does not wait, unless it is an echo of the first.
- *
- * @returns the way to stop listening.
- */
-export function drainAt(
-  process: SignalProcess,
-  signals: readonly DrainSignal[],
-  drain: () => Promise<void>,
-): () => void {
-  let drainingSince: number | undefined;
-  const stop = () => {
-    for (const signal of signals) process.off(signal, onSignal);
-  };
-  const finish = (signal: DrainSignal) => {
-    stop();
-    if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
-  };
-  const onSignal = (signal: DrainSignal) => {
-    if (drainingSince !== undefined) {
-      if (performance.now() - drainingSince >= ECHO_MS) finish(signal);
-      return;
-    }
-    drainingSince = performance.now();
-    const finished = () => finish(signal);
-    drain().then(finished, finished);
-  };
-  for (const signal of signals) process.on(signal, onSignal);
-  return stop;
+function listOf(option: string, value: unknown): readonly DrainSignal[] {
+  const list: readonly unknown[] = Array.isArray(value) ? value : [];
+  const known = SIGNALS.filter((signal) => list.includes(signal));
+  if (Array.isArray(value) && list.every((one) => SIGNALS.some((signal) => signal === one))) return known;
+  const given = Array.isArray(value)
+    ? list.map((one) => (typeof one === "string" ? one : typeof one)).join(", ")
+    : value;
+  throw new InvalidOptionError({ option, value: given, wanted: 'a list of "SIGTERM" and "SIGINT"' });
 }

@@ -18,7 +18,8 @@ export interface Health {
 export interface HealthCheck {
   /**
    * `connection`, `server`, `role`, `persistence`, `maxmemory-policy`, `memory`, `lazy-expire`; of a stream `protocol`,
-   * `stream-memory` where its size is not known, `group:NAME`, `consumers:NAME`, or `stream` where it could not be looked at.
+   * `stream-memory` where its size is not known, `group:NAME`, `consumers:NAME`, or `stream` where it could not be looked at;
+   * of this process's own consumers `handlers:GROUP` where handlers have run for ten leases.
    */
   readonly name: string;
   readonly status: HealthStatus;
@@ -73,6 +74,13 @@ export async function checkHealth(scope: HealthScope): Promise<Health> {
 
 function notReached({ message: detail }: SluiceError): Health {
   return { status: "down", checks: [{ name: "connection", status: "down", detail }], roundTripMs: 0 };
+}
+
+/** A report with further checks. */
+export function withChecks(health: Health, more: readonly HealthCheck[]): Health {
+  if (more.length === 0) return health;
+  const checks = [...health.checks, ...more];
+  return { ...health, status: worst(checks), checks };
 }
 
 function worst(checks: readonly HealthCheck[]): HealthStatus {

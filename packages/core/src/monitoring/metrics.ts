@@ -21,6 +21,8 @@ export interface InHand {
   readonly running: number;
   readonly prefetched: number;
   readonly unsettled: number;
+  /** Running, for longer than ten leases. */
+  readonly stuck: number;
 }
 
 export function consumerMetrics(stats: ConsumerStats, inHand: InHand): Metrics {
@@ -42,11 +44,13 @@ export function consumerMetrics(stats: ConsumerStats, inHand: InHand): Metrics {
       sluice_recovered_stale_total: stats.recoveredStale,
       sluice_recovered_due_total: stats.retried,
       sluice_consumer_errors_total: stats.errors,
+      sluice_handler_timeouts_total: stats.timeouts,
     },
     gauges: {
       sluice_events_running: inHand.running,
       sluice_events_prefetched: inHand.prefetched,
       sluice_events_unsettled: inHand.unsettled,
+      sluice_events_stuck: inHand.stuck,
     },
     histograms: { sluice_handler_duration_seconds: histogram(stats) },
   };
@@ -85,11 +89,12 @@ export function merged(parts: readonly Metrics[]): Metrics {
 
 /** What several consumers have in hand. */
 export function sumOf(all: readonly InHand[]): InHand {
-  const sum = { running: 0, prefetched: 0, unsettled: 0 };
+  const sum = { running: 0, prefetched: 0, unsettled: 0, stuck: 0 };
   for (const one of all) {
     sum.running += one.running;
     sum.prefetched += one.prefetched;
     sum.unsettled += one.unsettled;
+    sum.stuck += one.stuck;
   }
   return sum;
 }

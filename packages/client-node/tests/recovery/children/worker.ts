@@ -50,7 +50,8 @@ async function start(order: Extract<Order, { do: "start" }>): Promise<void> {
   consumer.on("error", ({ error, fatal }) => {
     say({ say: "error", code: error instanceof SluiceError ? error.code : String(error), fatal });
   });
-  say({ say: "started", recovery: await consumer.start() });
+  await consumer.start();
+  say({ say: "started", recovery: await consumer.recovery });
 }
 
 async function die(how: "SIGKILL" | "exit" | "soon"): Promise<void> {

@@ -30,6 +30,7 @@ const handler = events.handler({
     if (settings.handle === "hold") hold(until);
     while (settings.handle === "wait" && !existsSync(until)) await delay(5);
     if (settings.handle === "work") await delay(2);
+    if (settings.handle === "compute") Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
     say({ returning: data.orderId, aborted: signal.aborted });
   },
 });
@@ -38,5 +39,6 @@ const bus = await connect({ redis, stream, events });
 const consumer = bus.consumer({ group, leaseMs, concurrency: settings.concurrency, handlers: [handler] });
 consumer.on("handled", ({ idempotencyKey, attempt }) => say({ handled: idempotencyKey, attempt }));
 consumer.on("leaseLost", ({ idempotencyKey, attempt }) => say({ leaseLost: idempotencyKey, attempt }));
-const { own, stale, retried } = await consumer.start();
+await consumer.start();
+const { own, stale, retried } = await consumer.recovery;
 say({ started: consumer.name, own, stale, retried });
