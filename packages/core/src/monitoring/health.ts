@@ -18,7 +18,7 @@ export interface HealthCheck {
   /**
    * `connection`, `server`, `role`, `persistence`, `maxmemory-policy`, `memory`, `lazy-expire`; of a stream `protocol`,
    * `group:NAME`, `consumers:NAME`, or `stream` where it could not be looked at; of this process's own consumers
-   * `handlers:GROUP` where handlers have run for ten leases.
+   * `handlers:NAME` where handlers have run for ten leases.
    */
   readonly name: string;
   readonly status: HealthStatus;
