@@ -136,6 +136,7 @@ describe("a program outside of the workspace", () => {
     expect(printed.match(/^holds: .*$/gm)).toEqual([
       "holds: there are two copies",
       "holds: both run the example",
+      "holds: both listen for a signal by one listener, which goes with the last bus",
       "holds: CJS sees the tenant that ESM sets",
       "holds: CJS takes a catalog, results and errors of handlers from ESM",
       "holds: instanceof of ESM knows what CJS throws",

@@ -177,6 +177,14 @@ const table: readonly (readonly [SluiceError, code: string, retryable: boolean, 
     'hold the lease of entry "5-0" in group "billing" for attempt 2: it went to a newer attempt',
   ],
   [
+    new errors.HandlerTimeoutError({
+      ...{ type: "order.placed", entryId: "5-0", attempt: 2, handlerTimeoutMs: 500 },
+    }),
+    "HANDLER_TIMEOUT",
+    true,
+    'handle "order.placed" (entry "5-0"), attempt 2: the handler ran for longer than handlerTimeoutMs, 500 ms',
+  ],
+  [
     new errors.ConsumerStoppedError({ group: "billing", consumer: "c1" }),
     "STOPPED",
     false,

@@ -13,6 +13,7 @@
  */
 
 import { AsyncLocalStorage } from "node:async_hooks";
+import { hasContextFrames } from "../async-context.js";
 import { sleep } from "../timing.js";
 
 /** An attempt, or all attempts of a consumer whose handlers only the stack tells, as far as copies know each other's. */
@@ -79,13 +80,6 @@ export class Handling {
   end(): void {
     shared().named.delete(this.number);
   }
-}
-
-/** Whether contexts are values: told by the version, because trying it out has the price already. */
-function hasContextFrames(): boolean {
-  const { versions } = Object(Reflect.get(globalThis, "process"));
-  const { node, deno, bun }: Readonly<Record<string, unknown>> = Object(versions);
-  return deno !== undefined || bun !== undefined || Number.parseInt(String(node), 10) >= 24;
 }
 
 /** What handler is calling; undefined outside of handlers. */
