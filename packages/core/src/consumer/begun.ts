@@ -59,16 +59,25 @@ export class BegunRecord {
     for (const [n, isLost] of this.unheard) if (isLost && n <= upTo) this.unheard.delete(n);
   }
 
-  /** Writes the record if it says something new. Resolves, when the server has it, with true; never rejects. */
-  async write(): Promise<boolean> {
-    if (this.high === 0) return true;
+  /** Writes the record if it says something new. Resolves when the server has it, or has not; never rejects. */
+  async write(): Promise<void> {
+    const request = this.news();
+    if (request === undefined) return;
+    const [reply] = await this.parts.connection.send([request], { deadlineMs: this.parts.deadlineMs });
+    this.replied(reply);
+  }
+
+  /** What writes the record, if it says something new, for a call that goes out at once; `replied` hears the reply. */
+  news(): Request | undefined {
+    if (this.high === 0) return undefined;
     const value = begunValue({ high: this.high, unheard: this.unheard.keys(), suspect: this.suspect() });
-    if (value === this.written) return true;
+    if (value === this.written) return undefined;
     this.written = value;
-    const [reply] = await this.send("HSET", value);
-    const failed = reply instanceof SluiceError;
-    if (failed && this.written === value) this.written = "";
-    return !failed;
+    return this.request("HSET", value);
+  }
+
+  replied(reply: unknown): void {
+    if (reply instanceof SluiceError) this.written = "";
   }
 
   /** The server may have lost the record. */
@@ -80,13 +89,11 @@ export class BegunRecord {
   async remove(): Promise<void> {
     if (this.high === 0) return;
     this.high = 0;
-    await this.send("HDEL");
+    await this.parts.connection.send([this.request("HDEL")], { deadlineMs: this.parts.deadlineMs });
   }
 
-  private send(name: "HSET" | "HDEL", ...value: string[]): Promise<readonly unknown[]> {
-    const args = [this.parts.keys.state, begunField(this.member), ...value];
-    const request: Request = { kind: "command", name, args };
-    return this.parts.connection.send([request], { deadlineMs: this.parts.deadlineMs });
+  private request(name: "HSET" | "HDEL", ...value: string[]): Request {
+    return { kind: "command", name, args: [this.parts.keys.state, begunField(this.member), ...value] };
   }
 }
 
