@@ -61,23 +61,12 @@ export class BegunRecord {
 
   /** Writes the record if it says something new. Resolves when the server has it, or has not; never rejects. */
   async write(): Promise<void> {
-    const request = this.news();
-    if (request === undefined) return;
-    const [reply] = await this.parts.connection.send([request], { deadlineMs: this.parts.deadlineMs });
-    this.replied(reply);
-  }
-
-  /** What writes the record, if it says something new, for a call that goes out at once; `replied` hears the reply. */
-  news(): Request | undefined {
-    if (this.high === 0) return undefined;
+    if (this.high === 0) return;
     const value = begunValue({ high: this.high, unheard: this.unheard.keys(), suspect: this.suspect() });
-    if (value === this.written) return undefined;
+    if (value === this.written) return;
     this.written = value;
-    return this.request("HSET", value);
-  }
-
-  replied(reply: unknown): void {
-    if (reply instanceof SluiceError) this.written = "";
+    const [reply] = await this.send("HSET", value);
+    if (reply instanceof SluiceError && this.written === value) this.written = "";
   }
 
   /** The server may have lost the record. */
@@ -89,11 +78,13 @@ export class BegunRecord {
   async remove(): Promise<void> {
     if (this.high === 0) return;
     this.high = 0;
-    await this.parts.connection.send([this.request("HDEL")], { deadlineMs: this.parts.deadlineMs });
+    await this.send("HDEL");
   }
 
-  private request(name: "HSET" | "HDEL", ...value: string[]): Request {
-    return { kind: "command", name, args: [this.parts.keys.state, begunField(this.member), ...value] };
+  private send(name: "HSET" | "HDEL", ...value: string[]): Promise<readonly unknown[]> {
+    const args = [this.parts.keys.state, begunField(this.member), ...value];
+    const request: Request = { kind: "command", name, args };
+    return this.parts.connection.send([request], { deadlineMs: this.parts.deadlineMs });
   }
 }
 
