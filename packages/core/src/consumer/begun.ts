@@ -59,16 +59,14 @@ export class BegunRecord {
     for (const [n, isLost] of this.unheard) if (isLost && n <= upTo) this.unheard.delete(n);
   }
 
-  /** Writes the record if it says something new. Resolves, when the server has it, with true; never rejects. */
-  async write(): Promise<boolean> {
-    if (this.high === 0) return true;
+  /** Writes the record if it says something new. Resolves when the server has it, or has not; never rejects. */
+  async write(): Promise<void> {
+    if (this.high === 0) return;
     const value = begunValue({ high: this.high, unheard: this.unheard.keys(), suspect: this.suspect() });
-    if (value === this.written) return true;
+    if (value === this.written) return;
     this.written = value;
     const [reply] = await this.send("HSET", value);
-    const failed = reply instanceof SluiceError;
-    if (failed && this.written === value) this.written = "";
-    return !failed;
+    if (reply instanceof SluiceError && this.written === value) this.written = "";
   }
 
   /** The server may have lost the record. */
