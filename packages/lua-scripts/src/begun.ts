@@ -2,15 +2,16 @@
  * What a process records of what it may have begun, as `recover` of any process reads it (`includes/begun.lua`): a token
  * alone is a grant, and only a run that may have begun counts as an attempt when its process dies.
  *
- * A client writes it by HSET to the group's `state`, before it begins anything of a reply that leased something, and
- * takes it away by HDEL once it has given back what it had.
+ * A client writes it by HSET to the group's `state`, at the latest before it begins anything of a reply that leased
+ * something, and takes it away by HDEL once it has given back what it had. It may count calls ahead, as ours does, if it
+ * names those whose reply is late.
  */
 import type { Member } from "./scripts/member.js";
 
 export interface Begun {
-  /** The greatest number of a call whose reply the process has had. */
+  /** Calls up to this number count as begun. */
   readonly high: number;
-  /** Numbers below it of calls whose reply it has not had, or whose entries it will not begin. */
+  /** Numbers up to there of calls that do not: their reply has not come, or their entries will not be begun. */
   readonly unheard: Iterable<number>;
   /** The ID of the suspect that the consumer runs; `-` while another consumer of the process runs one; else empty. */
   readonly suspect: string;

@@ -34,6 +34,12 @@ async function records({ look }: Jobs): Promise<string[]> {
   return Object.keys(await look.state()).filter((field) => field.startsWith("begun:"));
 }
 
+/** The numbers of calls that the record of the only process names as not begun. */
+async function unheard(work: Jobs): Promise<string | undefined> {
+  const [field = ""] = await records(work);
+  return (await work.look.state())[field]?.split(";")[1];
+}
+
 /** Where processes note what they begin, until the test ends. */
 async function journalFile(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "sluice-"));
@@ -80,17 +86,19 @@ describe("a process that is killed", () => {
     }
     if (what === "what came to its blocking read") {
       await victim.start({ redis: network.url, stream: work.stream, options });
-      network.lose(marker, { thenSilent: true });
+      network.lose(marker, { thenDeaf: true });
       await until(async () => {
         await publishJobs(work.bus, 0, 3);
         return network.lost > 0;
       });
     } else {
-      network.lose(marker, { thenSilent: true });
+      // Recovery names its calls before they are made; others once their reply is late.
+      network.lose(marker, what === "what it took back" ? { thenSilent: true } : { thenDeaf: true });
       victim.tell({ do: "start", redis: network.url, stream: work.stream, options });
       await until(() => network.lost > 0);
     }
     expect(victim.said.filter(({ say }) => say === "handling")).toEqual([]);
+    await until(async () => ((await unheard(work)) ?? "") !== "");
     await victim.kill();
     await start(work.bus, { leaseMs: LEASE_MS });
     await until(async () => (await commits(work)).length === 3);

@@ -7,7 +7,12 @@ export class LossyNetwork {
   /** How many replies were lost. */
   lost = 0;
   private toLose:
-    | { readonly marker: string; readonly times: number; readonly thenSilent: boolean }
+    | {
+        readonly marker: string;
+        readonly times: number;
+        readonly thenSilent: boolean;
+        readonly thenDeaf: boolean;
+      }
     | undefined;
   private silent = false;
   /** Raised when connections are forgotten: those made before belong to a former one. */
@@ -37,11 +42,11 @@ export class LossyNetwork {
   }
 
   /**
-   * Loses the replies to the next requests that have the text in them, and the connection with each; if asked to, nothing
-   * passes afterwards.
+   * Loses the replies to the next requests that have the text in them, and the connection with each. `thenSilent`: nothing
+   * passes afterwards. `thenDeaf`: connections stay, and whoever has one may still send, but hears no more.
    */
-  lose(marker: string, { times = 1, thenSilent = false } = {}): void {
-    this.toLose = { marker, times, thenSilent };
+  lose(marker: string, { times = 1, thenSilent = false, thenDeaf = false } = {}): void {
+    this.toLose = { marker, times, thenSilent, thenDeaf };
   }
 
   /** From now on nothing passes on the connections that there are, and nobody is told; new ones work. */
@@ -51,12 +56,14 @@ export class LossyNetwork {
 
   private join(near: net.Socket, far: net.Socket, sockets: Set<net.Socket>): void {
     let losing = false;
+    let deaf = false;
     const { era } = this;
     near.on("data", (chunk) => {
       if (this.silent || era !== this.era) return;
       const { toLose } = this;
       if (toLose !== undefined && chunk.includes(toLose.marker)) {
         losing = true;
+        deaf = toLose.thenDeaf;
         const times = toLose.times - 1;
         this.toLose = times > 0 ? { ...toLose, times } : undefined;
         this.silent = times === 0 && toLose.thenSilent;
@@ -70,6 +77,7 @@ export class LossyNetwork {
         return;
       }
       this.lost += 1;
+      if (deaf) return;
       losing = false;
       near.destroy();
     });

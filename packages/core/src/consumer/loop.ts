@@ -229,6 +229,7 @@ export class Loop {
     this.phase = "closed";
     clearTimeout(this.dueTimer);
     this.readAhead.stop();
+    this.begun.stop();
     const stopped = this.stopped();
     this.passes.fail(stopped);
     this.changed();
@@ -486,7 +487,7 @@ export class Loop {
     // Recovery comes before new work.
     const recoverMax = free > 0 && (pass || recovers) ? this.bounds.fewer(free) : 0;
     if (recoverMax > 0) {
-      nonce = this.begun.nonce();
+      nonce = this.begun.nonce({ isNamed: pass !== undefined });
       recover = pass
         ? this.recoverAll(pass, settle, nonce, recoverMax)
         : this.calls.recoverDue(nonce, recoverMax, this.bounds.maxBytes);
@@ -865,7 +866,7 @@ export class Loop {
   }
 
   private async leaseSuspect(): Promise<Attempt | undefined> {
-    const nonce = this.begun.nonce();
+    const nonce = this.begun.nonce({ isNamed: true });
     this.suspectNonce = nonce;
     const { connection, deadlineMs } = this.parts;
     const [reply] = await connection.send([this.calls.recoverSuspect(nonce)], { deadlineMs });
@@ -927,7 +928,7 @@ export class Loop {
     this.blockedFor = count;
     const requests = [this.calls.read(count, settings.blockMs)];
     const leases = this.leasedWithRead(count);
-    const nonce = leases > 0 ? this.begun.nonce() : "";
+    const nonce = leases > 0 ? this.begun.nonce({ waitMs: settings.blockMs }) : "";
     if (leases > 0) {
       this.blockedNonce = nonce;
       requests.push(this.calls.leaseAfter(nonce, this.lastRead, leases));

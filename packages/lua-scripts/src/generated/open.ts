@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** open: make a consumer group ready, and take its consumer's name. */
 export const openScript: Script = {
   name: "open",
-  sha1: "ec0157af0a090e5413b88ae81416a820290be6e6",
+  sha1: "4766c035b5604ffb1a4ddcc789a9afc1ccb270ab",
   keys: ["stream", "meta", "published.0", "published.1", "leases", "processed.0", "processed.1", "processed.2", "processed.3", "processed.4", "retries", "dead", "state"],
   groupKeys: [],
   source: `-- sluice open: generated from src/scripts/open.lua, do not edit
@@ -655,7 +655,6 @@ local function forbidden_command(group)
     { "ZSCORE", retries, "" },
     { "HGET", meta, "" },
     { "HINCRBY", meta, "", 1 },
-    { "HKEYS", meta },
     { "TYPE", meta },
     { "TIME" },
   }

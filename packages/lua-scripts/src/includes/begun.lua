@@ -1,7 +1,7 @@
 -- What each process may have begun of what was leased to it. A token alone is a grant: a run counts as an attempt only
 -- if its process has had the reply that brought the token. Each process records that in `state`, before it begins
--- anything of the reply, as `high;unheard;suspect`: the greatest number of a call whose reply it has had; the numbers
--- up to there, separated by commas, whose reply it has not had; and the entry that it runs as a suspect, or `-` while
+-- anything of the reply, as `high;unheard;suspect`: calls up to this number count as begun; except those of these
+-- numbers, separated by commas, whose reply is late or lost; and the entry that it runs as a suspect, or `-` while
 -- another consumer in the process runs one, or nothing.
 local tokens = require("tokens")
 

@@ -108,7 +108,6 @@ local function forbidden_command(group)
     { "ZSCORE", retries, "" },
     { "HGET", meta, "" },
     { "HINCRBY", meta, "", 1 },
-    { "HKEYS", meta },
     { "TYPE", meta },
     { "TIME" },
   }
