@@ -159,19 +159,3 @@ describe("a publish within the window, of an event that others removed", () => {
     });
   });
 });
-
-it("a duplicate that is skipped is told with its type, to listeners and at debug level", async () => {
-  const { logger, lines } = noting();
-  const bus = await openBus({ publishWindowMs: 0, logger });
-  const consumer = await started(bus);
-  const skipped: unknown[] = [];
-  consumer.on("skipped", (report) => skipped.push(report));
-  await place(bus, "a");
-  await consumer.idle();
-  await place(bus, "a");
-  await until(() => skipped.length === 1);
-  const wanted = { idempotencyKey: "a", type: "order.placed", reason: "duplicate" };
-  expect(skipped).toMatchObject([wanted]);
-  const logged = lines.filter(({ message }) => message.startsWith("skipped a duplicate"));
-  expect(logged).toMatchObject([{ level: "debug", fields: wanted }]);
-});

@@ -34,10 +34,12 @@ async function records({ look }: Jobs): Promise<string[]> {
   return Object.keys(await look.state()).filter((field) => field.startsWith("begun:"));
 }
 
-/** The numbers of calls that the record of the only process names as not begun. */
-async function unheard(work: Jobs): Promise<string | undefined> {
+/** Whether the record of the only process names the call that has leased something. */
+async function namesTheCall(work: Jobs): Promise<boolean> {
+  const [token = ""] = await work.look.redis.hvals(work.look.keys.leases);
   const [field = ""] = await records(work);
-  return (await work.look.state())[field]?.split(";")[1];
+  const unheard = (await work.look.state())[field]?.split(";")[1]?.split(",") ?? [];
+  return unheard.includes(/_(\d+)\./.exec(token)?.[1] ?? "");
 }
 
 /** Where processes note what they begin, until the test ends. */
@@ -98,7 +100,7 @@ describe("a process that is killed", () => {
       await until(() => network.lost > 0);
     }
     expect(victim.said.filter(({ say }) => say === "handling")).toEqual([]);
-    await until(async () => ((await unheard(work)) ?? "") !== "");
+    await until(() => namesTheCall(work));
     await victim.kill();
     await start(work.bus, { leaseMs: LEASE_MS });
     await until(async () => (await commits(work)).length === 3);
@@ -131,7 +133,7 @@ describe("an event whose handler ends its process", () => {
       await until(async () => (await commits(work)).length === 3, { withinMs: 30_000, everyMs: 20 });
       expect(await readFile(journal, "utf8")).toBe("1 1\n1 2\n1 3\n");
       expect(await work.look.deadLetters()).toMatchObject([
-        { key: "job-1", reason: "MAX_ATTEMPTS", attempts: "3" },
+        { key: "job.todo:job-1", reason: "MAX_ATTEMPTS", attempts: "3" },
       ]);
       expect((await commits(work)).map(({ n }) => n).sort()).toEqual([0, 2, 3]);
     },
@@ -147,7 +149,7 @@ describe("an event that is the only suspect of its process", () => {
     await redis.xreadgroup("GROUP", GROUP, "ghost", "COUNT", 1, "STREAMS", keys.stream, ">");
     const [{ id } = { id: "" }] = (await look.pending()).filter(({ consumer }) => consumer === "ghost");
     await redis.hset(keys.state, "begun:ghost/process", "1;;");
-    await redis.hset(keys.leases, `job-${n}`, `${id}|ghost|1|process_1.${Date.now()}`);
+    await redis.hset(keys.leases, `job.todo:job-${n}`, `${id}|ghost|1|process_1.${Date.now()}`);
     await redis.xclaim(keys.stream, GROUP, "ghost", 0, id, "IDLE", "10000", "JUSTID");
   }
 
@@ -295,7 +297,7 @@ describe("a process that works on several streams beside one whose events kill i
     for (const { look } of [work, ...others]) {
       await until(async () => (await look.pending()).length === 0, { withinMs: 60_000, everyMs: 20 });
     }
-    expect((await dead()).sort()).toEqual(["job-0", "job-10", "job-20", "job-30"]);
+    expect((await dead()).sort()).toEqual([0, 10, 20, 30].map((n) => `job.todo:job-${n}`));
     const runs = (await readFile(journal, "utf8")).trim().split("\n");
     for (const n of [0, 10, 20, 30]) {
       expect(runs.filter((run) => run.startsWith(`${n} `)).length).toBeLessThanOrEqual(3);

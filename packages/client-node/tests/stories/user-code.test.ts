@@ -106,7 +106,12 @@ describe("user code", () => {
           const seen = await diesOf({ handlers: [unless(handle)] });
           expect(seen.retries).toMatchObject([{ attempt: 1, message: expect.stringContaining(text) }]);
           expect(seen.letters).toMatchObject([
-            { key: "bad", reason: "MAX_ATTEMPTS", attempts: "2", message: expect.stringContaining(text) },
+            {
+              key: "order.shipped:bad",
+              reason: "MAX_ATTEMPTS",
+              attempts: "2",
+              message: expect.stringContaining(text),
+            },
           ]);
           expect(seen.handled).toMatchObject([{ idempotencyKey: "good" }]);
         }

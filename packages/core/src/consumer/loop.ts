@@ -778,6 +778,7 @@ export class Loop {
       now = performance.now();
       this.singly = now - next.begunAt > this.readAhead.patienceMs;
     }
+    if (this.singly && this.hand.prefetched.length > 0) this.beginLater();
   }
 
   /** Lets the event loop turn: timers and replies are due, and what has waited for too long is given back. */
@@ -786,7 +787,10 @@ export class Loop {
     nextTick(() => {
       this.yielding = false;
       if (this.phase === "closed") return;
-      this.giveLate(this.readAhead.takeLate(this.hand));
+      const late = this.readAhead.takeLate(this.hand);
+      // What was read before that handler began has waited for as long as it kept the thread.
+      if (this.singly) late.push(...this.hand.takePrefetched(0));
+      this.giveLate(late);
       this.begin();
       this.kick();
     });
