@@ -147,7 +147,15 @@ export function inheriting(
   return lineage === undefined ? options : { ...lineage, ...options };
 }
 
+/** What {@link carrier} found: it never changes, and to ask `globalThis` for each event takes a fiftieth of it. */
+let known: Carrier | undefined;
+
 function carrier(): Carrier {
+  known ??= sharedCarrier();
+  return known;
+}
+
+function sharedCarrier(): Carrier {
   const found: unknown = Reflect.get(globalThis, CARRIER);
   // No instanceof: the other copy may have made it from a polyfill or another realm's class. The symbol is
   // ours, and only this function puts a value there.

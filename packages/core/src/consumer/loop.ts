@@ -737,7 +737,7 @@ export class Loop {
     this.hand.prefetched.push(...entries);
     if (this.paused || this.phase === "draining") void this.giveUnstarted();
     // Two lanes read for handlers that were quick, and are no longer.
-    const surplus = this.hand.takePrefetched(this.parts.settings.concurrency);
+    const surplus = this.hand.takePrefetched(this.reach);
     if (surplus.length > 0) void this.giveUnstarted(surplus);
   }
 
