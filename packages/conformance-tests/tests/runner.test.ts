@@ -98,6 +98,23 @@ describe("the runner", () => {
     expect(await run(PUBLISHED)).toMatchObject({ status: "passed" });
   });
 
+  test("makes due what waits for a time, and neither what was handed back nor suspects", async () => {
+    const retries = "'${key:acme/billing/retries}'";
+    const waiting = `${PUBLISHED}
+  - consumer: { group: billing, handlers: [{ types: [order.placed] }] }
+  - redis: [ZADD, ${retries}, -3, 1-1, 0, 1-2, 1999999999999999, 1-3, 2000000000000000, 1-4, 4000000000000000, 1-5]
+  - due: { group: billing }
+    expect: 2
+  - redis: [ZRANGEBYSCORE, ${retries}, "-inf", "(0"]
+    expect: [1-1]
+  - redis: [ZRANGEBYSCORE, ${retries}, 1, '\${now}']
+    expect: { $unordered: [1-2, 1-3] }
+  - redis: [ZRANGEBYSCORE, ${retries}, 2000000000000000, "+inf", WITHSCORES]
+    expect: [1-4, "2000000000000000", 1-5, "4000000000000000"]
+`;
+    expect(await run(waiting)).toMatchObject({ status: "passed" });
+  });
+
   test.each([
     ["cluster", "needs: [cluster]", "it is about a Cluster"],
     ["users", "needs: [users]", "--allow-users"],

@@ -2,6 +2,7 @@
 
 import { setTimeout as delay } from "node:timers/promises";
 import type { RedisCaller } from "../runner/server.js";
+import { givenKey } from "../stored-key.js";
 import type { TenantState } from "./judge.js";
 import type { SpreadTenant } from "./tenants.js";
 import { GROUP } from "./traffic.js";
@@ -18,7 +19,10 @@ export async function stateOf({ name, key }: SpreadTenant, redis: RedisCaller): 
   return {
     tenant: name,
     // An entry's fields are `key` and `event`, in this order.
-    entries: (entries as [string, [string, string]][]).map(([id, [, entryKey]]) => ({ id, key: entryKey })),
+    entries: (entries as [string, [string, string]][]).map(([id, [, entryKey]]) => ({
+      id,
+      key: givenKey(entryKey),
+    })),
     pending: Number((await groupOf(key, redis)).get("pending")),
     deadLetters: Number(await redis.call("XLEN", `${key}/${GROUP}/dead`)),
   };

@@ -2,6 +2,7 @@
 
 import { createHash } from "node:crypto";
 import { mismatch, show } from "../matching.js";
+import { givenKey } from "../stored-key.js";
 import type { DriverEvent } from "./driver-process.js";
 import type { RedisCaller } from "./server.js";
 import type { Stage } from "./stage.js";
@@ -20,6 +21,11 @@ type Verb = (input: Fields, context: VerbContext, whole: unknown) => unknown;
 
 /** The reserved consumer of waiting entries. */
 const WAITING = "/waiting";
+/**
+ * Scores of waiting entries from here on are those of suspects, and those below zero of what was handed back: they
+ * wait for a process or a consumer, not for a time.
+ */
+const SUSPECTS_FROM = 2e15;
 
 const PROCESS_VERBS: Readonly<Record<string, Verb>> = {
   kill: async (_, { stage, actor }) => await (await stage.ownProcess(actor)).signal("SIGKILL"),
@@ -79,8 +85,7 @@ const REDIS_VERBS: Readonly<Record<string, Verb>> = {
   age: async (input, { stage }) => await age(stage, input),
   due: async ({ tenant = "acme", group }, { stage }) => {
     const retries = stage.names.key(`${tenant}/${group}/retries`);
-    // What was handed back waits for a consumer, below zero, not for its time.
-    const members = await listOf(stage.redis.call("ZRANGEBYSCORE", retries, "0", "+inf"));
+    const members = await listOf(stage.redis.call("ZRANGEBYSCORE", retries, "0", `(${SUSPECTS_FROM}`));
     const now = await serverTimeMs(stage.redis);
     for (const member of members) await stage.redis.call("ZADD", retries, "XX", now - 1, String(member));
     return members.length;
@@ -217,11 +222,11 @@ async function age(stage: Stage, { tenant = "acme", group, by, consumer, keys }:
   return aged;
 }
 
-/** The key of an entry as its publisher named it: what is stored has the type and a colon in front. */
+/** The key of an entry as its publisher named it. */
 async function keyOf(redis: RedisCaller, stream: string, id: string): Promise<string | undefined> {
   const [entry] = await listOf(redis.call("XRANGE", stream, id, id));
   const [, fields] = (entry ?? []) as [string, string[]]; // as XRANGE answers
-  return fields?.[1]?.replace(/^[^:]*:/, "");
+  return fields?.[1] === undefined ? undefined : givenKey(fields[1]);
 }
 
 export async function serverTimeMs(redis: RedisCaller): Promise<number> {
