@@ -43,6 +43,7 @@ export const SCRIPT_COMMANDS: readonly (readonly [command: string, ...args: stri
   ["XPENDING", "KEY", "group"],
   ["XRANGE", "KEY", "-", "+"],
   ["XREADGROUP", "GROUP", "group", "consumer", "STREAMS", "KEY", ">"],
+  ["XREVRANGE", "KEY", "+", "-"],
   ["XTRIM", "KEY", "MINID", "0"],
   ["ZADD", "KEY", "1", "member"],
   ["ZCARD", "KEY"],
