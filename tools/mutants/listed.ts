@@ -28,8 +28,8 @@ const CHANGES: readonly ScriptChange[] = [
     // Where the acknowledgement is a command of its own, it happens whatever the script then decides.
     name: "an attempt is acknowledged before, and outside, the call that settles it",
     scripts: ["settle"],
-    from: "local attempts = attempts_from(HEAD + 1)",
-    to: `local attempts = attempts_from(HEAD + 1)
+    from: "local attempts = endings_from(HEAD + 1)",
+    to: `local attempts = endings_from(HEAD + 1)
   for n, id in ipairs(attempts.ids) do
     if attempts.endings[n].outcome ~= "RETRY" then
       redis.call("XACK", stream, group, id)
@@ -96,7 +96,7 @@ const CHANGES: readonly ScriptChange[] = [
   {
     name: "trimming drops what was read, settled or not",
     scripts: ["trim"],
-    from: "return oldest and ids_before(oldest[1]) or group.last_delivered",
+    from: "return below and ids_less(below, group.last_delivered) and below or group.last_delivered",
     to: "return group.last_delivered",
     foundBy: "retention/nothing-unsettled-is-dropped",
   },

@@ -130,6 +130,52 @@ describe("an entry that is in the stream", () => {
   });
 });
 
+describe("an entry that a group is given again, since it was lost and made again", () => {
+  /** A group that is made again before two dead letters, and another one that has settled both. */
+  async function madeAgain(): Promise<{ readonly slow: TestGroup; readonly letter: string }> {
+    const fast = await openGroup(redis, { group: "fast" });
+    const slow = await fast.sibling("slow");
+    await fast.add("a", "b");
+    await fast.settle("c1", ...(await fast.take()).map((taken) => success(taken)));
+    const [a, b] = await slow.take();
+    if (!(a && b)) throw new Error("nothing was delivered");
+    const first = await die(slow, a);
+    const letter = await die(slow, b);
+    await replay(slow, first);
+    await redis.xgroup("DESTROY", slow.keys.stream, slow.name);
+    await slow.open({ mode: "REJOIN" });
+    return { slow, letter };
+  }
+
+  test("is given once, and what comes before it is not trimmed away", async () => {
+    const { slow, letter } = await madeAgain();
+    await replay(slow, letter);
+    expect(await trim(slow)).toMatchObject({ dropped: 0 });
+    expect(await due(slow)).toEqual([]);
+    const taken = await slow.take();
+    expect(taken.map(({ key, verdict }) => [key, verdict])).toEqual([
+      ["a", "LEASED"],
+      ["b", "LEASED"],
+    ]);
+    await slow.settle("c1", ...taken.map((attempt) => success(attempt)));
+    expect((await slow.recover("c1")).counts).toMatchObject({ trimmed: 0, duplicates: 0, retried: 0 });
+    expect(await trim(slow)).toMatchObject({ dropped: 2 });
+  });
+
+  test("stays with the consumer that it was given to, and is not lost", async () => {
+    const { slow, letter } = await madeAgain();
+    const entries = await slow.read("c1");
+    await replay(slow, letter);
+    const taken = await slow.lease("c1", entries);
+    expect(taken.map(({ key, verdict }) => [key, verdict])).toEqual([
+      ["a", "LEASED"],
+      ["b", "LEASED"],
+    ]);
+    await slow.settle("c1", ...taken.map((attempt) => success(attempt)));
+    expect((await slow.recover("c1")).counts).toMatchObject({ trimmed: 0, duplicates: 0, retried: 0 });
+  });
+});
+
 describe("an entry that is gone from the stream", () => {
   /** A letter whose entry was trimmed away. */
   async function trimmedAway(group: TestGroup, taken: Taken): Promise<string> {

@@ -47,6 +47,16 @@ describe("what a group has not settled stays", () => {
     expect(await keysIn(group)).toEqual(["held", "d", "e"]);
   });
 
+  test("what a group is to be given again, also where it has a later entry pending", async () => {
+    const group = await openGroup(redis);
+    await group.add("a", "b", "held");
+    await settleAllBut(group, "held");
+    const [first] = await redis.xrange(group.keys.stream, "-", "+", "COUNT", 1);
+    await redis.xgroup("SETID", group.keys.stream, group.name, first?.[0] ?? "");
+    expect(await trim(group)).toMatchObject({ dropped: 1 });
+    expect(await keysIn(group)).toEqual(["b", "held"]);
+  });
+
   test("entries that wait for a retry, however many attempts they have had", async () => {
     const group = await openGroup(redis);
     await group.add("a", "waits", "c");

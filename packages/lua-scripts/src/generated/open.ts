@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** open: make a consumer group ready, and take its consumer's name. */
 export const openScript: Script = {
   name: "open",
-  sha1: "4766c035b5604ffb1a4ddcc789a9afc1ccb270ab",
+  sha1: "72560ab2f39f1bdc6714a5e32af42024f7e86ae4",
   keys: ["stream", "meta", "published.0", "published.1", "leases", "processed.0", "processed.1", "processed.2", "processed.3", "processed.4", "retries", "dead", "state"],
   groupKeys: [],
   source: `-- sluice open: generated from src/scripts/open.lua, do not edit
@@ -259,7 +259,8 @@ do
   end
   function lowwater_of(stream, group)
     local oldest = redis.call("XPENDING", stream, group.name, "-", "+", 1)[1]
-    return oldest and ids_before(oldest[1]) or group.last_delivered
+    local below = oldest and ids_before(oldest[1])
+    return below and ids_less(below, group.last_delivered) and below or group.last_delivered
   end
   function lowwater_field(name)
     return "group:" .. name

@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** publish: add a batch of events to a stream, each key once within the publish window. */
 export const publishScript: Script = {
   name: "publish",
-  sha1: "ebfd1f60bdfe184bceffb71bc234e1d00f7dd5d8",
+  sha1: "f13f84ba1225f3446f9dce114cb38ba60f0be18d",
   keys: ["stream", "meta", "published.0", "published.1"],
   groupKeys: [],
   source: `-- sluice publish: generated from src/scripts/publish.lua, do not edit
@@ -158,7 +158,8 @@ do
   end
   function lowwater_of(stream, group)
     local oldest = redis.call("XPENDING", stream, group.name, "-", "+", 1)[1]
-    return oldest and ids_before(oldest[1]) or group.last_delivered
+    local below = oldest and ids_before(oldest[1])
+    return below and ids_less(below, group.last_delivered) and below or group.last_delivered
   end
   function lowwater_group_of(field)
     return string.match(field, "^group:(.*)$")

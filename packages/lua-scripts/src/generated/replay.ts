@@ -4,16 +4,30 @@ import type { Script } from "../script.js";
 /** replay: give dead letters back to the group that they died in. */
 export const replayScript: Script = {
   name: "replay",
-  sha1: "da9cb06f2cb21a546fb907cbf02591b89ed59917",
+  sha1: "a50e813d7c42e29a786c9f1cf9356ad818322b29",
   keys: ["stream", "meta", "processed.0", "processed.1", "processed.2", "processed.3", "processed.4", "retries", "dead", "state"],
   groupKeys: [],
   source: `-- sluice replay: generated from src/scripts/replay.lua, do not edit
-local ids_UINT64_MAX, ids_split, ids_before
+local ids_UINT64_MAX, ids_split, ids_less, ids_before
 do
   ids_UINT64_MAX = "18446744073709551615"
+  local function less_number(a, b)
+    if #a ~= #b then
+      return #a < #b
+    end
+    return a < b
+  end
   function ids_split(id)
     local ms, seq = string.match(id, "^(%d+)-(%d+)$")
     return ms, seq
+  end
+  function ids_less(a, b)
+    local a_ms, a_seq = ids_split(a)
+    local b_ms, b_seq = ids_split(b)
+    if a_ms ~= b_ms then
+      return less_number(a_ms, b_ms)
+    end
+    return less_number(a_seq, b_seq)
   end
   local function decrement(digits)
     local zeros = #string.match(digits, "0*$")
@@ -165,7 +179,8 @@ do
   end
   function lowwater_of(stream, group)
     local oldest = redis.call("XPENDING", stream, group.name, "-", "+", 1)[1]
-    return oldest and ids_before(oldest[1]) or group.last_delivered
+    local below = oldest and ids_before(oldest[1])
+    return below and ids_less(below, group.last_delivered) and below or group.last_delivered
   end
   function lowwater_field(name)
     return "group:" .. name
@@ -337,7 +352,7 @@ do
     return "#" .. id
   end
 end
-local pending_WAITING, pending_group_exists, pending_put_back
+local pending_WAITING, pending_group_exists, pending_entry, pending_put_back
 do
   pending_WAITING = "/waiting"
   function pending_group_exists(stream, group)
@@ -346,6 +361,9 @@ do
       error(reply, 0)
     end
     return reply.err == nil
+  end
+  function pending_entry(stream, group, id)
+    return redis.call("XPENDING", stream, group, id, id, 1)[1]
   end
   function pending_put_back(stream, group, retries, id, now)
     redis.call("XCLAIM", stream, group, pending_WAITING, 0, id, "TIME", now, "RETRYCOUNT", 1, "FORCE", "JUSTID")
@@ -364,6 +382,9 @@ local function judge(letter_id)
   end
   local in_place = entries_read(stream, letter.id) ~= nil
   return { id = letter.id, in_place = in_place, anew = not in_place and letter.fields ~= nil }
+end
+local function is_done(group, existing, id)
+  return not ids_less(existing.last_delivered, id) and not pending_entry(stream, group, id)
 end
 local function add_anew(group, letter_id)
   local fields = dead_read(dead, letter_id).fields
@@ -388,24 +409,29 @@ local function run()
   if not loaded.ttl_ms or not pending_group_exists(stream, group) then
     return { "NOGROUP" }
   end
-  local plan, any_anew = {}, false
+  local plan, any_anew, any_in_place = {}, false, false
   for n = 1, count do
     local letter_id = letters[n]
     plan[letter_id] = plan[letter_id] or judge(letter_id)
     any_anew = any_anew or plan[letter_id].anew
+    any_in_place = any_in_place or plan[letter_id].in_place
   end
   if any_anew and not stream_has_room(stream_last_id(stream)) then
     return { "EXHAUSTED" }
   end
   local now = clock_now()
   local marked = loaded.ring(processed, now)
-  local reply, in_place = { "OK" }, 0
+  local existing = any_in_place and lowwater_group(stream, group)
+  local reply, put_back = { "OK" }, 0
   for n = 1, count do
     local letter_id = letters[n]
     local letter, entry_id = plan[letter_id], ""
     if letter.in_place then
-      entry_id, in_place = letter.id, in_place + 1
-      pending_put_back(stream, group, retries, entry_id, now)
+      entry_id = letter.id
+      if is_done(group, existing, entry_id) then
+        pending_put_back(stream, group, retries, entry_id, now)
+        put_back = put_back + 1
+      end
     elseif letter.anew then
       entry_id = add_anew(group, letter_id)
     end
@@ -417,9 +443,8 @@ local function run()
     reply[#reply + 1] = entry_id ~= "" and "REPLAYED" or "NOTFOUND"
     reply[#reply + 1] = entry_id
   end
-  if in_place > 0 then
-    balance_settled(state, -in_place)
-    local existing = lowwater_group(stream, group)
+  if put_back > 0 then
+    balance_settled(state, -put_back)
     redis.call("HSET", meta, lowwater_field(group), lowwater_of(stream, existing))
   end
   return reply

@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** retire: remove consumers that have nothing pending. */
 export const retireScript: Script = {
   name: "retire",
-  sha1: "232678f4a124cb1028bf8f5487b040cbcc60dbed",
+  sha1: "605dfc58b959acd502a955f250f7b9af8beee708",
   keys: ["stream", "meta", "state"],
   groupKeys: [],
   source: `-- sluice retire: generated from src/scripts/retire.lua, do not edit
@@ -66,12 +66,16 @@ do
     return string.match(field, "^begun:([^/]*)/(.*)$")
   end
   function begun_forget(state, consumer)
-    local fields = redis.call("HGETALL", state)
-    for at = 1, #fields, 2 do
-      if begun_whose(fields[at]) == consumer then
-        redis.call("HDEL", state, fields[at])
+    local cursor = "0"
+    repeat
+      local page = redis.call("HSCAN", state, cursor, "COUNT", 1000)
+      for at = 1, #page[2], 2 do
+        if begun_whose(page[2][at]) == consumer then
+          redis.call("HDEL", state, page[2][at])
+        end
       end
-    end
+      cursor = page[1]
+    until cursor == "0"
   end
 end
 local chunks_ask

@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** trim: drop entries that every group has settled. */
 export const trimScript: Script = {
   name: "trim",
-  sha1: "a875f6c256cb3366541276e63bd191cdba298530",
+  sha1: "5fbb1c5a995239297b867bc5026900e0775a404a",
   keys: ["stream", "meta"],
   groupKeys: [],
   source: `-- sluice trim: generated from src/scripts/trim.lua, do not edit
@@ -158,7 +158,8 @@ do
   end
   function lowwater_of(stream, group)
     local oldest = redis.call("XPENDING", stream, group.name, "-", "+", 1)[1]
-    return oldest and ids_before(oldest[1]) or group.last_delivered
+    local below = oldest and ids_before(oldest[1])
+    return below and ids_less(below, group.last_delivered) and below or group.last_delivered
   end
   function lowwater_group_of(field)
     return string.match(field, "^group:(.*)$")

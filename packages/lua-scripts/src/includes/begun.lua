@@ -3,6 +3,7 @@
 -- anything of the reply, as `high;unheard;suspect`: calls up to this number count as begun; except those of these
 -- numbers, separated by commas, whose reply is late or lost; and the entry that it runs as a suspect, or `-` while
 -- another consumer in the process runs one, or nothing.
+local constants = require("constants")
 local tokens = require("tokens")
 
 local begun = {}
@@ -46,12 +47,16 @@ end
 
 --- Forgets every record of a consumer that is removed.
 function begun.forget(state, consumer)
-  local fields = redis.call("HGETALL", state)
-  for at = 1, #fields, 2 do
-    if begun.whose(fields[at]) == consumer then
-      redis.call("HDEL", state, fields[at])
+  local cursor = "0"
+  repeat
+    local page = redis.call("HSCAN", state, cursor, "COUNT", constants.MAX_ENTRIES)
+    for at = 1, #page[2], 2 do
+      if begun.whose(page[2][at]) == consumer then
+        redis.call("HDEL", state, page[2][at])
+      end
     end
-  end
+    cursor = page[1]
+  until cursor == "0"
 end
 
 return begun

@@ -34,10 +34,12 @@ function lowwater.group(stream, name)
   end
 end
 
---- The low-water ID of a group that the stream has.
+--- The low-water ID of a group that the stream has. The oldest pending entry may be one that the group is still to be
+-- given: where XGROUP SETID went back, or somebody claimed it by force.
 function lowwater.of(stream, group)
   local oldest = redis.call("XPENDING", stream, group.name, "-", "+", 1)[1]
-  return oldest and ids.before(oldest[1]) or group.last_delivered
+  local below = oldest and ids.before(oldest[1])
+  return below and ids.less(below, group.last_delivered) and below or group.last_delivered
 end
 
 --- The field of `meta` that keeps it.

@@ -5,6 +5,9 @@
 -- know to pass it over. The letter goes in the same call, so an event is always in exactly one place, and replaying
 -- twice means once. The key stays, so an event that was handled under it meanwhile is a duplicate.
 --
+-- A group that was lost and made again may be about to be given the entry once more, or have it pending: nothing but the
+-- letter's mark kept it from running then. Such an entry is left where it is, and runs since the mark goes.
+--
 -- An entry given back in its old place is below what `meta` may have recorded as settled; the low-water ID is noted
 -- again here, or a group that is lost before its next recovery would be made again behind the entry.
 --
@@ -35,6 +38,7 @@ local clock = require("clock")
 local dead_letters = require("dead")
 local entries = require("entries")
 local group_state = require("group")
+local ids = require("ids")
 local lowwater = require("lowwater")
 local marks = require("marks")
 local pending = require("pending")
@@ -57,6 +61,11 @@ local function judge(letter_id)
   end
   local in_place = entries.read(stream, letter.id) ~= nil
   return { id = letter.id, in_place = in_place, anew = not in_place and letter.fields ~= nil }
+end
+
+-- Whether the group has done with an entry of its stream, so that nobody would come back to it.
+local function is_done(group, existing, id)
+  return not ids.less(existing.last_delivered, id) and not pending.entry(stream, group, id)
 end
 
 -- Read again here, so that no more than one event is held at a time.
@@ -85,11 +94,12 @@ local function run()
     return { status.NOGROUP }
   end
 
-  local plan, any_anew = {}, false
+  local plan, any_anew, any_in_place = {}, false, false
   for n = 1, count do
     local letter_id = letters[n]
     plan[letter_id] = plan[letter_id] or judge(letter_id)
     any_anew = any_anew or plan[letter_id].anew
+    any_in_place = any_in_place or plan[letter_id].in_place
   end
   if any_anew and not stream_info.has_room(stream_info.last_id(stream)) then
     return { status.EXHAUSTED }
@@ -97,13 +107,17 @@ local function run()
 
   local now = clock.now()
   local marked = loaded.ring(processed, now)
-  local reply, in_place = { status.OK }, 0
+  local existing = any_in_place and lowwater.group(stream, group)
+  local reply, put_back = { status.OK }, 0
   for n = 1, count do
     local letter_id = letters[n]
     local letter, entry_id = plan[letter_id], ""
     if letter.in_place then
-      entry_id, in_place = letter.id, in_place + 1
-      pending.put_back(stream, group, retries, entry_id, now)
+      entry_id = letter.id
+      if is_done(group, existing, entry_id) then
+        pending.put_back(stream, group, retries, entry_id, now)
+        put_back = put_back + 1
+      end
     elseif letter.anew then
       entry_id = add_anew(group, letter_id)
     end
@@ -115,9 +129,8 @@ local function run()
     reply[#reply + 1] = entry_id ~= "" and status.REPLAYED or status.NOTFOUND
     reply[#reply + 1] = entry_id
   end
-  if in_place > 0 then
-    balance.settled(state, -in_place)
-    local existing = lowwater.group(stream, group)
+  if put_back > 0 then
+    balance.settled(state, -put_back)
     redis.call("HSET", meta, lowwater.field(group), lowwater.of(stream, existing))
   end
   return reply

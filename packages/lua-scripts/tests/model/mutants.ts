@@ -234,7 +234,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "recovery notes a low-water ID above what is pending",
     scripts: ["recover"],
-    from: "return oldest and ids_before(oldest[1]) or group.last_delivered",
+    from: "return below and ids_less(below, group.last_delivered) and below or group.last_delivered",
     to: "return group.last_delivered",
     breaks: ["nothing is passed over"],
   },

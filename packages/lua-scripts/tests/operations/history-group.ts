@@ -61,7 +61,8 @@ export class HistoryGroup {
   get settledUpTo(): string {
     if (!this.live) return this.lowWater;
     const [oldest] = [...this.pending.keys()].sort((a, b) => (comesBefore(a, b) ? -1 : 1));
-    return oldest === undefined ? this.lastDelivered : justBefore(oldest);
+    const below = oldest === undefined ? this.lastDelivered : justBefore(oldest);
+    return comesBefore(below, this.lastDelivered) ? below : this.lastDelivered;
   }
 
   get lag(): number {
@@ -156,7 +157,9 @@ export class HistoryGroup {
   }
 
   /** Answers what became of it. */
-  async replay(nth: number): Promise<"replayed in place" | "replayed anew" | "not replayed" | undefined> {
+  async replay(
+    nth: number,
+  ): Promise<"replayed in place" | "replayed unread" | "replayed anew" | "not replayed" | undefined> {
     const found = pick(this.letters, nth);
     if (found === undefined) return undefined;
     const [letterId, { entryId, key, gone }] = found;
@@ -176,6 +179,8 @@ export class HistoryGroup {
       return "replayed anew";
     }
     this.settled.delete(entryId);
+    // A group that was made again is still to be given it.
+    if (comesBefore(this.lastDelivered, entryId)) return "replayed unread";
     this.pending.set(entryId, WAITING);
     this.waiting.set(entryId, 0);
     this.lowWater = this.settledUpTo;

@@ -250,7 +250,8 @@ do
   end
   function lowwater_of(stream, group)
     local oldest = redis.call("XPENDING", stream, group.name, "-", "+", 1)[1]
-    return oldest and ids_before(oldest[1]) or group.last_delivered
+    local below = oldest and ids_before(oldest[1])
+    return below and ids_less(below, group.last_delivered) and below or group.last_delivered
   end
   function lowwater_field(name)
     return "group:" .. name

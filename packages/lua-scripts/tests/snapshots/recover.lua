@@ -246,7 +246,8 @@ do
   end
   function lowwater_of(stream, group)
     local oldest = redis.call("XPENDING", stream, group.name, "-", "+", 1)[1]
-    return oldest and ids_before(oldest[1]) or group.last_delivered
+    local below = oldest and ids_before(oldest[1])
+    return below and ids_less(below, group.last_delivered) and below or group.last_delivered
   end
   function lowwater_field(name)
     return "group:" .. name
@@ -412,12 +413,16 @@ do
     return suspect == "" or suspect == tokens_entry(token)
   end
   function begun_forget(state, consumer)
-    local fields = redis.call("HGETALL", state)
-    for at = 1, #fields, 2 do
-      if begun_whose(fields[at]) == consumer then
-        redis.call("HDEL", state, fields[at])
+    local cursor = "0"
+    repeat
+      local page = redis.call("HSCAN", state, cursor, "COUNT", 1000)
+      for at = 1, #page[2], 2 do
+        if begun_whose(page[2][at]) == consumer then
+          redis.call("HDEL", state, page[2][at])
+        end
       end
-    end
+      cursor = page[1]
+    until cursor == "0"
   end
 end
 local clock_now

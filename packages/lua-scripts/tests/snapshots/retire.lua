@@ -57,12 +57,16 @@ do
     return string.match(field, "^begun:([^/]*)/(.*)$")
   end
   function begun_forget(state, consumer)
-    local fields = redis.call("HGETALL", state)
-    for at = 1, #fields, 2 do
-      if begun_whose(fields[at]) == consumer then
-        redis.call("HDEL", state, fields[at])
+    local cursor = "0"
+    repeat
+      local page = redis.call("HSCAN", state, cursor, "COUNT", 1000)
+      for at = 1, #page[2], 2 do
+        if begun_whose(page[2][at]) == consumer then
+          redis.call("HDEL", state, page[2][at])
+        end
       end
-    end
+      cursor = page[1]
+    until cursor == "0"
   end
 end
 local chunks_ask
