@@ -5,8 +5,8 @@
 -- know to pass it over. The letter goes in the same call, so an event is always in exactly one place, and replaying
 -- twice means once. The key stays, so an event that was handled under it meanwhile is a duplicate.
 --
--- A group that was lost and made again may be about to be given the entry once more, or have it pending: nothing but the
--- letter's mark kept it from running then. Such an entry is left where it is, and runs since the mark goes.
+-- A group that was lost and made again may be about to be given the entry once more, or have it pending: nothing but
+-- the letter's mark kept it from running then. Such an entry is left where it is, and runs since the mark goes.
 --
 -- An entry given back in its old place is below what `meta` may have recorded as settled; the low-water ID is noted
 -- again here, or a group that is lost before its next recovery would be made again behind the entry.
