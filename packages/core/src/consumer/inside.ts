@@ -67,8 +67,8 @@ export class Handling {
     return shared().storage.run(caller, fn, ...args);
   }
 
-  /** Gives an async function, which calls and awaits a handler, a name that is found in the stack of what it awaits. */
-  named<F extends (...args: never[]) => Promise<unknown>>(fn: F): F {
+  /** Gives a function that calls a handler, or an async one that awaits it, a name that is found in the handler's stack. */
+  named<F extends (...args: never[]) => unknown>(fn: F): F {
     return Object.defineProperty(fn, "name", { value: `${NAME}${this.number}` });
   }
 

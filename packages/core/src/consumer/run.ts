@@ -76,8 +76,7 @@ export class Runner {
   ) {
     this.handlers = checkHandlers(handlers, parts.catalog);
     this.handling = new Handling(parts.tenantId);
-    // Only where the stack has to tell whose handler it is does it take a promise more.
-    this.call = this.handling.isStored ? callHandler : this.handling.named(awaitHandler());
+    this.call = this.handling.isStored ? callHandler : callNamed(this.handling);
   }
 
   /** The event types that the handlers declare. */
@@ -335,13 +334,13 @@ function callHandler(handler: UntypedEventHandler, event: SluiceEvent, context: 
   return handler.handle(event, context);
 }
 
-/** Calls and awaits a handler: a function of its own for each consumer, which names it. */
-function awaitHandler(): (
-  handler: UntypedEventHandler,
-  event: SluiceEvent,
-  context: AttemptContext,
-) => Promise<unknown> {
-  return async (handler, event, context) => await handler.handle(event, context);
+/** The same, by functions that the stack names: one that calls, and one that awaits where there is something to await. */
+function callNamed(handling: Handling): typeof callHandler {
+  const awaited = handling.named(async (returned: unknown) => await returned);
+  return handling.named((handler: UntypedEventHandler, event: SluiceEvent, context: AttemptContext) => {
+    const returned: unknown = handler.handle(event, context);
+    return isThenable(returned) ? awaited(returned) : returned;
+  });
 }
 
 function takes(handler: UntypedEventHandler, event: SluiceEvent): boolean {

@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** info: everything that monitoring asks of a stream, at one moment. */
 export const infoScript: Script = {
   name: "info",
-  sha1: "8e460ff3e47921d7ab4a03795ee6d481bdb5a4a9",
+  sha1: "69c6cbb7a5fd6684ce8f19229e96cacbd9cc11b2",
   keys: ["stream", "meta"],
   groupKeys: ["processed.0", "processed.1", "processed.2", "processed.3", "processed.4", "retries", "dead", "state"],
   source: `-- sluice info: generated from src/scripts/info.lua, do not edit
@@ -344,7 +344,10 @@ do
   pending_WAITING = "/waiting"
   pending_SUSPECTS_FROM = 2e15
   function pending_next_due_at(retries)
-    local first = redis.call("ZRANGEBYSCORE", retries, 0, "+inf", "WITHSCORES", "LIMIT", 0, 1)[2]
+    local first = redis.call("ZRANGE", retries, 0, 0, "WITHSCORES")[2]
+    if first and tonumber(first) < 0 then
+      first = redis.call("ZRANGEBYSCORE", retries, 0, "+inf", "WITHSCORES", "LIMIT", 0, 1)[2]
+    end
     local due_at = first and tonumber(first)
     return due_at and due_at < pending_SUSPECTS_FROM and due_at or nil
   end

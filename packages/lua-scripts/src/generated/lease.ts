@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** lease: decide, for a batch that XREADGROUP delivered, which entries this consumer may handle. */
 export const leaseScript: Script = {
   name: "lease",
-  sha1: "b360d6c9a440895d27e46ad2f69a1c8bd65e33b9",
+  sha1: "ad7c911b611e10dea8869158dee4a72eb10c051b",
   keys: ["stream", "meta", "leases", "processed.0", "processed.1", "processed.2", "processed.3", "processed.4", "retries", "state"],
   groupKeys: [],
   source: `-- sluice lease: generated from src/scripts/lease.lua, do not edit
@@ -206,7 +206,10 @@ do
   end
   pending_SUSPECTS_FROM = 2e15
   function pending_next_due_at(retries)
-    local first = redis.call("ZRANGEBYSCORE", retries, 0, "+inf", "WITHSCORES", "LIMIT", 0, 1)[2]
+    local first = redis.call("ZRANGE", retries, 0, 0, "WITHSCORES")[2]
+    if first and tonumber(first) < 0 then
+      first = redis.call("ZRANGEBYSCORE", retries, 0, "+inf", "WITHSCORES", "LIMIT", 0, 1)[2]
+    end
     local due_at = first and tonumber(first)
     return due_at and due_at < pending_SUSPECTS_FROM and due_at or nil
   end

@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** recover: take back what is due, and lease it. */
 export const recoverScript: Script = {
   name: "recover",
-  sha1: "9b2f5728a8cec6230c674dfbd361a6405529bba4",
+  sha1: "3d3cdafd79d8ad3de9d000f50823a1931fbb469b",
   keys: ["stream", "meta", "leases", "processed.0", "processed.1", "processed.2", "processed.3", "processed.4", "retries", "dead", "state"],
   groupKeys: [],
   source: `-- sluice recover: generated from src/scripts/recover.lua, do not edit
@@ -665,7 +665,10 @@ do
   pending_SUSPECT = 4e15
   pending_SUSPECTS_FROM = 2e15
   function pending_next_due_at(retries)
-    local first = redis.call("ZRANGEBYSCORE", retries, 0, "+inf", "WITHSCORES", "LIMIT", 0, 1)[2]
+    local first = redis.call("ZRANGE", retries, 0, 0, "WITHSCORES")[2]
+    if first and tonumber(first) < 0 then
+      first = redis.call("ZRANGEBYSCORE", retries, 0, "+inf", "WITHSCORES", "LIMIT", 0, 1)[2]
+    end
     local due_at = first and tonumber(first)
     return due_at and due_at < pending_SUSPECTS_FROM and due_at or nil
   end

@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** settle: end a batch of attempts, each judged alone. */
 export const settleScript: Script = {
   name: "settle",
-  sha1: "e5731e2658d7f38e018080bcc41bfbb536d499b2",
+  sha1: "b8ea472975e6139b2c9dd51d931eb4b791ee6a98",
   keys: ["stream", "meta", "published.0", "published.1", "leases", "processed.0", "processed.1", "processed.2", "processed.3", "processed.4", "retries", "dead", "state"],
   groupKeys: [],
   source: `-- sluice settle: generated from src/scripts/settle.lua, do not edit
@@ -567,7 +567,10 @@ do
   end
   pending_SUSPECTS_FROM = 2e15
   function pending_next_due_at(retries)
-    local first = redis.call("ZRANGEBYSCORE", retries, 0, "+inf", "WITHSCORES", "LIMIT", 0, 1)[2]
+    local first = redis.call("ZRANGE", retries, 0, 0, "WITHSCORES")[2]
+    if first and tonumber(first) < 0 then
+      first = redis.call("ZRANGEBYSCORE", retries, 0, "+inf", "WITHSCORES", "LIMIT", 0, 1)[2]
+    end
     local due_at = first and tonumber(first)
     return due_at and due_at < pending_SUSPECTS_FROM and due_at or nil
   end

@@ -106,7 +106,10 @@ pending.SUSPECTS_FROM = 2e15
 --- When the next waiting entry is due, or nil if none waits for its time: what was handed back waits for a consumer that
 -- declares its type, and a suspect for a process.
 function pending.next_due_at(retries)
-  local first = redis.call("ZRANGEBYSCORE", retries, 0, "+inf", "WITHSCORES", "LIMIT", 0, 1)[2]
+  local first = redis.call("ZRANGE", retries, 0, 0, "WITHSCORES")[2] -- half as long as to ask for a range of scores
+  if first and tonumber(first) < 0 then
+    first = redis.call("ZRANGEBYSCORE", retries, 0, "+inf", "WITHSCORES", "LIMIT", 0, 1)[2]
+  end
   local due_at = first and tonumber(first)
   return due_at and due_at < pending.SUSPECTS_FROM and due_at or nil
 end

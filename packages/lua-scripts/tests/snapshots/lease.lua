@@ -197,7 +197,10 @@ do
   end
   pending_SUSPECTS_FROM = 2e15
   function pending_next_due_at(retries)
-    local first = redis.call("ZRANGEBYSCORE", retries, 0, "+inf", "WITHSCORES", "LIMIT", 0, 1)[2]
+    local first = redis.call("ZRANGE", retries, 0, 0, "WITHSCORES")[2]
+    if first and tonumber(first) < 0 then
+      first = redis.call("ZRANGEBYSCORE", retries, 0, "+inf", "WITHSCORES", "LIMIT", 0, 1)[2]
+    end
     local due_at = first and tonumber(first)
     return due_at and due_at < pending_SUSPECTS_FROM and due_at or nil
   end
