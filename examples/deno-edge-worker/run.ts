@@ -9,6 +9,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { findServer } from "@sluice/test-server";
+import { denoExecutable } from "../../tools/deno.js";
 
 const { HOST: host = "127.0.0.1", PORT: port = "8000" } = process.env;
 const FOLDER = fileURLToPath(new URL(".", import.meta.url));
@@ -19,7 +20,7 @@ say(`server: ${server.description}`);
 const address = server.host.includes(":") ? `[${server.host}]` : server.host;
 const permissions = ["--allow-env", `--allow-net=${host}:${port},${address}:${server.port}`];
 say(`deno run ${permissions.join(" ")} src/main.ts`);
-const worker = spawn("deno", ["run", "--no-prompt", ...permissions, "src/main.ts"], {
+const worker = spawn(denoExecutable("deno"), ["run", "--no-prompt", ...permissions, "src/main.ts"], {
   cwd: FOLDER,
   env: { ...process.env, REDIS_URL: server.url },
   stdio: "inherit",

@@ -3,9 +3,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
+import { denoExecutable } from "../../../tools/deno.js";
 
 const FOLDER = fileURLToPath(new URL("..", import.meta.url));
-export const DENO = fileURLToPath(new URL("../../../node_modules/.bin/deno", import.meta.url));
+export const DENO = denoExecutable();
 
 /** Those that it takes events for. */
 export const TENANTS = ["acme", "globex"] as const;

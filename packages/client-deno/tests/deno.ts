@@ -7,9 +7,10 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { sharedServerUrl } from "@sluice/test-server";
 import { onTestFinished } from "vitest";
+import { denoExecutable } from "../../../tools/deno.js";
 
 export const PACKAGE = fileURLToPath(new URL("..", import.meta.url));
-const DENO = fileURLToPath(new URL("../../../node_modules/.bin/deno", import.meta.url));
+const DENO = denoExecutable();
 
 /** `host:port` of the shared server, as Deno's flags have it. */
 export function sharedAddress(): string {
