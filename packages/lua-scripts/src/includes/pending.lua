@@ -103,8 +103,8 @@ end
 pending.SUSPECT = 4e15
 pending.SUSPECTS_FROM = 2e15
 
---- When the next waiting entry is due, or nil if none waits for its time: what was handed back waits for a consumer that
--- declares its type, and a suspect for a process.
+--- When the next waiting entry is due, or nil if none waits for its time: what was handed back waits for a consumer
+-- that declares its type, and a suspect for a process.
 function pending.next_due_at(retries)
   local first = redis.call("ZRANGE", retries, 0, 0, "WITHSCORES")[2] -- half as long as to ask for a range of scores
   if first and tonumber(first) < 0 then

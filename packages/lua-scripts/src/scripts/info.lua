@@ -24,7 +24,8 @@
 -- @groupkey state        HASH    group settings, ring, balance, losses
 -- @arg   groups          0..100 names, one for each set of group keys
 -- @reply OK, now in milliseconds, 1 if the stream exists else 0, its length, first ID and last ID (empty: no entry),
---        memory in bytes (-1: the server does not tell), protocol recorded or empty, length limit or 0, number of groups there are, their names,
+--        memory in bytes (-1: the server does not tell), protocol recorded or empty, length limit or 0, number of
+--        groups there are, their names,
 --        then per group asked: name, 1 if the stream has it else 0, pending, lag, 1 if that is exact else 0, last
 --        delivered ID, age of the oldest pending entry in milliseconds, waiting, due time of the first (-1: none),
 --        dead letters, processed keys remembered, low-water ID or empty, idempotencyTtlMs, leaseMs, maxAttempts (0:
