@@ -1,11 +1,11 @@
 --- recover: take back what is due, and lease it.
 --
 -- In this order: waiting entries that are due; entries that others have handed back, of a type that this consumer
--- declares or that no consumer of the group does any more; the consumer's own pending entries, except those its
--- process names as in hand (after a restart or a cut connection Redis knows of entries that the process does not); stale
--- entries of other consumers, idle for longer than the lease. What must run is leased and returned whole. What was
--- processed is acknowledged; what was attempted too often is dead-lettered; what was trimmed away is counted; an entry whose key
--- another pending entry holds waits again.
+-- declares or that no consumer of the group does any more; the consumer's own pending entries, except those its process
+-- names as in hand (after a restart or a cut connection Redis knows of entries that the process does not); entries of
+-- other consumers that are stale, idle for longer than the lease. What must run is leased and returned whole. What was
+-- processed is acknowledged; what was attempted too often is dead-lettered; what was trimmed away is counted; an entry
+-- whose key another pending entry holds waits again.
 --
 -- The attempt's number goes up here only for a run that a process has begun and not settled: then the process died, or
 -- was stopped past its lease, while it handled the entry. A token of the entry shows that it was granted; the record of
