@@ -223,11 +223,11 @@ describe("two processes of one name", () => {
     for (let round = 2; round < 8; round += 1) {
       const lost = reports(older, "leaseLost");
       const newer = await start(await openBus(work), { ...options, work: () => gate.pass() });
-      await until(() => lost.length === 5, { withinMs: 10_000 });
-      expect(lost).toMatchObject(Array.from({ length: 5 }, () => ({ takenBy: "newerProcess" })));
+      await until(() => gate.arrived >= 5 * round);
       // All are at their first attempt again, by the count: whoever had them is alive.
       await until(async () => (await work.look.pending()).every(({ deliveries }) => deliveries === 1));
-      await until(() => gate.arrived >= 5 * round);
+      // The older one may have noticed first, and given back some before the newer one took them.
+      expect(lost.filter(({ takenBy }) => takenBy !== "newerProcess")).toEqual([]);
       older = newer;
     }
     gate.open();
