@@ -2,6 +2,7 @@
 
 import { access, constants, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { TestServerError } from "@sluice/test-server";
 import { type Case, RUNTIMES } from "../case.js";
 import { loadScenarios, type Scenario } from "../cluster/scenarios.js";
@@ -12,6 +13,7 @@ import { renderVerdict } from "../report/table.js";
 import { tally } from "../report/tally.js";
 import { type Colors, colorsFor } from "../report/text.js";
 import type { SuiteReport } from "../results.js";
+import { killDrivers } from "../runner/driver-process.js";
 import { loadCases } from "../runner/load.js";
 import { runSuite } from "../runner/suite.js";
 import { type FoundRuntimes, findRuntimes } from "../runtimes.js";
@@ -40,6 +42,9 @@ export interface World {
 }
 
 export const EXIT = { passed: 0, failed: 1, usage: 2, interrupted: 130 } as const;
+
+/** Cases whose drivers were killed end at once; this is for a server that does not answer. */
+const CLEAN_UP_MS = 5_000;
 
 /** @returns the exit status. */
 export async function main(args: readonly string[], world: World): Promise<number> {
@@ -138,6 +143,9 @@ async function run({ options, chosen, runtimes, server, note }: Run, world: Worl
     throw new UsageError(`run the suite: ${messageOf(error)}`, { cause: error });
   });
   if (report !== undefined && !interruption.signal.aborted) return report;
+  // A driver that still works would write keys behind the removal; without it, its case ends at once.
+  await killDrivers();
+  await Promise.race([ended, setTimeout(CLEAN_UP_MS, undefined, { ref: false })]).catch(() => {});
   await server.removeNames();
   note("interrupted: removed the keys and users of this run; there is no report");
   return undefined;

@@ -44,6 +44,7 @@ async function runStep(stage: Stage, step: Step, deadline: number, where: string
   stage.at = what;
   const until = Math.min(deadline, performance.now() + (step.withinMs ?? Number.POSITIVE_INFINITY));
   for (;;) {
+    stage.assertOpen();
     const outcome = await attempt(stage, step, until);
     const wrong = await judge(stage, step, outcome);
     if (wrong === undefined) return;

@@ -41,6 +41,14 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
+/** Those of this process that have not ended. */
+const running = new Set<DriverProcess>();
+
+/** Ends every driver of this process, whatever it does: for a run that is not waited for any longer. */
+export async function killDrivers(): Promise<void> {
+  await Promise.all([...running].map((driver) => driver.signal("SIGKILL")));
+}
+
 export class DriverProcess implements AsyncDisposable {
   readonly events: DriverEvent[] = [];
   private readonly waiting = new Map<number, Waiting>();
@@ -57,8 +65,15 @@ export class DriverProcess implements AsyncDisposable {
       this.stderr = `${this.stderr}${bytes}`.slice(-STDERR_CHARS);
     });
     child.stdin?.on("error", () => {});
-    child.once("error", (error) => this.end(error.message));
-    child.once("exit", (code, signal) => this.end(`it ended with ${signal ?? code}`));
+    running.add(this);
+    child.once("error", (error) => {
+      running.delete(this);
+      this.end(error.message);
+    });
+    child.once("exit", (code, signal) => {
+      running.delete(this);
+      this.end(`it ended with ${signal ?? code}`);
+    });
   }
 
   /**

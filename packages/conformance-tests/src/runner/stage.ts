@@ -49,6 +49,7 @@ export class Stage implements AsyncDisposable {
   private readonly since = new Map<string, number>();
   private ownLink: ServerLink | undefined;
   private repetition = 0;
+  private disposed = false;
 
   private constructor(readonly parts: StageParts) {
     runs += 1;
@@ -95,9 +96,7 @@ export class Stage implements AsyncDisposable {
     if (found) return found;
     const { own } = this.actor(actor);
     const runtime = this.runtimeOf(actor);
-    const process = own
-      ? await DriverProcess.start(runtime, this.addresses())
-      : await this.parts.shared(runtime);
+    const process = own ? await this.start(runtime) : await this.parts.shared(runtime);
     this.processes.set(actor, process);
     this.since.set(actor, own ? 0 : process.events.length);
     return process;
@@ -107,7 +106,7 @@ export class Stage implements AsyncDisposable {
   async respawn(actor: string): Promise<void> {
     const before = this.processes.get(actor);
     if (before?.alive) throw new TypeError(`spawn "${actor}": it is there`);
-    const process = await DriverProcess.start(this.runtimeOf(actor), this.addresses());
+    const process = await this.start(this.runtimeOf(actor));
     process.events.unshift(...(before?.events ?? []));
     this.processes.set(actor, process);
     for (const [name, bus] of this.buses) if (bus.actor === actor) this.buses.delete(name);
@@ -146,12 +145,25 @@ export class Stage implements AsyncDisposable {
     };
   }
 
+  /** @throws {Error} once the stage is disposed of: a case that was given up goes no further, and leaves nothing. */
+  assertOpen(): void {
+    if (this.disposed) throw new Error("the case was given up");
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    this.disposed = true;
     await Promise.allSettled([...this.processes].map(([actor, process]) => this.endActor(actor, process)));
     await this.proxy?.close();
     if (this.server === undefined) await this.removeNames();
     await this.ownLink?.close();
     await this.server?.stop();
+  }
+
+  private async start(runtime: Runtime): Promise<DriverProcess> {
+    const process = await DriverProcess.start(runtime, this.addresses());
+    if (this.disposed) await process[Symbol.asyncDispose]();
+    this.assertOpen();
+    return process;
   }
 
   /** With consumers in it: they would read on while keys are removed. */

@@ -190,6 +190,7 @@ class OpenSuite implements Suite {
         shared: (runtime) => this.driver(runtime),
         addNote: (line) => this.notes.push(line),
       });
+      this.options.signal?.throwIfAborted();
       const running = stage;
       const done = inTime(
         runSteps(stage, one.steps, deadline),
