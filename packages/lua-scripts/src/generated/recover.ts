@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** recover: take back what is due, and lease it. */
 export const recoverScript: Script = {
   name: "recover",
-  sha1: "fa83491481ebf3737c51666aa2b35493d7ceaf60",
+  sha1: "8bbc8596a442238a72bd6ebedbb3cbaa3a47abf6",
   keys: ["stream", "meta", "leases", "processed.0", "processed.1", "processed.2", "processed.3", "processed.4", "retries", "dead", "state"],
   groupKeys: [],
   source: `-- sluice recover: generated from src/scripts/recover.lua, do not edit
@@ -1022,10 +1022,16 @@ do
     local waiting_cursor =
       sweep_waiting(scene.stream, scene.group, scene.retries, cursors[2] or "0-0", scene.now)
     local retries_cursor = sweep_retries(scene, tonumber(cursors[3] or 0))
-    redis.call("HSET", state, "leasesCursor", leases_cursor, "waitingCursor", waiting_cursor)
-    if retries_cursor ~= tonumber(cursors[3] or 0) then
-      redis.call("HSET", state, "retriesCursor", retries_cursor)
-    end
+    redis.call(
+      "HSET",
+      state,
+      "leasesCursor",
+      leases_cursor,
+      "waitingCursor",
+      waiting_cursor,
+      "retriesCursor",
+      retries_cursor
+    )
   end
   function sweep_losses(scene)
     local now, recorded, group = balance_of(scene)
@@ -1035,10 +1041,7 @@ do
     end
     if now and now.gone > 0 then
       local restored, unsure = restore_all(scene, now.gone - now.removed, recorded.last)
-      if restored > 0 then
-        now.missing = now.missing - restored
-        group = lowwater_group(scene.stream, scene.group)
-      end
+      now.missing = now.missing - restored
       local gone = now.gone - restored
       if gone > 0 then
         balance_lose(scene.state, gone, now.after, now.at_least or unsure > 0, scene.now)
