@@ -183,7 +183,7 @@ const CASES: ReadonlyMap<string, string> = new Map([
   ["recovery takes entries whose lease is not over", "handlers/a-long-handler-keeps-its-event"],
   ["recovery passes over stale entries", "recovery/killed-in-mid-handler"],
   ["recovery does not remember whom it buried", "recovery/poison-is-buried"],
-  ["recovery sweeps tokens whose entry is pending", "idempotency/race-waits"],
+  ["recovery sweeps tokens whose entry is pending", "recovery/killed-in-mid-handler"],
   ["recovery does not find waiting entries without a due time", "recovery/waiting-without-a-due-time"],
   ["recovery notes a low-water ID above what is pending", "groups/group-deleted-with-letters-and-retries"],
   ["an entry waits without a due time", "handlers/retry"],

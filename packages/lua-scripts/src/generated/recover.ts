@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** recover: take back what is due, and lease it. */
 export const recoverScript: Script = {
   name: "recover",
-  sha1: "3d3cdafd79d8ad3de9d000f50823a1931fbb469b",
+  sha1: "8bbc8596a442238a72bd6ebedbb3cbaa3a47abf6",
   keys: ["stream", "meta", "leases", "processed.0", "processed.1", "processed.2", "processed.3", "processed.4", "retries", "dead", "state"],
   groupKeys: [],
   source: `-- sluice recover: generated from src/scripts/recover.lua, do not edit
@@ -262,7 +262,7 @@ do
     return "group:" .. name
   end
 end
-local balance_settled, balance_recorded, balance_look, balance_keep, balance_lose, balance_of
+local balance_settled, balance_recorded, balance_look, balance_keep, balance_lost_behind, balance_lose, balance_of
 do
   local FIELDS = { "settled", "balance", "lost", "lostAt", "lostAfter", "lostAtLeast", "lostUntold" }
   function balance_settled(state, count)
@@ -304,6 +304,16 @@ do
     local has_old = about.first_id and not ids_less(last.last_id, about.first_id)
     return last.added > 0 and not has_old and (about.added or about.length) - about.length < last.added
   end
+  local function at_first(about, trimmed)
+    return {
+      missing = math.huge,
+      added = about.added or about.length,
+      length = about.length,
+      trimmed = trimmed,
+      removed = 0,
+      last_id = about.last_id,
+    }
+  end
   local function added_since(stream, about, trimmed, last)
     local behind = #redis.call("XRANGE", stream, "(" .. last.last_id, "+", "COUNT", 100)
     return last.added + math.max(behind, about.length - last.length + trimmed - last.trimmed)
@@ -313,27 +323,28 @@ do
       return nil
     end
     local last = recorded.last
-    local new = not last or replaced(about, last)
-    local added = about.added or (new and about.length or added_since(stream, about, trimmed, last))
+    local is_other = last and replaced(about, last)
+    local before = not is_other and last or at_first(about, trimmed)
+    local added = about.added or added_since(stream, about, trimmed, before)
+    local missing = added - unread - group.pending - recorded.settled
     local now = {
-      missing = added - unread - group.pending - recorded.settled,
+      missing = missing,
       added = added,
       length = about.length,
       trimmed = trimmed,
       pending = group.pending,
       last_id = about.last_id,
       delivered = group.last_delivered,
-      gone = 0,
-      removed = 0,
-      replaced = last ~= nil and new,
+      gone = math.max(0, missing - before.missing),
+      removed = before.removed
+        + (added - about.length - trimmed)
+        - (before.added - before.length - before.trimmed),
+      replaced = is_other,
       at_least = not about.added,
       after = last and last.low_water,
     }
-    if now.replaced then
+    if is_other then
       now.gone, now.at_least = math.max(0, last.added - last.missing - recorded.settled), true
-    elseif last then
-      now.gone = math.max(0, now.missing - last.missing)
-      now.removed = last.removed + (added - now.length - trimmed) - (last.added - last.length - last.trimmed)
     end
     return now
   end
@@ -350,17 +361,21 @@ do
       { now.missing, now.added, now.length, now.trimmed, removed, now.last_id, now.delivered, low_water }
     redis.call("HSET", state, "balance", table.concat(values, "|"))
   end
-  function balance_lose(state, count, after, at_least, now)
-    local recorded = balance_recorded(state)
-    after = after or recorded.lost_after
-    local recent = recorded.lost_at and now - recorded.lost_at < 86400000
-    if after and recent and recorded.lost_after and ids_less(recorded.lost_after, after) then
-      after = recorded.lost_after
+  function balance_lost_behind(recorded, after, now)
+    local known = recorded.lost_after
+    if not known or now - recorded.lost_at >= 86400000 then
+      return after
     end
+    return after and ids_less(after, known) and after or known
+  end
+  function balance_lose(state, count, after, at_least, now)
+    local behind = balance_lost_behind(balance_recorded(state), after, now)
     redis.call("HINCRBY", state, "lost", count)
     redis.call("HSET", state, "lostAt", now)
-    if after then
-      redis.call("HSET", state, "lostAfter", after)
+    if behind then
+      redis.call("HSET", state, "lostAfter", behind)
+    else
+      redis.call("HDEL", state, "lostAfter")
     end
     if at_least then
       redis.call("HSET", state, "lostAtLeast", 1)
@@ -1007,10 +1022,16 @@ do
     local waiting_cursor =
       sweep_waiting(scene.stream, scene.group, scene.retries, cursors[2] or "0-0", scene.now)
     local retries_cursor = sweep_retries(scene, tonumber(cursors[3] or 0))
-    redis.call("HSET", state, "leasesCursor", leases_cursor, "waitingCursor", waiting_cursor)
-    if retries_cursor ~= tonumber(cursors[3] or 0) then
-      redis.call("HSET", state, "retriesCursor", retries_cursor)
-    end
+    redis.call(
+      "HSET",
+      state,
+      "leasesCursor",
+      leases_cursor,
+      "waitingCursor",
+      waiting_cursor,
+      "retriesCursor",
+      retries_cursor
+    )
   end
   function sweep_losses(scene)
     local now, recorded, group = balance_of(scene)
@@ -1020,10 +1041,7 @@ do
     end
     if now and now.gone > 0 then
       local restored, unsure = restore_all(scene, now.gone - now.removed, recorded.last)
-      if restored > 0 then
-        now.missing = now.missing - restored
-        group = lowwater_group(scene.stream, scene.group)
-      end
+      now.missing = now.missing - restored
       local gone = now.gone - restored
       if gone > 0 then
         balance_lose(scene.state, gone, now.after, now.at_least or unsure > 0, scene.now)

@@ -67,6 +67,18 @@ local function replaced(about, last)
   return last.added > 0 and not has_old and (about.added or about.length) - about.length < last.added
 end
 
+-- What the first look at a stream compares with: what is there, and nothing that was not missing before.
+local function at_first(about, trimmed)
+  return {
+    missing = math.huge,
+    added = about.added or about.length,
+    length = about.length,
+    trimmed = trimmed,
+    removed = 0,
+    last_id = about.last_id,
+  }
+end
+
 -- How many entries were ever added, at least.
 local function added_since(stream, about, trimmed, last)
   local behind = #redis.call("XRANGE", stream, "(" .. last.last_id, "+", "COUNT", constants.SWEEP)
@@ -82,28 +94,29 @@ function balance.look(stream, about, trimmed, group, unread, exact, recorded)
     return nil
   end
   local last = recorded.last
-  local new = not last or replaced(about, last)
-  local added = about.added or (new and about.length or added_since(stream, about, trimmed, last))
+  local is_other = last and replaced(about, last)
+  local before = not is_other and last or at_first(about, trimmed)
+  local added = about.added or added_since(stream, about, trimmed, before)
+  local missing = added - unread - group.pending - recorded.settled
   local now = {
-    missing = added - unread - group.pending - recorded.settled,
+    missing = missing,
     added = added,
     length = about.length,
     trimmed = trimmed,
     pending = group.pending,
     last_id = about.last_id,
     delivered = group.last_delivered,
-    gone = 0,
-    removed = 0,
-    replaced = last ~= nil and new,
+    gone = math.max(0, missing - before.missing),
+    removed = before.removed
+      + (added - about.length - trimmed)
+      - (before.added - before.length - before.trimmed),
+    replaced = is_other,
     at_least = not about.added,
     after = last and last.low_water,
   }
-  if now.replaced then
+  if is_other then
     -- What the stream before this one had, and nobody has settled since.
     now.gone, now.at_least = math.max(0, last.added - last.missing - recorded.settled), true
-  elseif last then
-    now.gone = math.max(0, now.missing - last.missing)
-    now.removed = last.removed + (added - now.length - trimmed) - (last.added - last.length - last.trimmed)
   end
   return now
 end
@@ -126,19 +139,25 @@ function balance.keep(meta, state, now, low_water)
   redis.call("HSET", state, "balance", table.concat(values, "|"))
 end
 
+--- The ID behind which the losses are that are reported together, the least, once there is one behind `after`; nil if
+-- none of them need be in the stream still. A loss that is reported no more says nothing of others.
+function balance.lost_behind(recorded, after, now)
+  local known = recorded.lost_after
+  if not known or now - recorded.lost_at >= constants.LOSS_SHOWN_MS then
+    return after
+  end
+  return after and ids.less(after, known) and after or known
+end
+
 --- Records that so many entries are lost; those behind `after` may be in the stream still, nil if they are not.
 function balance.lose(state, count, after, at_least, now)
-  local recorded = balance.recorded(state)
-  after = after or recorded.lost_after
-  -- Of what is reported together, the place that has all of it behind it.
-  local recent = recorded.lost_at and now - recorded.lost_at < constants.LOSS_SHOWN_MS
-  if after and recent and recorded.lost_after and ids.less(recorded.lost_after, after) then
-    after = recorded.lost_after
-  end
+  local behind = balance.lost_behind(balance.recorded(state), after, now)
   redis.call("HINCRBY", state, "lost", count)
   redis.call("HSET", state, "lostAt", now)
-  if after then
-    redis.call("HSET", state, "lostAfter", after)
+  if behind then
+    redis.call("HSET", state, "lostAfter", behind)
+  else
+    redis.call("HDEL", state, "lostAfter")
   end
   if at_least then
     redis.call("HSET", state, "lostAtLeast", 1)

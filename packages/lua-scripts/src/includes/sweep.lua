@@ -50,10 +50,16 @@ function sweep.orphans(scene)
   local waiting_cursor =
     sweep_waiting(scene.stream, scene.group, scene.retries, cursors[2] or "0-0", scene.now)
   local retries_cursor = sweep_retries(scene, tonumber(cursors[3] or 0))
-  redis.call("HSET", state, "leasesCursor", leases_cursor, "waitingCursor", waiting_cursor)
-  if retries_cursor ~= tonumber(cursors[3] or 0) then
-    redis.call("HSET", state, "retriesCursor", retries_cursor)
-  end
+  redis.call(
+    "HSET",
+    state,
+    "leasesCursor",
+    leases_cursor,
+    "waitingCursor",
+    waiting_cursor,
+    "retriesCursor",
+    retries_cursor
+  )
 end
 
 --- Compares the group's balance with that of the last look: what is missing since is put back as far as it is found.
@@ -66,10 +72,7 @@ function sweep.losses(scene)
   end
   if now and now.gone > 0 then
     local restored, unsure = restore.all(scene, now.gone - now.removed, recorded.last)
-    if restored > 0 then
-      now.missing = now.missing - restored
-      group = lowwater.group(scene.stream, scene.group)
-    end
+    now.missing = now.missing - restored
     local gone = now.gone - restored
     if gone > 0 then
       balance.lose(scene.state, gone, now.after, now.at_least or unsure > 0, scene.now)

@@ -106,7 +106,7 @@ local function losses_of(state, live, about, behind, exact, trimmed, now)
     return recorded.lost, not recorded.at_least, recorded.lost_at or -1, recorded.lost_after or ""
   end
   local exactly = not (recorded.at_least or found.at_least)
-  return recorded.lost + found.gone, exactly, now, recorded.lost_after or found.after
+  return recorded.lost + found.gone, exactly, now, balance.lost_behind(recorded, found.after, now)
 end
 
 local function describe(reply, name, live, keys, about, recorded, now)
