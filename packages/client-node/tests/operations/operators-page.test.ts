@@ -158,8 +158,8 @@ function commandsInUse(): string[] {
   const found = [...lua.matchAll(ofScripts), ...core.matchAll(ofClient)].map(
     ([, name]) => name?.toLowerCase() ?? "",
   );
-  const ofOperators = ["info", "config"]; // for health(), told apart on the page
-  return [...new Set([...found, "eval", "evalsha"])].filter((name) => !ofOperators.includes(name));
+  const toldApart = ["info", "config", "client"]; // for health(), and for workers of many tenants
+  return [...new Set([...found, "eval", "evalsha"])].filter((name) => !toldApart.includes(name));
 }
 
 describe("the user of one tenant", () => {

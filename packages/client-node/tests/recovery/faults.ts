@@ -39,6 +39,7 @@ export function faulty(
         stop();
       };
     },
+    bells: (listener) => connection.bells(listener),
     close: () => connection.close(),
   };
 }
@@ -56,6 +57,7 @@ export function late(
     },
     duplicate: () => late(connection.duplicate(), until),
     onReconnect: (listener) => connection.onReconnect(listener),
+    bells: (listener) => connection.bells(listener),
     close: () => connection.close(),
   };
 }

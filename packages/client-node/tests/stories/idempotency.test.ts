@@ -197,6 +197,7 @@ function noting(connection: Connection, verdicts: Record<string, number>): Conne
     },
     duplicate: () => connection.duplicate(),
     onReconnect: (listener) => connection.onReconnect(listener),
+    bells: (listener) => connection.bells(listener),
     close: () => connection.close(),
   };
 }

@@ -42,6 +42,7 @@ describe("start", () => {
         },
         duplicate: () => connection.duplicate(),
         onReconnect: (listener) => connection.onReconnect(listener),
+        bells: (listener) => connection.bells(listener),
         close: () => connection.close(),
       },
       { stream: uniqueName("orders"), events, logger: silentLogger },

@@ -129,6 +129,7 @@ function changed(connection: Connection): Connection {
       ),
     duplicate: () => changed(connection.duplicate()),
     onReconnect: (listener) => connection.onReconnect(listener),
+    bells: (listener) => connection.bells(listener),
     close: () => connection.close(),
   };
 }

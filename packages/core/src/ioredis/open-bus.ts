@@ -57,6 +57,7 @@ function withOnClose(connection: Connection): Connection & { onClose: () => void
     send: (requests, options) => connection.send(requests, options),
     duplicate: () => connection.duplicate(),
     onReconnect: (listener) => connection.onReconnect(listener),
+    bells: (listener) => connection.bells(listener),
     onClose: () => {},
     async close() {
       await connection.close();
