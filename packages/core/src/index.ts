@@ -27,7 +27,7 @@ export {
 export type { Connection, Request, SendOptions } from "./connection.js";
 export { Consumer, type RunOnceReport } from "./consumer/consumer.js";
 export type { ConsumerEvents, ConsumerListener, EntryReport } from "./consumer/events.js";
-export type { Decode, ForeignEntry, ForeignEvent } from "./consumer/foreign.js";
+export type { Decode, ForeignEntry, ForeignEvent } from "./consumer/decode.js";
 export type { Recovery } from "./consumer/recovery.js";
 export type { ConsumerOptions, Unhandled } from "./consumer/settings.js";
 export { currentTenant, withTenant } from "./context.js";

@@ -16,13 +16,13 @@ import { integerOption, knownOptions } from "../options.js";
 import type { Outages } from "../outages.js";
 import { toLoggable } from "../thrown.js";
 import { performance } from "../timing.js";
+import { hasNoBacklog } from "./backlog.js";
+import { ConsumerRun, type ConsumerRunParts } from "./consumer-run.js";
 import { type ConsumerEvents, type ConsumerListener, Emitter } from "./events.js";
-import { nothingLeft } from "./idle.js";
+import { HandlerRunner } from "./handler-runner.js";
 import { asCaller, outsideAttempts, unlessForCallers } from "./inside.js";
+import { Observer } from "./observer.js";
 import type { Recovery } from "./recovery.js";
-import { Reporter } from "./reporter.js";
-import { Runner } from "./run.js";
-import { Session, type SessionParts } from "./session.js";
 import { type ConsumerOptions, type ConsumerSettings, consumerSettings } from "./settings.js";
 import { ConsumerStats } from "./stats.js";
 
@@ -73,13 +73,13 @@ export class Consumer<C extends EventSchemas = EventSchemas> {
   readonly tenantId: string | undefined;
   private readonly settings: ConsumerSettings;
   private readonly keys: GroupKeys;
-  private readonly parts: Omit<SessionParts, "run">;
-  private readonly runner: Runner;
+  private readonly parts: Omit<ConsumerRunParts, "run">;
+  private readonly runner: HandlerRunner;
   private readonly stats: ConsumerStats;
   private readonly consumers: Set<RunningConsumer>;
   private readonly emitter: Emitter;
   private readonly stream: string;
-  private session: Session | undefined;
+  private session: ConsumerRun | undefined;
   private firstRecovery: Promise<Recovery> | undefined;
 
   /** @throws {InvalidNameError | InvalidOptionError | UnknownEventTypeError} naming the option and what was wanted. */
@@ -102,17 +102,17 @@ export class Consumer<C extends EventSchemas = EventSchemas> {
       logger.error("listener threw", { event, err: toLoggable(thrown) }),
     );
     const { emitter, stats, group } = this;
-    const reporter = new Reporter({ ...parts, emitter, stats, logger, group });
+    const observer = new Observer({ ...parts, emitter, stats, logger, group });
     // A handler that its catalog types takes the events of its types, which are all that it is given.
     const handlers = options.handlers as readonly UntypedEventHandler[];
-    const runner = new Runner({ ...parts, settings: this.settings, logger }, handlers);
+    const runner = new HandlerRunner({ ...parts, settings: this.settings, logger }, handlers);
     this.runner = runner;
     this.parts = {
       ...parts,
       keys: this.keys,
       settings: this.settings,
       logger,
-      reporter,
+      observer,
       types: runner.types,
       unnamedCallers: runner.handling.unnamed,
       expire: (attempt, handlerTimeoutMs) => runner.expire(attempt, handlerTimeoutMs),
@@ -198,12 +198,12 @@ export class Consumer<C extends EventSchemas = EventSchemas> {
     });
   }
 
-  private async hasNothingLeft({ loop }: Session, butCallers: boolean): Promise<boolean> {
+  private async hasNothingLeft({ loop }: ConsumerRun, butCallers: boolean): Promise<boolean> {
     const { connection, deadlineMs } = this.parts;
     if (!(butCallers ? loop.settledButCallers : loop.settled)) return false;
     if (butCallers && loop.heldByCallers) return true;
     const except = butCallers ? [...loop.hand.running.keys()] : [];
-    return nothingLeft(connection, this.keys, loop.member, deadlineMs, except);
+    return hasNoBacklog(connection, this.keys, loop.member, deadlineMs, except);
   }
 
   /**
@@ -288,14 +288,14 @@ export class Consumer<C extends EventSchemas = EventSchemas> {
     await this.stop();
   }
 
-  private begin(blocks: boolean): Session {
+  private begin(blocks: boolean): ConsumerRun {
     if (this.session !== undefined && this.session.loop.error === undefined) {
       throw new ClosedError({ attempted: "start", closed: "consumer, which is running, to a second start" });
     }
     const context = new AsyncContext();
     this.emitter.context = context;
-    const run: SessionParts["run"] = (attempt, done) => this.runner.run(attempt, context, done);
-    const session = new Session({ ...this.parts, run }, newIncarnation(), blocks);
+    const run: ConsumerRunParts["run"] = (attempt, done) => this.runner.run(attempt, context, done);
+    const session = new ConsumerRun({ ...this.parts, run }, newIncarnation(), blocks);
     this.session = session;
     this.firstRecovery = session.recovery;
     this.consumers.add(this);
@@ -303,7 +303,7 @@ export class Consumer<C extends EventSchemas = EventSchemas> {
     return session;
   }
 
-  private async open(session: Session): Promise<void> {
+  private async open(session: ConsumerRun): Promise<void> {
     try {
       await outsideAttempts(() => session.start());
     } catch (error) {
@@ -312,7 +312,7 @@ export class Consumer<C extends EventSchemas = EventSchemas> {
     }
   }
 
-  private forget(session: Session): void {
+  private forget(session: ConsumerRun): void {
     // It may have been started again since.
     if (this.session !== session) return;
     this.session = undefined;
@@ -320,7 +320,7 @@ export class Consumer<C extends EventSchemas = EventSchemas> {
     this.consumers.delete(this);
   }
 
-  private running(attempted: string): Session {
+  private running(attempted: string): ConsumerRun {
     if (this.session === undefined) throw this.notRunning(attempted);
     return this.session;
   }

@@ -3,8 +3,8 @@
  * that run, attempts that ended and are not settled yet. An entry is in one of the four.
  */
 import type { ReleaseItem, Attempt as SettleItem } from "@sluice/lua-scripts";
-import { MAX_CALL } from "./calls.js";
 import type { Attempt, Entry } from "./entry.js";
+import { MAX_CALL } from "./requests.js";
 
 /** How an attempt ended, and what is told about it once it is settled. */
 export interface Ending {

@@ -23,20 +23,20 @@ import type { Logger } from "../logger.js";
 import { clearTimeout, jittered, nextTick, performance, setTimeout, sleep } from "../timing.js";
 import { BegunRecord } from "./begun.js";
 import { Bounds } from "./bounds.js";
-import { type CallParts, Calls, MAX_CALL } from "./calls.js";
 import { Attempt, bytesOf, type Entry, entriesIn, recoveredAttempt } from "./entry.js";
 import { type Ending, Hand, leased } from "./hand.js";
+import { Mutex } from "./mutex.js";
+import type { Observer } from "./observer.js";
 import { MAX_SYNC_MS, ReadAhead } from "./read-ahead.js";
 import { type Recovery, type RecoveryPass, RecoveryPasses } from "./recovery.js";
-import type { Reporter } from "./reporter.js";
+import { MAX_CALL, type RequestParts, Requests } from "./requests.js";
 import { Suspects } from "./suspects.js";
-import { Turnstile } from "./turnstile.js";
 
-export interface LoopParts extends CallParts {
+export interface LoopParts extends RequestParts {
   /** The connection for blocking reads; without one the loop never waits for entries. */
   readonly blocking: Connection | undefined;
   readonly logger: Logger;
-  readonly reporter: Reporter;
+  readonly observer: Observer;
   /** Runs the handler, and calls `done` once with how that ended, never at once. Never throws. */
   readonly run: (attempt: Attempt, done: (ending: Ending) => void) => void;
   /** Stands for attempts of which is not known which of them waits (`inside.ts`). */
@@ -85,7 +85,7 @@ export class Loop {
   /** Who this process is among those that go, or went, by the consumer's name. */
   readonly member: Member;
   private readonly parts: LoopParts;
-  private readonly calls: Calls;
+  private readonly calls: Requests;
   private readonly begun: BegunRecord;
   private readonly suspects: Suspects;
   private readonly bounds = new Bounds();
@@ -104,7 +104,7 @@ export class Loop {
    * were both lanes to go on at once, they would send together too, and Redis and this process would wait for each other
    * again.
    */
-  private readonly betweenTurns = new Turnstile();
+  private readonly betweenTurns = new Mutex();
   private wanted = false;
   /** The stream had more to read at the last look. */
   private hot = true;
@@ -150,7 +150,7 @@ export class Loop {
     this.parts = parts;
     const { group, consumer } = parts.settings;
     this.member = { group, consumer, incarnation };
-    this.calls = new Calls(parts, this.member);
+    this.calls = new Requests(parts, this.member);
     this.suspects = new Suspects({
       latestBegun: () => (this.hand.running.size > 0 ? this.lastBegunAt : undefined),
       record: () => this.begun.write(),
@@ -314,7 +314,7 @@ export class Loop {
     const verdicts = await this.calls.release(entries);
     entries.forEach(({ id }, at) => {
       const attempt = verdicts[at] === "RELEASED" ? undefined : hand.running.get(id);
-      if (attempt !== undefined) this.parts.reporter.leaseLost(attempt, undefined, this.takenBy);
+      if (attempt !== undefined) this.parts.observer.leaseLost(attempt, undefined, this.takenBy);
     });
     return verdicts.filter((verdict) => verdict === "RELEASED").length;
   }
@@ -579,7 +579,7 @@ export class Loop {
       const failure = failures.find((error) => error !== undefined);
       if (failure === undefined) {
         this.failures = 0;
-        this.parts.reporter.works();
+        this.parts.observer.works();
       }
       return failure;
     });
@@ -613,7 +613,7 @@ export class Loop {
       this.lastBatchMs = Math.max(this.lastBatchMs, ending.durationMs);
       // It was somebody else's: `runOnce` may handle another one.
       if (verdict === "HANDED_BACK") this.budget += 1;
-      this.parts.reporter.settled(ending, verdict);
+      this.parts.observer.settled(ending, verdict);
       if (ending.attempt === this.suspect?.attempt) this.suspect.over();
     });
     return undefined;
@@ -673,7 +673,7 @@ export class Loop {
       if (verdict === "LEASED") {
         attempts.push(new Attempt(entry, tail, 1, false));
       } else {
-        this.parts.reporter.notLeased(entry, verdict);
+        this.parts.observer.notLeased(entry, verdict);
       }
     });
     this.takeLeased(attempts, nonce);
@@ -696,7 +696,7 @@ export class Loop {
     this.lookAt = performance.now() + DUE_POLL_MS;
     this.knowDue(read.nextDueInMs);
     if (read.more && !pass) this.dueAt = 0;
-    this.parts.reporter.recoveredCounts(read.counts);
+    this.parts.observer.recoveredCounts(read.counts);
     const attempts = read.leased.map(recoveredAttempt);
     this.bounds.came(attempts.length, bytesOf(attempts.map(({ entry }) => entry)));
     this.takeLeased(attempts, nonce);
@@ -711,7 +711,7 @@ export class Loop {
     this.passes.end();
     if (pass.began !== undefined) this.begun.tookBack(pass.began);
     this.hot = true;
-    this.parts.reporter.recoveryEnded(pass.complete(), pass.first || pass.foundSomething);
+    this.parts.observer.recoveryEnded(pass.complete(), pass.first || pass.foundSomething);
   }
 
   private noteRead(count: number, reply: unknown): unknown {
@@ -855,7 +855,7 @@ export class Loop {
         this.suspect = { attempt, over: resolve };
       });
       this.lastBegunAt = performance.now();
-      this.parts.reporter.suspectBegins(attempt);
+      this.parts.observer.suspectBegins(attempt);
       this.run(attempt, this.lastBegunAt);
       this.asking = false;
       await this.suspects.begun(over);
@@ -883,7 +883,7 @@ export class Loop {
         return this.calls.refused("recover", read);
       }
       this.begun.heard(nonce);
-      this.parts.reporter.recoveredCounts(read.counts);
+      this.parts.observer.recoveredCounts(read.counts);
       this.suspectsWait = read.suspects > 0;
       attempt = read.leased.map(recoveredAttempt)[0];
       return undefined;
@@ -975,7 +975,7 @@ export class Loop {
     if (this.over) return;
     if (error instanceof SupersededError || error instanceof ProtocolError || this.hopeless(error)) {
       this.fatalError = error;
-      this.parts.reporter.failed(error, true);
+      this.parts.observer.failed(error, true);
       for (const attempt of this.hand.running.values()) attempt.abort(error);
       this.close();
       return;
@@ -987,7 +987,7 @@ export class Loop {
       return;
     }
     this.failures += 1;
-    this.parts.reporter.failed(error, false);
+    this.parts.observer.failed(error, false);
     if (hasMaybeExecuted(error)) this.recoverSoon();
     await sleep(jittered(Math.min(BACKOFF_MS.min * 2 ** this.failures, BACKOFF_MS.max)));
   }

@@ -18,10 +18,10 @@ import { MAX_SPAN_MS } from "../options.js";
 import { type Result, toResult } from "../results.js";
 import { cut, describeThrown, toLoggable } from "../thrown.js";
 import { performance } from "../timing.js";
-import { AttemptContext, type AttemptParts } from "./attempt-context.js";
+import { foreignEvent } from "./decode.js";
 import { type Attempt, aboutAttempt } from "./entry.js";
-import { foreignEvent } from "./foreign.js";
 import type { Ending, UntoldLine } from "./hand.js";
+import { AttemptContext, type AttemptParts } from "./handler-context.js";
 import { Handling } from "./inside.js";
 import type { ConsumerSettings } from "./settings.js";
 
@@ -59,7 +59,7 @@ const NOW = Promise.resolve();
 /** As `await` has it: that of a promise itself may have been replaced. */
 const PROMISE_THEN = Promise.prototype.then;
 
-export class Runner {
+export class HandlerRunner {
   private readonly handlers: ReadonlyMap<string, UntypedEventHandler>;
   /** What is called by a handler is known as that. */
   readonly handling: Handling;

@@ -16,7 +16,7 @@ import type { ConsumerStats } from "./stats.js";
 /** Most event types of which is remembered that they were logged. */
 const MAX_LOGGED_TYPES = 1_000;
 
-export interface ReporterParts {
+export interface ObserverParts {
   readonly emitter: Emitter;
   readonly stats: ConsumerStats;
   readonly logger: Logger;
@@ -26,7 +26,7 @@ export interface ReporterParts {
   readonly group: string;
 }
 
-export class Reporter {
+export class Observer {
   private inTrouble = false;
   /** What became of events without a handler here, by type: logged when it first does, and when it changes. */
   private readonly withoutHandler = new Map<string, "skipped" | "handed back">();
@@ -40,7 +40,7 @@ export class Reporter {
   /** The consumer's tenant, stream and group, for a line about many. */
   private readonly consumer: string;
 
-  constructor(parts: ReporterParts) {
+  constructor(parts: ObserverParts) {
     const { stream, tenantId, group } = parts;
     this.emitter = parts.emitter;
     this.stats = parts.stats;
@@ -248,7 +248,7 @@ export class Reporter {
     else this.logger.warn(`${what} failed`, { err: error });
   }
 
-  /** Calls succeed. */
+  /** Requests succeed. */
   works(): void {
     if (!this.inTrouble) return;
     this.inTrouble = false;

@@ -13,17 +13,17 @@ import { refusalError } from "../refusals.js";
 import type { ConsumerSettings } from "./settings.js";
 
 /** About how often a running consumer does its upkeep, in milliseconds. */
-export const UPKEEP_INTERVAL_MS = 60_000;
+export const MAINTENANCE_INTERVAL_MS = 60_000;
 
 /** A consumer that has nothing pending and has asked for nothing this long is gone, in milliseconds; a blocking read ends within a minute. */
 const RETIRE_IDLE_MS = 600_000;
 
 /** Entries that one call drops at most. */
 const TRIM_LIMIT = 10_000;
-/** Calls that one upkeep makes at most, so that a consumer which starts on a long stream is not kept from its work. */
+/** Calls that one maintenance makes at most, so that a consumer that starts on a long stream gets to its work. */
 const TRIM_CALLS = 100;
 
-interface UpkeepParts {
+interface MaintenanceParts {
   readonly connection: Connection;
   readonly stream: string;
   readonly keys: GroupKeys;
@@ -33,7 +33,7 @@ interface UpkeepParts {
 }
 
 /** Drops what every group has settled for long enough, and removes consumers that are gone. */
-export async function keepUp(parts: UpkeepParts): Promise<void> {
+export async function maintain(parts: MaintenanceParts): Promise<void> {
   const { connection, stream, keys, settings, deadlineMs, logger } = parts;
   const { group, retention } = settings;
   if (retention !== undefined) {
@@ -54,7 +54,7 @@ export async function keepUp(parts: UpkeepParts): Promise<void> {
 }
 
 /** Removes this consumer, unless something is pending with it or a newer process has its name. */
-export async function retireSelf(parts: UpkeepParts, member: Member): Promise<void> {
+export async function retireSelf(parts: MaintenanceParts, member: Member): Promise<void> {
   const { group, consumer, incarnation } = member;
   const call = retireCall(parts.keys, { group, idleMs: 0, consumer, incarnation });
   await evaluate(parts.connection, call, { deadlineMs: parts.deadlineMs });

@@ -1,5 +1,5 @@
 /** Lets one of several through at a time, in no order. */
-export class Turnstile {
+export class Mutex {
   private entered: Promise<void> | undefined;
 
   /**

@@ -8,8 +8,8 @@ import { ConsumerStoppedError, LeaseLostError, SluiceError, SupersededError } fr
 import { clearInterval, clearTimeout, jittered, performance, setInterval, setTimeout } from "../timing.js";
 import { entryFrom } from "./entry.js";
 import { Loop, type LoopParts } from "./loop.js";
+import { MAINTENANCE_INTERVAL_MS, maintain, retireSelf } from "./maintenance.js";
 import type { Recovery } from "./recovery.js";
-import { keepUp, retireSelf, UPKEEP_INTERVAL_MS } from "./upkeep.js";
 import { Watchdog } from "./watchdog.js";
 
 /** Bounds of the time between two recovery passes of a running consumer, in milliseconds; a quarter of the lease within them. */
@@ -22,9 +22,9 @@ const TAKEOVER_MS = 1_000;
 /** Own pending entries looked for when a consumer stops. */
 const LEFTOVERS = 1_000;
 
-export type SessionParts = Omit<LoopParts, "blocking">;
+export type ConsumerRunParts = Omit<LoopParts, "blocking">;
 
-export class Session {
+export class ConsumerRun {
   readonly loop: Loop;
   /** What the first recovery did. Rejects with what has ended it; nobody has to listen. */
   readonly recovery: Promise<Recovery>;
@@ -35,12 +35,12 @@ export class Session {
   private readonly stopListening: () => void;
   private heartbeat: ReturnType<typeof setInterval> | undefined;
   private recoveryTimer: ReturnType<typeof setTimeout> | undefined;
-  private upkeepTimer: ReturnType<typeof setTimeout> | undefined;
+  private maintenanceTimer: ReturnType<typeof setTimeout> | undefined;
   private opened = false;
   private ending: Promise<void> | undefined;
 
   constructor(
-    private readonly parts: SessionParts,
+    private readonly parts: ConsumerRunParts,
     incarnation: string,
     blocks: boolean,
   ) {
@@ -73,7 +73,7 @@ export class Session {
     try {
       await this.loop.open("TAKE");
       this.opened = true;
-      await this.keepUpOnce();
+      await this.maintainOnce();
       if (this.stopping) throw new ConsumerStoppedError(settings);
     } catch (error) {
       this.notRecovered(error);
@@ -83,7 +83,7 @@ export class Session {
     const { leaseMs } = settings;
     this.heartbeat = setInterval(() => void this.beat(), Math.max(1, Math.floor(leaseMs / 3)));
     this.scheduleRecovery(settings.anonymous ? undefined : TAKEOVER_MS);
-    this.scheduleUpkeep();
+    this.scheduleMaintenance();
     this.watchdog.start();
     this.loop.recover(true).then(this.recovered, this.notRecovered);
   }
@@ -119,7 +119,7 @@ export class Session {
   private async wind(drainTimeoutMs: number): Promise<void> {
     const { loop } = this;
     clearTimeout(this.recoveryTimer);
-    clearTimeout(this.upkeepTimer);
+    clearTimeout(this.maintenanceTimer);
     this.stopListening();
     loop.drain();
     // Closing it is what ends a blocking read; what it may have delivered meanwhile is given back below.
@@ -132,7 +132,7 @@ export class Session {
     await loop.finish();
     clearInterval(this.heartbeat);
     this.watchdog.stop();
-    this.parts.reporter.ended();
+    this.parts.observer.ended();
     const { group, consumer } = this.parts.settings;
     for (const attempt of loop.hand.running.values()) {
       attempt.abort(new ConsumerStoppedError({ group, consumer }));
@@ -197,17 +197,17 @@ export class Session {
           attempt.abort(
             new LeaseLostError({ group: settings.group, entryId: attempt.entry.id, attempt: attempt.number }),
           );
-          this.parts.reporter.leaseLost(attempt, undefined, "otherConsumer");
+          this.parts.observer.leaseLost(attempt, undefined, "otherConsumer");
         }
       }
     } catch (error) {
       if (!(error instanceof SluiceError)) throw error;
-      this.parts.reporter.sideCallFailed("heartbeat", error);
+      this.parts.observer.sideCallFailed("heartbeat", error);
     }
   }
 
   private makeWatchdog(): Watchdog {
-    const { settings, reporter } = this.parts;
+    const { settings, observer } = this.parts;
     const { handlerTimeoutMs, leaseMs } = settings;
     return new Watchdog({
       handlerTimeoutMs,
@@ -216,27 +216,27 @@ export class Session {
       expire: (attempt) => {
         if (handlerTimeoutMs === undefined) return;
         this.loop.expire(attempt, handlerTimeoutMs);
-        reporter.timedOut();
+        observer.timedOut();
       },
-      tell: (attempt) => reporter.stuck(attempt),
+      tell: (attempt) => observer.stuck(attempt),
     });
   }
 
   /** A length limit that was asked for holds from the start on, or the consumer does not start. */
-  private async keepUpOnce(): Promise<void> {
+  private async maintainOnce(): Promise<void> {
     try {
-      await keepUp(this.parts);
+      await maintain(this.parts);
     } catch (error) {
       if (this.parts.settings.retention?.maxLength !== undefined) throw error;
-      this.parts.reporter.sideCallFailed("upkeep", error);
+      this.parts.observer.sideCallFailed("maintenance", error);
     }
   }
 
-  private scheduleUpkeep(): void {
-    this.upkeepTimer = setTimeout(() => {
-      this.keepUpOnce().catch((error: unknown) => this.parts.reporter.sideCallFailed("upkeep", error));
-      this.scheduleUpkeep();
-    }, jittered(UPKEEP_INTERVAL_MS));
+  private scheduleMaintenance(): void {
+    this.maintenanceTimer = setTimeout(() => {
+      this.maintainOnce().catch((error: unknown) => this.parts.observer.sideCallFailed("maintenance", error));
+      this.scheduleMaintenance();
+    }, jittered(MAINTENANCE_INTERVAL_MS));
   }
 
   private scheduleRecovery(withinMs = Number.POSITIVE_INFINITY): void {

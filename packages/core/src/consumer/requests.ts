@@ -25,7 +25,7 @@ import type { ConsumerSettings } from "./settings.js";
 /** Most attempts, or entries, that one script call takes. */
 export const MAX_CALL = 1_000;
 
-export interface CallParts {
+export interface RequestParts {
   readonly connection: Connection;
   readonly stream: string;
   readonly keys: GroupKeys;
@@ -36,12 +36,12 @@ export interface CallParts {
   readonly deadlineMs: number;
 }
 
-export class Calls {
+export class Requests {
   /** Where the group begins if nothing is recorded of it: `$` only once, since later that would skip entries. */
   private beganAt: string;
 
   constructor(
-    private readonly parts: CallParts,
+    private readonly parts: RequestParts,
     /** Who asks. */
     readonly member: Member,
   ) {
