@@ -26,8 +26,8 @@ export {
 } from "./catalog.js";
 export type { Connection, Request, SendOptions } from "./connection.js";
 export { Consumer, type RunOnceReport } from "./consumer/consumer.js";
-export type { ConsumerEvents, ConsumerListener, EntryReport } from "./consumer/events.js";
 export type { Decode, ForeignEntry, ForeignEvent } from "./consumer/decode.js";
+export type { ConsumerEvents, ConsumerListener, EntryReport } from "./consumer/events.js";
 export type { Recovery } from "./consumer/recovery.js";
 export type { ConsumerOptions, Unhandled } from "./consumer/settings.js";
 export { currentTenant, withTenant } from "./context.js";

@@ -2,7 +2,7 @@
  * What a consumer's process has in hand: entries read and not leased yet, attempts leased that wait for a slot, attempts
  * that run, attempts that ended and are not settled yet. An entry is in one of the four.
  */
-import type { ReleaseItem, Attempt as SettleItem } from "@sluice/lua-scripts";
+import type { ReleaseItem, SettleItem } from "@sluice/lua-scripts";
 import type { Attempt, Entry } from "./entry.js";
 import { MAX_CALL } from "./requests.js";
 

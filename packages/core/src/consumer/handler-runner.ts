@@ -2,7 +2,7 @@
  * Running a handler on an entry: decoding, validating, finding the handler, catching what it throws, and turning all
  * of it into how the attempt ended. Knows nothing of Redis.
  */
-import { type Emit, type Attempt as SettleItem, Status } from "@sluice/lua-scripts";
+import { type Emit, type SettleItem, Status } from "@sluice/lua-scripts";
 import type { AsyncContext } from "../async-context.js";
 import { retryDelayMs } from "../backoff.js";
 import type { EventCatalog, ValidationOutcome } from "../catalog.js";

@@ -14,7 +14,7 @@ import {
   type Member,
   type ReleaseItem,
   recoverReply,
-  type Attempt as SettleItem,
+  type SettleItem,
   settleReply,
 } from "@sluice/lua-scripts";
 import { type Connection, hasMaybeExecuted, type Request } from "../connection.js";

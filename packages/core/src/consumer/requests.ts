@@ -13,7 +13,7 @@ import {
   releaseCall,
   releaseReply,
   type ScriptCall,
-  type Attempt as SettleItem,
+  type SettleItem,
   settleCall,
 } from "@sluice/lua-scripts";
 import { again, type Connection, evaluate, type Request } from "../connection.js";
