@@ -1,277 +1,224 @@
 /**
  * Running a handler on an entry: decoding, validating, finding the handler, catching what it throws, and turning all
- * of it into how the attempt ended. Knows nothing of Redis.
+ * of it into how the attempt ended. Knows nothing of Redis, and serves attempts of any number of groups.
  */
-import { type Emit, type SettleItem, Status } from "@sluice/lua-scripts";
-import type { AsyncContext } from "../async-context.js";
+import { Status } from "@sluice/lua-scripts";
+import { apart } from "../async-context.js";
 import { retryDelayMs } from "../backoff.js";
 import type { EventCatalog, ValidationOutcome } from "../catalog.js";
-import { carriesEvents, handlingEnded, storyOf, whileHandling, whileHandlingUncarried } from "../context.js";
-import { decodeEvent, type StoredEvent } from "../envelope.js";
-import { kindOf } from "../errors/describe.js";
-import { HandlerTimeoutError, InvalidOptionError, type Issue, NonRetryableError } from "../errors.js";
+import type { ComposeSettings } from "../compose.js";
+import { carriesEvents, handlingEnded, whileHandling, whileHandlingUncarried } from "../context.js";
+import type { StoredEvent } from "../envelope.js";
+import { HandlerTimeoutError, type Issue, NonRetryableError } from "../errors.js";
 import type { SluiceEvent } from "../event.js";
-import { catchRejection, isThenable, toPromise } from "../guard.js";
-import { checkHandlers, type UntypedEventHandler } from "../handler.js";
+import { isThenable } from "../guard.js";
+import type { UntypedEventHandler } from "../handler.js";
 import { isEventType } from "../names.js";
 import { MAX_SPAN_MS } from "../options.js";
 import { type Result, toResult } from "../results.js";
-import { cut, describeThrown, toLoggable } from "../thrown.js";
+import { describeThrown, toLoggable } from "../thrown.js";
 import { performance } from "../timing.js";
-import { foreignEvent } from "./decode.js";
-import { type Attempt, aboutAttempt } from "./entry.js";
-import type { Ending, UntoldLine } from "./hand.js";
-import { AttemptContext, type AttemptParts } from "./handler-context.js";
-import { Handling } from "./inside.js";
+import { type FinishedAttempt, finishedAttempt, type UntoldLine } from "./finished-attempt.js";
+import { AttemptContext } from "./handler-context.js";
+import type { Handlers } from "./handlers.js";
+import { aboutAttempt, type LeasedAttempt } from "./leased-attempt.js";
+import { failed, type Outcome, SUCCEEDED, succeeded } from "./outcome.js";
 import type { ConsumerSettings } from "./settings.js";
+import { readEvent } from "./stored-event.js";
 
-export interface RunParts extends AttemptParts {
+export interface HandlerRunnerParts {
+  readonly handlers: Handlers;
   readonly catalog: EventCatalog;
-  readonly settings: ConsumerSettings;
+  readonly compose: ComposeSettings;
+  readonly settings: Pick<ConsumerSettings, "decode" | "unhandled" | "retry" | "maxAttempts">;
+  /** Told once of each attempt, after the code that began it is over: together of those that end at the same time. */
+  readonly onFinished: (finished: readonly FinishedAttempt[]) => void;
 }
-
-/** The part of an ending that is up to the handler: without the entry it is about. */
-type Outcome =
-  | { readonly outcome: "SUCCESS"; readonly emits: readonly Emit[] }
-  | { readonly outcome: "SKIP"; readonly skipped: "unhandled" | "otherGroup" }
-  | (Untold & { readonly outcome: "UNHANDLED"; readonly type: string; readonly message: string })
-  | (Untold & { readonly outcome: "RETRY"; readonly delayMs: number; readonly message: string })
-  | (Untold & { readonly outcome: "FAILURE"; readonly reason: string; readonly message: string });
-
-type Untold = { readonly untold?: UntoldLine | undefined };
-
-const SUCCEEDED: Outcome = { outcome: "SUCCESS", emits: [] };
 
 /** An attempt from when it begins to when its outcome is known. */
 interface Run {
-  readonly attempt: Attempt;
-  readonly done: (ending: Ending) => void;
-  /** Undefined for an entry that cannot be read. */
-  event: StoredEvent | undefined;
-  /** Set where the handler was not called, or threw at once. */
+  readonly attempt: LeasedAttempt;
+  /** Set where the handler was not called, or threw. */
   outcome: Outcome | undefined;
+  /** What the handler returned, or what the promise that it returned resolved with. */
+  value: unknown;
   context: AttemptContext | undefined;
   isUncarried: boolean;
 }
 
 /** For what is to happen as soon as the code that runs now is over. */
 const NOW = Promise.resolve();
-/** As `await` has it: that of a promise itself may have been replaced. */
-const PROMISE_THEN = Promise.prototype.then;
 
 export class HandlerRunner {
-  private readonly handlers: ReadonlyMap<string, UntypedEventHandler>;
-  /** What is called by a handler is known as that. */
-  readonly handling: Handling;
-  private readonly call: (
-    handler: UntypedEventHandler,
-    event: SluiceEvent,
-    context: AttemptContext,
-  ) => unknown;
+  private readonly isStored: boolean;
+  private readonly call: typeof callHandler;
+  /** Waits for what a handler returned. A promise more for each event costs up to a fiftieth of it: there is this one. */
+  private readonly awaitReturned: (run: Run, returned: PromiseLike<unknown>) => Promise<void>;
+  /** Runs whose handlers have ended, and which are looked at together once the code that runs now is over. */
+  private ended: Run[] = [];
 
-  /** @throws {InvalidOptionError | UnknownEventTypeError} as checkHandlers does */
-  constructor(
-    private readonly parts: RunParts,
-    handlers: readonly UntypedEventHandler[],
-  ) {
-    this.handlers = checkHandlers(handlers, parts.catalog);
-    this.handling = new Handling(parts.tenantId);
-    this.call = this.handling.isStored ? callHandler : callNamed(this.handling);
-  }
-
-  /** The event types that the handlers declare. */
-  get types(): readonly string[] {
-    return [...this.handlers.keys()];
+  constructor(private readonly parts: HandlerRunnerParts) {
+    const { handling } = parts.handlers;
+    this.isStored = handling.isStored;
+    // The stack names both: the one that calls the handler, and the one that awaits what it returned.
+    this.call = handling.isStored
+      ? callHandler
+      : handling.named<typeof callHandler>((handler, event, context) => handler.handle(event, context));
+    this.awaitReturned = handling.named(async (run: Run, returned: PromiseLike<unknown>) => {
+      try {
+        run.value = await returned;
+      } catch (thrown) {
+        run.outcome = this.thrown(run.attempt, thrown);
+      }
+      // Nothing more happens here: what follows is not the handler's.
+      this.later(run);
+    });
   }
 
   /**
-   * Runs one attempt: the handler in `asyncContext`, what follows from its answer in that of the caller. `done` is
-   * called once, later, whatever happens.
+   * Runs one attempt in a copy of the async context that the caller runs in; what follows from its answer runs in that
+   * of the caller.
    */
-  run(attempt: Attempt, asyncContext: AsyncContext, done: (ending: Ending) => void): void {
+  run(attempt: LeasedAttempt): void {
     const run: Run = {
       attempt,
-      done,
-      event: undefined,
       outcome: undefined,
+      value: undefined,
       context: undefined,
       isUncarried: false,
     };
-    const returned = asyncContext.run(this.begin, run);
-    const onReturned = (value: unknown) => this.returned(run, value);
-    // A promise more for each event costs up to a fiftieth of it: nothing on this path is an async function.
-    if (run.outcome !== undefined || !isThenable(returned)) {
-      NOW.then(() => onReturned(returned));
-      return;
-    }
-    const onThrown = (thrown: unknown) => this.end(run, this.thrown(run, thrown));
-    try {
-      // Others, those of classes derived from Promise too, may begin to work only when their own `then` is called.
-      const isPlain = Object.getPrototypeOf(returned) === Promise.prototype;
-      if (isPlain) PROMISE_THEN.call(returned, onReturned, onThrown);
-      else toPromise(returned).then(onReturned, onThrown);
-    } catch (thrown) {
-      NOW.then(() => onThrown(thrown));
+    const returned = apart(this.begin, run);
+    if (run.outcome === undefined && isThenable(returned)) {
+      void this.awaitReturned(run, returned);
+    } else {
+      run.value = returned;
+      this.later(run);
     }
   }
 
   /** What the handler returned, or undefined where `run.outcome` says that the attempt is over. Never throws. */
   private readonly begin = (run: Run): unknown => {
+    const { attempt } = run;
     try {
-      const read = this.read(run.attempt);
+      const read = readEvent(attempt, this.parts.settings.decode);
       if ("outcome" in read) {
         run.outcome = read;
         return undefined;
       }
-      run.event = read;
-      run.attempt.type = read.type;
-      run.attempt.correlationId = storyOf(read);
-      const handler = this.handlers.get(read.type);
-      if (handler === undefined) {
-        run.outcome = this.undeclared(run.attempt, read);
+      attempt.event = read;
+      if (!this.parts.handlers.byType.has(read.type)) {
+        run.outcome = this.undeclared(attempt, read);
         return undefined;
       }
-      const { tenantId } = this.parts;
-      if (carriesEvents(tenantId)) return whileHandling(tenantId, read, this.handle, handler, run, read);
+      const { tenantId } = attempt.inFlight.scope;
+      if (carriesEvents(tenantId)) return whileHandling(tenantId, read, this.handle, run);
       run.isUncarried = true;
-      return whileHandlingUncarried(read, this.handle, handler, run, read);
+      return whileHandlingUncarried(read, this.handle, run);
     } catch (thrown) {
-      run.outcome = this.thrown(run, thrown);
+      run.outcome = this.thrown(attempt, thrown);
       return undefined;
     }
   };
 
-  private returned(run: Run, value: unknown): void {
-    let outcome: Outcome | Promise<Outcome>;
-    try {
-      outcome = run.outcome ?? this.outcomeOf(toResult(value), run);
-    } catch (thrown) {
-      outcome = this.thrown(run, thrown);
-    }
-    if (outcome instanceof Promise) {
-      outcome.then(
-        (later) => this.end(run, later),
-        (thrown: unknown) => this.end(run, this.thrown(run, thrown)),
-      );
-    } else {
-      this.end(run, outcome);
-    }
-  }
-
-  private end({ attempt, done, isUncarried }: Run, outcome: Outcome): void {
-    if (isUncarried) handlingEnded();
-    const { tail, entry, type, correlationId } = attempt;
-    const { id, key } = entry;
-    const durationMs = performance.now() - attempt.begunAt;
-    if (outcome.outcome === "SUCCESS") {
-      const { emits } = outcome;
-      done({ attempt, type, correlationId, durationMs, item: { outcome: "SUCCESS", key, id, tail, emits } });
-    } else if (outcome.outcome === "SKIP") {
-      const item: SettleItem = { outcome: "SKIP", key, id, tail };
-      done({ attempt, type, correlationId, durationMs, item, skipped: outcome.skipped });
-    } else {
-      const { untold, ...rest } = outcome;
-      done({ attempt, type, correlationId, durationMs, item: { ...rest, key, id, tail }, untold });
-    }
-  }
-
-  /** Gives up an attempt whose handler has taken too long: the signal aborts, and it ends as a retry. */
-  expire(attempt: Attempt, handlerTimeoutMs: number): Ending {
-    const { type, correlationId, tail, number } = attempt;
-    const { id, key } = attempt.entry;
-    const err = new HandlerTimeoutError({ type, entryId: id, attempt: number, handlerTimeoutMs });
-    const delayMs = this.backoffMs(attempt);
-    const line: UntoldLine = { level: "error", message: "handler timed out", fields: { err, delayMs } };
-    const untold = this.tell(attempt, line);
-    attempt.abort(err);
-    const durationMs = performance.now() - attempt.begunAt;
-    const item: SettleItem = { outcome: "RETRY", delayMs, message: describeThrown(err), key, id, tail };
-    return { attempt, type, correlationId, durationMs, item, untold };
-  }
-
-  /** The event as it was stored, or what becomes of an entry that is none of ours to handle. */
-  private read(attempt: Attempt): StoredEvent | Outcome {
-    const { entry } = attempt;
-    const { id, key, fields } = entry;
-    if (key === "") return this.readForeign(attempt);
-    const onlyFor = fields[5];
-    if (onlyFor !== undefined && onlyFor !== this.parts.settings.group)
-      return { outcome: "SKIP", skipped: "otherGroup" };
-    const decoded = decodeEvent(fields[3] ?? "", entry);
-    if (!decoded.ok) return failed(Status.MALFORMED, decoded.message);
-    if (decoded.event.tenantId !== this.parts.tenantId) {
-      return failed(Status.MALFORMED, `read entry '${id}': its tenantid is not the tenant of this stream`);
-    }
-    return decoded.event;
-  }
-
-  /** An entry that somebody else wrote. */
-  private readForeign({ entry }: Attempt): StoredEvent | Outcome {
-    const { settings, tenantId } = this.parts;
-    const attempted = `read entry '${entry.id}'`;
-    try {
-      const event = settings.decode && foreignEvent(settings.decode, entry, tenantId);
-      if (event !== undefined) return event;
-    } catch (error) {
-      return failed(Status.MALFORMED, `${attempted}: decode threw ${describeThrown(error)}`);
-    }
-    const wanted = "wanted the fields key and event, once each and in this order";
-    return failed(
-      Status.MALFORMED,
-      `${attempted}: ${wanted}${settings.decode ? ", or one that decode knows" : ""}`,
-    );
-  }
-
-  private readonly handle = (handler: UntypedEventHandler, run: Run, stored: StoredEvent): unknown => {
-    const validated = this.parts.catalog.validate(stored.type, stored.data);
+  private readonly handle = (run: Run): unknown => {
+    const { event } = run.attempt;
+    if (event === undefined) return undefined;
+    const validated = this.parts.catalog.validate(event.type, event.data);
     return validated instanceof Promise
-      ? validated.then((outcome) => this.handleValidated(handler, run, stored, outcome))
-      : this.handleValidated(handler, run, stored, validated);
+      ? validated.then((outcome) => this.handleValidated(run, event, outcome))
+      : this.handleValidated(run, event, validated);
   };
 
-  private handleValidated(
-    handler: UntypedEventHandler,
-    run: Run,
-    event: StoredEvent,
-    validated: ValidationOutcome,
-  ): unknown {
+  private handleValidated(run: Run, event: StoredEvent, validated: ValidationOutcome): unknown {
+    const { attempt } = run;
+    const { handlers, compose } = this.parts;
     if (validated.issues) {
       run.outcome = failed(Status.INVALID, describeIssues(event.type, validated.issues));
       return undefined;
     }
     event.data = validated.value;
-    if (!takes(handler, event)) {
-      run.outcome = this.unhandled(run.attempt, event);
+    const handler = handlers.byType.get(event.type);
+    if (handler === undefined || !handlers.takes(handler, event)) {
+      run.outcome = this.unhandled(attempt, event);
       return undefined;
     }
-    run.context = new AttemptContext(this.parts, run.attempt, event, handler.name);
+    run.context = new AttemptContext(compose, attempt, event, handler.name);
     // Innermost, so that no other context hides whose handler it is.
-    return this.handling.isStored
-      ? this.handling.run(run.attempt, this.call, handler, event, run.context)
+    return this.isStored
+      ? handlers.handling.run(attempt, this.call, handler, event, run.context)
       : this.call(handler, event, run.context);
   }
 
-  private outcomeOf(result: Result, run: Run): Outcome | Promise<Outcome> {
+  // --- the end -----------------------------------------------------------------------------------------------------
+
+  private later(run: Run): void {
+    if (this.ended.push(run) === 1) void NOW.then(this.endAll);
+  }
+
+  private readonly endAll = (): void => {
+    const runs = this.ended;
+    this.ended = [];
+    const now = performance.now();
+    const finished: FinishedAttempt[] = [];
+    for (const run of runs) {
+      const outcome = this.outcome(run);
+      if (outcome instanceof Promise) void this.endLater(run, outcome);
+      else finished.push(this.end(run, outcome, now));
+    }
+    if (finished.length > 0) this.parts.onFinished(finished);
+  };
+
+  private outcome(run: Run): Outcome | Promise<Outcome> {
+    try {
+      return run.outcome ?? this.outcomeOf(toResult(run.value), run);
+    } catch (thrown) {
+      return this.thrown(run.attempt, thrown);
+    }
+  }
+
+  private async endLater(run: Run, later: Promise<Outcome>): Promise<void> {
+    const outcome = await later.catch((thrown: unknown) => this.thrown(run.attempt, thrown));
+    this.parts.onFinished([this.end(run, outcome, performance.now())]);
+  }
+
+  private end({ attempt, isUncarried }: Run, outcome: Outcome, now: number): FinishedAttempt {
+    if (isUncarried) handlingEnded();
+    return finishedAttempt(attempt, outcome, now);
+  }
+
+  private outcomeOf(result: Result, { attempt, context }: Run): Outcome | Promise<Outcome> {
     switch (result.kind) {
       case "success":
-        return run.context?.end(this.parts.settings.group)?.then(succeeded) ?? SUCCEEDED;
+        return context?.end()?.then(succeeded) ?? SUCCEEDED;
       case "failure":
         return failed(Status.FAILED, result.reason ?? "the handler answered failure");
       case "retry": {
-        const delayMs = Math.min(result.delayMs ?? this.backoffMs(run.attempt), MAX_SPAN_MS);
+        const delayMs = Math.min(result.delayMs ?? this.backoffMs(attempt), MAX_SPAN_MS);
         const message = result.reason ?? "the handler asked for a retry";
         const fields = { delayMs, reason: message };
         const line: UntoldLine = { level: "info", message: "handler asked for a retry", fields };
-        return { outcome: "RETRY", delayMs, message, untold: this.tell(run.attempt, line) };
+        return { outcome: "RETRY", delayMs, message, untold: this.tell(attempt, line) };
       }
     }
+  }
+
+  /** Gives up an attempt whose handler has taken too long: the signal aborts, and it ends as a retry. */
+  expire(attempt: LeasedAttempt, handlerTimeoutMs: number): FinishedAttempt {
+    const { type, number, entry } = attempt;
+    const err = new HandlerTimeoutError({ type, entryId: entry.id, attempt: number, handlerTimeoutMs });
+    const delayMs = this.backoffMs(attempt);
+    const line: UntoldLine = { level: "error", message: "handler timed out", fields: { err, delayMs } };
+    const untold = this.tell(attempt, line);
+    attempt.abort(err);
+    const outcome: Outcome = { outcome: "RETRY", delayMs, message: describeThrown(err), untold };
+    return finishedAttempt(attempt, outcome, performance.now());
   }
 
   /**
    * No handler here declares the type. The server hands the event back if another consumer of the group does; with
    * `unhandled: "retry"` it comes to that one by itself.
    */
-  private undeclared(attempt: Attempt, event: SluiceEvent): Outcome {
+  private undeclared(attempt: LeasedAttempt, event: SluiceEvent): Outcome {
     const outcome = this.unhandled(attempt, event);
     // What is not named as types are, nobody can have declared.
     if (outcome.outcome === "RETRY" || !isEventType(event.type)) return outcome;
@@ -279,33 +226,29 @@ export class HandlerRunner {
     return { outcome: "UNHANDLED", type: event.type, message };
   }
 
-  private unhandled(attempt: Attempt, event: SluiceEvent): Outcome {
+  private unhandled(attempt: LeasedAttempt, event: SluiceEvent): Outcome {
     const message = `no handler of this consumer takes events of type '${event.type}'`;
     switch (this.parts.settings.unhandled) {
       case "skip":
         return { outcome: "SKIP", skipped: "unhandled" };
       case "retry":
-        return {
-          outcome: "RETRY",
-          delayMs: this.backoffMs(attempt),
-          message,
-        };
+        return { outcome: "RETRY", delayMs: this.backoffMs(attempt), message };
       case "deadLetter":
         return failed(Status.UNHANDLED, message);
     }
   }
 
   /** What a handler, a schema or `canHandle` threw. */
-  private thrown(run: Run, thrown: unknown): Outcome {
+  private thrown(attempt: LeasedAttempt, thrown: unknown): Outcome {
     const message = describeThrown(thrown);
     const err = toLoggable(thrown);
     if (thrown instanceof NonRetryableError) {
       const line: UntoldLine = { level: "error", message: "handler failed for good", fields: { err } };
-      return { ...failed(Status.FAILED, message), untold: this.tell(run.attempt, line, "last") };
+      return { ...failed(Status.FAILED, message), untold: this.tell(attempt, line, "last") };
     }
-    const delayMs = this.backoffMs(run.attempt);
+    const delayMs = this.backoffMs(attempt);
     const line: UntoldLine = { level: "error", message: "handler threw", fields: { err, delayMs } };
-    return { outcome: "RETRY", delayMs, message, untold: this.tell(run.attempt, line) };
+    return { outcome: "RETRY", delayMs, message, untold: this.tell(attempt, line) };
   }
 
   /**
@@ -313,58 +256,24 @@ export class HandlerRunner {
    * event becomes says the same, once that is known.
    */
   private tell(
-    attempt: Attempt,
+    attempt: LeasedAttempt,
     line: UntoldLine,
     which: "last" | "maybe last" = "maybe last",
   ): UntoldLine | undefined {
     const isLast = which === "last" || attempt.number >= this.parts.settings.maxAttempts;
     // What a lost attempt ended with is not settled, and told by nobody else.
     if (isLast && !attempt.lost) return line;
-    const about = aboutAttempt(attempt, attempt.type, attempt.correlationId);
-    this.parts.logger[line.level](line.message, { ...about, ...line.fields });
+    attempt.inFlight.scope.logger[line.level](line.message, { ...aboutAttempt(attempt), ...line.fields });
     return undefined;
   }
 
-  private backoffMs(attempt: Attempt): number {
+  private backoffMs(attempt: LeasedAttempt): number {
     return Math.min(retryDelayMs(this.parts.settings.retry, attempt.number), MAX_SPAN_MS);
   }
 }
 
 function callHandler(handler: UntypedEventHandler, event: SluiceEvent, context: AttemptContext): unknown {
   return handler.handle(event, context);
-}
-
-/** The same, by functions that the stack names: one that calls, and one that awaits where there is something to await. */
-function callNamed(handling: Handling): typeof callHandler {
-  const awaited = handling.named(async (returned: unknown) => await returned);
-  return handling.named((handler: UntypedEventHandler, event: SluiceEvent, context: AttemptContext) => {
-    const returned: unknown = handler.handle(event, context);
-    return isThenable(returned) ? awaited(returned) : returned;
-  });
-}
-
-function takes(handler: UntypedEventHandler, event: SluiceEvent): boolean {
-  if (handler.canHandle === undefined) return true;
-  const answer: unknown = handler.canHandle(event);
-  // A promise would count as yes to everything.
-  if (typeof answer !== "boolean") {
-    catchRejection(answer, () => {});
-    throw new InvalidOptionError({
-      option: `canHandle of handler '${handler.name}'`,
-      value: answer,
-      shown: isThenable(answer) ? "a promise" : kindOf(answer),
-      wanted: "true or false",
-    });
-  }
-  return answer;
-}
-
-function succeeded(emits: readonly Emit[]): Outcome {
-  return { outcome: "SUCCESS", emits };
-}
-
-function failed(reason: string, message: string): Outcome & { readonly outcome: "FAILURE" } {
-  return { outcome: "FAILURE", reason, message: cut(message) };
 }
 
 function describeIssues(type: string, issues: readonly Issue[]): string {

@@ -1,4 +1,4 @@
-/** What consumers do on the side so that a stream stays short and a group's list of consumers true. */
+/** Periodic maintenance of a stream and a group: trims settled entries, removes dead consumers. */
 import {
   type GroupKeys,
   type Member,
@@ -8,11 +8,11 @@ import {
   trimReply,
 } from "@sluice/lua-scripts";
 import { type Connection, evaluate } from "../connection.js";
-import type { Logger } from "../logger.js";
 import { refusalError } from "../refusals.js";
+import type { GroupScope } from "./group-scope.js";
 import type { ConsumerSettings } from "./settings.js";
 
-/** About how often a running consumer does its upkeep, in milliseconds. */
+/** About how often a running consumer does maintenance, in milliseconds. */
 export const MAINTENANCE_INTERVAL_MS = 60_000;
 
 /** A consumer that has nothing pending and has asked for nothing this long is gone, in milliseconds; a blocking read ends within a minute. */
@@ -25,17 +25,17 @@ const TRIM_CALLS = 100;
 
 interface MaintenanceParts {
   readonly connection: Connection;
-  readonly stream: string;
+  readonly scope: GroupScope;
   readonly keys: GroupKeys;
-  readonly settings: ConsumerSettings;
+  readonly settings: Pick<ConsumerSettings, "retention">;
   readonly deadlineMs: number;
-  readonly logger: Logger;
 }
 
-/** Drops what every group has settled for long enough, and removes consumers that are gone. */
+/** Drops what every group has settled for long enough, and removes dead consumers. */
 export async function maintain(parts: MaintenanceParts): Promise<void> {
-  const { connection, stream, keys, settings, deadlineMs, logger } = parts;
-  const { group, retention } = settings;
+  const { connection, scope, keys, settings, deadlineMs } = parts;
+  const { stream, group, logger } = scope;
+  const { retention } = settings;
   if (retention !== undefined) {
     for (let calls = 0, more = true; more && calls < TRIM_CALLS; calls += 1) {
       const call = trimCall(keys, { ...retention, limit: TRIM_LIMIT });
@@ -49,7 +49,7 @@ export async function maintain(parts: MaintenanceParts): Promise<void> {
   const call = retireCall(keys, { group, idleMs: RETIRE_IDLE_MS });
   const reply = retireReply(await evaluate(connection, call, { deadlineMs }));
   if (reply.status === "OK" && reply.retired.length > 0) {
-    logger.info("removed consumers that were gone", { consumers: reply.retired });
+    logger.info("removed dead consumers", { consumers: reply.retired });
   }
 }
 

@@ -1,22 +1,22 @@
 /** Lets one of several through at a time, in no order. */
 export class Mutex {
-  private entered: Promise<void> | undefined;
+  private locked: Promise<void> | undefined;
 
   /**
    * Resolves once nobody else is inside.
    *
    * @returns the way out; to take it again changes nothing.
    */
-  async enter(): Promise<() => void> {
-    while (this.entered !== undefined) await this.entered;
+  async lock(): Promise<() => void> {
+    while (this.locked !== undefined) await this.locked;
     let resolve = () => {};
-    const entered = new Promise<void>((done) => {
+    const locked = new Promise<void>((done) => {
       resolve = done;
     });
-    this.entered = entered;
+    this.locked = locked;
     return () => {
-      // Somebody else may have entered meanwhile.
-      if (this.entered === entered) this.entered = undefined;
+      // Somebody else may be inside by now.
+      if (this.locked === locked) this.locked = undefined;
       resolve();
     };
   }
