@@ -13,7 +13,7 @@ export type HeldBy = "slots" | "cap" | "window" | "reserve";
 const CAP = 0.75;
 /** The part of all slots that the reserve takes at most. */
 const MAX_RESERVE = 0.75;
-/** How far back the means of what quick work takes reach, in milliseconds: it grows within one, and is kept for the other. */
+/** How soon, in milliseconds, the reserve grows with the quick work that there is, and how slowly it shrinks again. */
 const RISE_MS = 1_000;
 const FALL_MS = 10_000;
 
@@ -36,10 +36,11 @@ export class Allowance {
   private readonly firstWindow: number;
   /** Slots that slow work leaves to others, however many of them are in use. */
   private reserve = 0;
-  /** Handler time of quick work since the last tick, and how many slots it took in the mean. */
+  /** Handler time of quick work since the last tick. */
   private quickMs = 0;
+  /** Slots that quick work took in the last second or so, and at most in the last ten. */
   private lately = 0;
-  private before = 0;
+  private quickSlots = 0;
   private tickedAt: number;
 
   constructor(
@@ -160,13 +161,12 @@ export class Allowance {
     const slots = this.quickMs / passedMs;
     this.quickMs = 0;
     this.lately += (1 - Math.exp(-passedMs / RISE_MS)) * (slots - this.lately);
-    this.before += (1 - Math.exp(-passedMs / FALL_MS)) * (slots - this.before);
+    this.quickSlots = Math.max(this.lately, this.quickSlots * Math.exp(-passedMs / FALL_MS));
     this.setReserve();
   }
 
   private setReserve(): void {
-    const { concurrency } = this;
-    const quickSlots = Math.max(this.lately, this.before);
+    const { concurrency, quickSlots } = this;
     // Three standard deviations above the mean, as far as events come at random.
     const forQuickWork = quickSlots + 3 * Math.sqrt(quickSlots);
     this.reserve = Math.min(MAX_RESERVE * concurrency, forQuickWork + Math.min(2, concurrency / 16));

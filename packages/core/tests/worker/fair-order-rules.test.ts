@@ -158,6 +158,16 @@ describe("an order", () => {
     expect([order.free, lane.running, lane.completed]).toEqual([1, 0, 1]);
   });
 
+  test("lets a tenant that was alone begin nothing above its cap once others come", () => {
+    const order = new FairOrder({ concurrency: 16, weight: even }, 0);
+    const alone = order.ready("alone", 100, 0);
+    for (let round = 0; round < 20; round++) order.ended(order.begun(alone, 0), 0);
+    for (let running = 0; running < 13; running++) order.begun(alone, 0);
+    expect(order.next()).toBe(alone);
+    order.begun(order.ready("other", 1, 0), 0);
+    expect([order.next(), order.free]).toEqual([undefined, 2]);
+  });
+
   test("tells what holds a lane back, and most slots it may have", () => {
     const order = new FairOrder({ concurrency: 16, weight: even }, 0);
     const begin = (lane: Lane, count: number) => Array.from({ length: count }, () => order.begun(lane, 0));

@@ -78,6 +78,21 @@ describe("quiet tenants", () => {
     expect(quietP99(beside, 3 * SECOND)).toBeLessThanOrEqual(solo(0.25) + 25);
   });
 
+  test("wait hardly longer when handlers of another turn slow, which shows before any of them ends", () => {
+    const turning = { tenantId: "turning", perSecond: 200, handlerMs: turningSlow(3 * SECOND) };
+    const beside = run({ loads: [turning, ...quietTenants(0.5)], durationMs: 8 * SECOND });
+    expect(quietP99(beside, 3 * SECOND)).toBeLessThanOrEqual(solo(0.5) + 25);
+  });
+
+  test("wait hardly longer beside slow work when they come in bursts some seconds apart", () => {
+    const bursts = [2, 6, 10, 14].flatMap((at) =>
+      quietTenants(0.25).map((load) => ({ ...load, fromMs: at * SECOND, untilMs: (at + 1.5) * SECOND })),
+    );
+    const noisy = noisyTenants(10, { fromMs: 2.5 * SECOND, backlog: MANY, handlerMs: spread(SECOND) });
+    const beside = run({ loads: [...noisy, ...bursts], durationMs: 17 * SECOND });
+    expect(quietP99(beside, 4 * SECOND)).toBeLessThanOrEqual(solo(0.25) + 25);
+  });
+
   test("wait hardly longer beside others whose handlers turned from slow to quick", () => {
     const turningQuick = (now: number) => (now < 9.5 * SECOND ? 5 * SECOND : 10);
     const beside = run({
@@ -187,13 +202,15 @@ describe("a newcomer", () => {
 
 describe("handler time", () => {
   test.each([
-    ["10 ms each", 10, 10],
-    ["10 and 40 ms", 10, 40],
-    ["200 and 20 ms", 200, 20],
-    ["20 and 200 ms", 20, 200],
-    ["200 ms each", 200, 200],
-  ])("goes by weight, 1 to 3, to tenants that take %s", (_, ms1, ms3) => {
+    [10, 10, 64],
+    [10, 40, 64],
+    [200, 20, 64],
+    [20, 200, 64],
+    [200, 200, 64],
+    [10, 10, 16],
+  ])("goes by weight, 1 to 3, to tenants that take %d and %d ms, of %d slots", (ms1, ms3, concurrency) => {
     const beside = run({
+      concurrency,
       loads: [
         { tenantId: "1", backlog: MANY, handlerMs: spread(ms1) },
         { tenantId: "3", backlog: MANY, handlerMs: spread(ms3) },
@@ -204,6 +221,18 @@ describe("handler time", () => {
     const ratio = story(beside, "3").busyMs / story(beside, "1").busyMs;
     expect(ratio).toBeGreaterThan(2.8);
     expect(ratio).toBeLessThan(3.2);
+  });
+
+  test("is charged while handlers run that do not end, so that a tenant does not gather slots by them", () => {
+    const handlerMs = 200;
+    const beside = run({
+      loads: [
+        { tenantId: "hanging", backlog: MANY, handlerMs: (now) => (now < 3 * SECOND ? handlerMs : MANY) },
+        ...noisyTenants(100, { backlog: MANY, handlerMs }),
+      ],
+      durationMs: 13 * SECOND,
+    });
+    expect(story(beside, "hanging").running).toBeLessThanOrEqual(4);
   });
 
   test("is the same for one tenant with many streams as for one with one", () => {
