@@ -220,6 +220,7 @@ export class FairOrder {
     lane.virtualTime += aheadMs / lane.weight;
     lane.aheadMs += aheadMs;
     lane.running += 1;
+    this.allowance.judge(lane);
     this.takeTurn(lane);
     this.changed(lane);
     return slot;

@@ -47,14 +47,14 @@ export class Lane implements HeapItem {
     return this.running + this.reserved;
   }
 
-  /** Whether it has yet to show how long its handlers take. */
+  /** Whether it has yet to show how long its handlers take: one that ended soon says nothing about several that run. */
   get isUnknown(): boolean {
-    return this.completed === 0;
+    return this.completed === 0 || 2 * this.completed < this.running;
   }
 
   /** Counts an attempt that took so long. */
   learn(ms: number): void {
-    this.meanMs = this.isUnknown ? ms : this.meanMs + LATEST_SHARE * (ms - this.meanMs);
+    this.meanMs = this.completed === 0 ? ms : this.meanMs + LATEST_SHARE * (ms - this.meanMs);
     this.completed += 1;
   }
 }

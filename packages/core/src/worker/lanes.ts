@@ -13,8 +13,9 @@ export function isWeight(value: unknown): value is number {
 
 export class Lanes {
   private readonly byTenant = new Map<string, Lane>();
-  /** Goes on where it was, also if lanes come and go meanwhile. */
-  private sweep: Iterator<Lane> = this.byTenant.values();
+  /** A round over all lanes, which goes on where it was although lanes come and go; how many there were when it began. */
+  private round: Iterator<Lane> = this.byTenant.values();
+  private roundSize = 0;
   private sweptAt: number;
 
   constructor(
@@ -50,15 +51,19 @@ export class Lanes {
     return lane;
   }
 
-  /** Looks at as many lanes as are due for it, if each is looked at once a minute, and forgets those without work. */
+  /** Forgets lanes without work: looks at as many as it takes to look at each once a minute. */
   forget(now: number): void {
     const passedMs = Math.min(MEMORY_MS, now - this.sweptAt);
     this.sweptAt = now;
-    const count = Math.ceil((this.size * passedMs) / MEMORY_MS);
+    const count = Math.ceil((Math.max(this.size, this.roundSize) * passedMs) / MEMORY_MS);
     for (let looked = 0; looked < count; looked++) {
-      const { value: lane, done } = this.sweep.next();
-      if (done) this.sweep = this.byTenant.values();
-      else if (isOver(lane, now)) this.byTenant.delete(lane.tenantId);
+      const { value: lane, done } = this.round.next();
+      if (done) {
+        this.round = this.byTenant.values();
+        this.roundSize = this.size;
+      } else if (isOver(lane, now)) {
+        this.byTenant.delete(lane.tenantId);
+      }
     }
   }
 }

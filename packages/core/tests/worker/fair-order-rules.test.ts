@@ -123,6 +123,22 @@ describe("an order", () => {
     expect([later.completed, order.size]).toEqual([0, 1]);
   });
 
+  test("has forgotten every lane two minutes after it had work, looking at a few at a time", () => {
+    const order = new FairOrder({ concurrency: 1, weight: even }, 0);
+    for (let tenant = 0; tenant < 1_000; tenant++) {
+      order.ended(order.begun(order.ready(`t${tenant}`, 1, 0), 0), 0);
+    }
+    let most = 0;
+    for (let now = 50; now <= 121_000; now += 50) {
+      const { size } = order;
+      order.tick(now);
+      if (now < 60_000) expect(order.size).toBe(1_000);
+      most = Math.max(most, size - order.size);
+    }
+    expect(order.size).toBe(0);
+    expect(most).toBeLessThan(10);
+  });
+
   test("asks for a weight once for each lane, and refuses what is none, changing nothing", () => {
     const asked: string[] = [];
     const weights: Record<string, unknown> = { a: 2, b: 0, c: Number.NaN, d: "1" };

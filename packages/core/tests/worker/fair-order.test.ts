@@ -43,7 +43,7 @@ describe.each([0.05, 0.25, 0.5])("quiet tenants that need %d of all slots", (par
       25,
       [
         ...noisyTenants(2, { fromMs, backlog: MANY, handlerMs: spread(10) }, "quick"),
-        ...noisyTenants(10, { fromMs, backlog: 200, handlerMs: spread(2 * SECOND) }),
+        ...noisyTenants(10, { fromMs: fromMs + SECOND, backlog: 200, handlerMs: spread(2 * SECOND) }),
       ],
     ],
   ])("wait hardly longer beside %s", (_, moreMs, noisy) => {
@@ -83,6 +83,19 @@ describe("quiet tenants", () => {
     const beside = run({ loads: [turning, ...quietTenants(0.5)], durationMs: 8 * SECOND });
     expect(quietP99(beside, 3 * SECOND)).toBeLessThanOrEqual(solo(0.5) + 25);
   });
+
+  test.each([4, 7])(
+    "wait hardly longer beside slow newcomers some of whose handlers end soon (seed %d)",
+    (seed) => {
+      const fromMs = 3 * SECOND;
+      const noisy = [
+        ...noisyTenants(2, { fromMs, backlog: MANY, handlerMs: spread(10) }, "quick"),
+        ...noisyTenants(10, { fromMs: fromMs + SECOND, backlog: 200, handlerMs: spread(2 * SECOND) }),
+      ];
+      const beside = run({ loads: [...noisy, ...quietTenants(0.05)], durationMs: 12 * SECOND, seed });
+      expect(quietP99(beside, fromMs)).toBeLessThanOrEqual(solo(0.05) + 25);
+    },
+  );
 
   test("wait hardly longer beside slow work when they come in bursts some seconds apart", () => {
     const bursts = [2, 6, 10, 14].flatMap((at) =>
