@@ -95,7 +95,11 @@ describe("after anything that a worker may do", () => {
         for (let second = 0; second <= 180; second++) order.tick(now + second * 1_000);
         expect(order.size).toBe(0);
       }),
-      { numRuns: 150 },
+      {
+        numRuns: 150,
+        // Several lanes of one heap are charged in one tick.
+        examples: [[{ concurrency: 21, tenantConcurrency: undefined, tenants: 36, seed: 13 }]],
+      },
     );
   });
 });
@@ -123,20 +127,20 @@ describe("an order", () => {
     expect([later.completed, order.size]).toEqual([0, 1]);
   });
 
-  test("has forgotten every lane two minutes after it had work, looking at a few at a time", () => {
+  test("has forgotten every lane three minutes after it had work, looking at a few at a time", () => {
     const order = new FairOrder({ concurrency: 1, weight: even }, 0);
-    for (let tenant = 0; tenant < 1_000; tenant++) {
+    for (let tenant = 0; tenant < 10_000; tenant++) {
       order.ended(order.begun(order.ready(`t${tenant}`, 1, 0), 0), 0);
     }
     let most = 0;
-    for (let now = 50; now <= 121_000; now += 50) {
+    for (let now = 50; now <= 180_000; now += 50) {
       const { size } = order;
       order.tick(now);
-      if (now < 60_000) expect(order.size).toBe(1_000);
+      if (now < 60_000) expect(order.size).toBe(10_000);
       most = Math.max(most, size - order.size);
     }
     expect(order.size).toBe(0);
-    expect(most).toBeLessThan(10);
+    expect(most).toBeLessThan(100);
   });
 
   test("asks for a weight once for each lane, and refuses what is none, changing nothing", () => {
