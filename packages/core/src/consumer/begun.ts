@@ -29,6 +29,9 @@ const LATE_MS = 20;
 
 /** A call whose reply has not come, or whose entries are not begun. */
 interface Unheard {
+  readonly nonce: string;
+  /** Which call of the process it is, from 1. */
+  readonly n: number;
   /** By performance.now(): when its reply is late. */
   readonly lateAt: number;
   /** Its reply is known to be lost. */
@@ -40,7 +43,8 @@ interface Unheard {
 export class BegunRecord {
   private calls = 0;
   private high = 0;
-  private readonly unheard = new Map<number, Unheard>();
+  /** In the order made; mostly one or two. A list, and no map: see `in-flight.ts`. */
+  private readonly unheard: Unheard[] = [];
   private timer: ReturnType<typeof setTimeout> | undefined;
   private removed = false;
   /** What the record says, as far as the server has told. */
@@ -62,8 +66,9 @@ export class BegunRecord {
    */
   nonce({ waitMs = 0, isNamed = false } = {}): string {
     this.calls += 1;
-    const lateAt = performance.now() + waitMs + LATE_MS;
-    this.unheard.set(this.calls, { lateAt, isLost: false, isNamed });
+    const n = this.calls;
+    const nonce = nonceOf(this.member.incarnation, n);
+    this.unheard.push({ nonce, n, lateAt: performance.now() + waitMs + LATE_MS, isLost: false, isNamed });
     const isAhead = this.calls <= this.high;
     if (!isAhead) this.high = this.calls + AHEAD;
     if (isNamed || !isAhead) {
@@ -71,20 +76,24 @@ export class BegunRecord {
       void this.write();
     }
     if (!isNamed) this.timer ??= setTimeout(this.nameLate, waitMs + LATE_MS);
-    return nonceOf(this.member.incarnation, this.calls);
+    return nonce;
   }
 
   /** The call with this nonce has leased nothing that will not be begun here, or has not run. */
   heard(nonce: string): void {
-    const n = numberIn(nonce);
-    if (this.unheard.get(n)?.isNamed) this.written = undefined;
-    this.unheard.delete(n);
+    const at = this.unheard.findIndex((call) => call.nonce === nonce);
+    if (this.unheard[at]?.isNamed) this.written = undefined;
+    if (at === 0) this.unheard.shift();
+    else if (at > 0) this.unheard.splice(at, 1);
   }
 
   /** The reply to the call with this nonce was lost, or what it leased will not be begun. */
   lost(nonce: string): void {
-    const n = numberIn(nonce);
-    this.unheard.set(n, { lateAt: 0, isLost: true, isNamed: true });
+    const call = this.unheard.find((one) => one.nonce === nonce);
+    if (call !== undefined) {
+      call.isLost = true;
+      call.isNamed = true;
+    }
     this.written = undefined;
     void this.write();
   }
@@ -96,13 +105,14 @@ export class BegunRecord {
 
   /** Recovery has found what calls up to this number have leased and whose replies were lost. */
   recovered(upTo: number): void {
-    for (const [n, { isLost }] of this.unheard) if (isLost && n <= upTo) this.unheard.delete(n);
+    const left = this.unheard.filter(({ isLost, n }) => !isLost || n > upTo);
+    this.unheard.splice(0, this.unheard.length, ...left);
   }
 
   private readonly nameLate = (): void => {
     const now = performance.now();
     let nextAt = Number.POSITIVE_INFINITY;
-    for (const call of this.unheard.values()) {
+    for (const call of this.unheard) {
       if (call.isNamed) continue;
       if (call.lateAt > now) {
         nextAt = Math.min(nextAt, call.lateAt);
@@ -127,7 +137,7 @@ export class BegunRecord {
   }
 
   private *named(): Iterable<number> {
-    for (const [n, { isNamed }] of this.unheard) if (isNamed) yield n;
+    for (const { n, isNamed } of this.unheard) if (isNamed) yield n;
   }
 
   /** The server may have lost the record. */
@@ -152,8 +162,4 @@ export class BegunRecord {
     const request: Request = { kind: "command", name, args };
     return this.parts.connection.send([request], { deadlineMs: this.parts.deadlineMs });
   }
-}
-
-function numberIn(nonce: string): number {
-  return Number(nonce.slice(nonce.lastIndexOf("_") + 1));
 }

@@ -62,7 +62,7 @@ export class BlockingReader {
       count,
       nonce,
       read: readEntries(read),
-      leased: leases > 0 ? readReply("lease", lease, requests, leaseAfterReply) : undefined,
+      leased: leases > 0 ? readReply("lease", lease, requests, leaseAfterReply, undefined) : undefined,
       isFresh: performance.now() - sentAt < leaseMs / 2,
     };
   }

@@ -8,6 +8,7 @@ export class Changes {
   /** Something has changed. */
   tell(): void {
     this.told += 1;
+    if (this.watchers.size === 0) return;
     for (const watcher of this.watchers) watcher();
   }
 

@@ -7,7 +7,7 @@ import { apart } from "../async-context.js";
 import { retryDelayMs } from "../backoff.js";
 import type { EventCatalog, ValidationOutcome } from "../catalog.js";
 import type { ComposeSettings } from "../compose.js";
-import { carriesEvents, handlingEnded, whileHandling, whileHandlingUncarried } from "../context.js";
+import { carriesEvents, handlingEnded, storyOf, whileHandling, whileHandlingUncarried } from "../context.js";
 import type { StoredEvent } from "../envelope.js";
 import { HandlerTimeoutError, type Issue, NonRetryableError } from "../errors.js";
 import type { SluiceEvent } from "../event.js";
@@ -38,6 +38,8 @@ export interface HandlerRunnerParts {
 /** An attempt from when it begins to when its outcome is known. */
 interface Run {
   readonly attempt: LeasedAttempt;
+  /** Undefined for an entry that cannot be read. */
+  event: StoredEvent | undefined;
   /** Set where the handler was not called, or threw. */
   outcome: Outcome | undefined;
   /** What the handler returned, or what the promise that it returned resolved with. */
@@ -82,6 +84,7 @@ export class HandlerRunner {
   run(attempt: LeasedAttempt): void {
     const run: Run = {
       attempt,
+      event: undefined,
       outcome: undefined,
       value: undefined,
       context: undefined,
@@ -105,7 +108,9 @@ export class HandlerRunner {
         run.outcome = read;
         return undefined;
       }
-      attempt.event = read;
+      run.event = read;
+      attempt.type = read.type;
+      attempt.correlationId = storyOf(read);
       if (!this.parts.handlers.byType.has(read.type)) {
         run.outcome = this.undeclared(attempt, read);
         return undefined;
@@ -121,7 +126,7 @@ export class HandlerRunner {
   };
 
   private readonly handle = (run: Run): unknown => {
-    const { event } = run.attempt;
+    const { event } = run;
     if (event === undefined) return undefined;
     const validated = this.parts.catalog.validate(event.type, event.data);
     return validated instanceof Promise

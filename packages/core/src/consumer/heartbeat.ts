@@ -36,7 +36,7 @@ export function applyHeartbeat(
   requests: Requests,
   observer: Observer,
 ): RequestFailure | undefined {
-  const read = readReply("extend", reply, requests, extendReply);
+  const read = readReply("extend", reply, requests, extendReply, undefined);
   if (read instanceof RequestFailure) return read;
   const { group } = requests.member;
   for (const [at, attempt] of attempts.entries()) {

@@ -1,7 +1,5 @@
 /** One attempt at handling an entry, from its lease until it is settled or released. */
 import { attemptOf, partsOf, type RecoveredEntry, type ReleaseItem, tokenOf } from "@sluice/lua-scripts";
-import { storyOf } from "../context.js";
-import type { StoredEvent } from "../envelope.js";
 import { givenKey, partsOfKey } from "../stored-key.js";
 import { type Entry, entryFrom } from "./entry.js";
 import type { InFlight } from "./in-flight.js";
@@ -9,14 +7,18 @@ import type { InFlight } from "./in-flight.js";
 export class LeasedAttempt {
   /** By performance.now(): when its handler was begun; infinity before that. */
   begunAt = Number.POSITIVE_INFINITY;
-  /** The event, once it is read. */
-  event: StoredEvent | undefined;
+  /** The event's type, once it is read. The event itself is not kept: it would outlive its handler. */
+  type: string | undefined;
+  /** The correlation ID of the event's story, once it is read. */
+  correlationId: string | undefined;
   /** Its handler has ended, or was given up. Written by the executor alone. */
   over = false;
   /** Calls of `stop`, `close` or `idle` that its handler waits in (`inside.ts`). */
   waits = 0;
   /** A settle call for it may have run although its reply was lost. Written by its InFlight alone. */
   maybeSettled = false;
+  /** Its place among those that run; -1 for one that does not. For its InFlight alone. */
+  place = -1;
   private isLost = false;
   private controller: AbortController | undefined;
   private reason: unknown;
@@ -37,16 +39,6 @@ export class LeasedAttempt {
 
   get token(): string {
     return tokenOf({ id: this.entry.id, tail: this.tail });
-  }
-
-  /** The event's type, once it is read. */
-  get type(): string | undefined {
-    return this.event?.type;
-  }
-
-  /** The correlation ID of the event's story, once it is read. */
-  get correlationId(): string | undefined {
-    return this.event && storyOf(this.event);
   }
 
   /** A newer attempt has the entry: what this one ends with is ignored. */

@@ -88,9 +88,9 @@ export class Membership {
   /**
    * Claims what a round trip carries.
    *
-   * @param underWay - nonces of other calls that may lease, whose replies have yet to come.
+   * @param underWay - gives the nonces of other calls that may lease, whose replies have yet to come.
    */
-  claim({ settle, lease, recover, read }: Decision, underWay: readonly string[]): RoundTrip {
+  claim({ settle, lease, recover, read }: Decision, underWay: () => readonly string[]): RoundTrip {
     const { inFlight, begun } = this;
     const pass = recover > 0 ? this.passes.current : undefined;
     const nonce = lease + recover > 0 ? begun.nonce({ isNamed: pass !== undefined }) : "";
@@ -104,11 +104,16 @@ export class Membership {
     };
   }
 
-  private recovery(max: number, pass: RecoveryPass | undefined, underWay: readonly string[]): RecoverRequest {
+  private recovery(
+    max: number,
+    pass: RecoveryPass | undefined,
+    underWay: () => readonly string[],
+  ): RecoverRequest {
     const { maxBytes } = this.bounds;
     if (pass === undefined) return { scope: "DUE", max, maxBytes };
     pass.began ??= this.begun.latest;
-    return { scope: "ALL", max, maxBytes, ownAfter: pass.ownAfter, inFlight: this.inFlight.ids(), underWay };
+    const inFlight = this.inFlight.ids();
+    return { scope: "ALL", max, maxBytes, ownAfter: pass.ownAfter, inFlight, underWay: underWay() };
   }
 
   /** Applies what the replies say. What it leased is ready then; its begin is recorded. */
@@ -122,7 +127,9 @@ export class Membership {
     if (read !== undefined) {
       if (this.applyRead(trip.read, read)) this.moreToRead = read.length > 0;
     }
-    if ([settled, leased, recovered, read].some(isUnexpected)) this.recoverSoon();
+    if (isUnexpected(settled) || isUnexpected(leased) || isUnexpected(recovered) || isUnexpected(read)) {
+      this.recoverSoon();
+    }
   }
 
   private applySettled(
@@ -156,7 +163,7 @@ export class Membership {
     }
     this.due.tell(leased.nextDueInMs);
     const { verdicts, now } = leased;
-    const attempts = this.attemptsOf(batch, (at) => verdicts[at] ?? "LOST", nonce, now);
+    const attempts = this.attemptsOf(batch, verdicts, nonce, now);
     this.began(attempts.length, nonce);
     this.inFlight.leased(batch, attempts);
   }
@@ -233,8 +240,8 @@ export class Membership {
     const { verdicts, now } = leased;
     const judged = read.filter(({ id }) => verdicts.has(id));
     if (isFresh) {
-      const verdictAt = (at: number) => verdicts.get(judged[at]?.id ?? "") ?? "LOST";
-      const attempts = this.attemptsOf(judged, verdictAt, nonce, now);
+      const inOrder = judged.map(({ id }) => verdicts.get(id) ?? "LOST");
+      const attempts = this.attemptsOf(judged, inOrder, nonce, now);
       this.began(attempts.length, nonce);
       this.inFlight.adopt(attempts);
     } else if (judged.length > 0) {
@@ -250,7 +257,7 @@ export class Membership {
 
   private attemptsOf(
     entries: readonly Entry[],
-    verdictAt: (at: number) => LeaseReply["verdicts"][number],
+    verdicts: LeaseReply["verdicts"],
     nonce: string,
     now: number,
   ): LeasedAttempt[] {
@@ -260,7 +267,7 @@ export class Membership {
     for (let at = 0; at < entries.length; at += 1) {
       const entry = entries[at];
       if (entry === undefined) continue;
-      const verdict = verdictAt(at);
+      const verdict = verdicts[at] ?? "LOST";
       if (verdict === "LEASED")
         attempts.push(new LeasedAttempt(this.inFlight, entry, tail, 1, false, leasedAt));
       else this.parts.observer.notLeased(entry, verdict);

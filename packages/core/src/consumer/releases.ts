@@ -26,7 +26,8 @@ export class Releases {
 
   /** What was delivered beyond so many entries. */
   surplus(capacity: number): void {
-    this.send(this.parts.membership.inFlight.takeDelivered(capacity));
+    const { inFlight } = this.parts.membership;
+    if (inFlight.delivered > capacity) this.send(inFlight.takeDelivered(capacity));
   }
 
   /** Looks once, later, at what waits for a slot now, and releases what waits still. */

@@ -75,27 +75,30 @@ export function decodeRoundTrip(
   from = 0,
 ): RoundTripResult {
   let at = from;
-  const { settle, lease } = trip;
-  const settled =
-    settle && readReply("settle", replies[at++], requests, (reply) => settleReply(reply, settle.attempts));
-  const leased =
-    lease && readReply("lease", replies[at++], requests, (reply) => leaseReply(reply, lease.length));
-  const recovered = trip.recover && readReply("recover", replies[at++], requests, recoverReply);
-  const entries = trip.read > 0 ? readEntries(replies[at]) : undefined;
-  const failure = [settled, leased, recovered, entries].find((one) => one instanceof RequestFailure);
-  return { settled, leased, recovered, read: entries, failure };
+  const { settle, lease, recover } = trip;
+  const settled = settle && readReply("settle", replies[at++], requests, settleReply, settle.attempts);
+  const leased = lease && readReply("lease", replies[at++], requests, leaseReply, lease.length);
+  const recovered = recover && readReply("recover", replies[at++], requests, recoverReply, undefined);
+  const read = trip.read > 0 ? readEntries(replies[at]) : undefined;
+  const failure = failureOf(settled) ?? failureOf(leased) ?? failureOf(recovered) ?? failureOf(read);
+  return { settled, leased, recovered, read, failure };
 }
 
-/** Decodes the reply of a script by its codec. */
-export function readReply<R>(
+function failureOf(part: unknown): RequestFailure | undefined {
+  return part instanceof RequestFailure ? part : undefined;
+}
+
+/** Decodes the reply of a script by its codec, which may have to know what was `asked`. */
+export function readReply<R, A>(
   name: string,
   reply: unknown,
   requests: Requests,
-  codec: (reply: unknown) => Refusal | (R & { readonly status: "OK" }),
+  codec: (reply: unknown, asked: A) => Refusal | (R & { readonly status: "OK" }),
+  asked: A,
 ): R | RequestFailure {
   if (reply instanceof SluiceError) return new RequestFailure(reply, "failed");
   try {
-    const decoded = codec(reply);
+    const decoded = codec(reply, asked);
     return decoded.status === "OK" ? decoded : new RequestFailure(requests.refused(name, decoded), "refused");
   } catch (error) {
     return new RequestFailure(error, "unexpected");

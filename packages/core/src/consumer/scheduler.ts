@@ -156,16 +156,20 @@ export class Scheduler {
   }
 
   private next(): RoundTrip | undefined {
-    const { membership, limits, reader, suspectRun } = this.parts;
+    const { membership, limits } = this.parts;
     // What is left to recover is left to others.
     while (membership.budget.left <= 0 && membership.passes.current) {
       membership.endPass(membership.passes.current);
     }
     const decision = decide(this.snapshot, limits);
-    if (decision === undefined) return undefined;
-    const underWay = [reader?.nonce, suspectRun.nonce].filter((nonce) => nonce !== undefined);
-    return membership.claim(decision, underWay);
+    return decision && membership.claim(decision, this.underWay);
   }
+
+  /** Nonces of calls beside the round trips that may lease. */
+  private readonly underWay = (): readonly string[] => {
+    const { reader, suspectRun } = this.parts;
+    return [reader?.nonce, suspectRun.nonce].filter((nonce) => nonce !== undefined);
+  };
 
   private send(trip: RoundTrip): Promise<readonly unknown[]> {
     const { connection, deadlineMs, membership } = this.parts;
@@ -198,7 +202,7 @@ export class Scheduler {
   private async settleOnce(): Promise<void> {
     const { membership } = this.parts;
     if (membership.inFlight.finished === 0) return;
-    const trip = membership.claim({ settle: true, lease: 0, recover: 0, read: 0 }, []);
+    const trip = membership.claim({ settle: true, lease: 0, recover: 0, read: 0 }, this.underWay);
     const sentAt = this.now();
     this.apply(trip, await this.send(trip), sentAt);
   }

@@ -102,7 +102,7 @@ export class SuspectRun {
     const request = requests.recover(nonce, { scope: "SUSPECT", max: 1, maxBytes: 1 });
     const [reply] = await connection.send([request], { deadlineMs });
     this.leaseNonce = undefined;
-    const recovered = readReply("recover", reply, requests, recoverReply);
+    const recovered = readReply("recover", reply, requests, recoverReply, undefined);
     if (recovered instanceof RequestFailure) {
       membership.leaseFailed(nonce, recovered);
       onFailure(recovered);

@@ -14,8 +14,8 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 export interface WatchdogParts {
   readonly handlerTimeoutMs: number | undefined;
   readonly leaseMs: number;
-  /** What runs, in the order begun. */
-  readonly running: () => Iterable<LeasedAttempt>;
+  /** What runs. */
+  readonly running: () => readonly LeasedAttempt[];
   /** Called once for each attempt that has run for `handlerTimeoutMs`; takes it out of `running`. */
   readonly expire: (attempt: LeasedAttempt) => void;
   /** Called once for each attempt that has run for ten leases. */
@@ -40,29 +40,23 @@ export class Watchdog {
     clearTimeout(this.timer);
   }
 
-  /** Attempts that have run for ten leases and may go on for ever; none where `handlerTimeoutMs` bounds them. */
+  /** Attempts that have run for ten leases and may go on for ever, the oldest first; none where `handlerTimeoutMs` bounds them. */
   get stuck(): readonly LeasedAttempt[] {
     if (this.parts.handlerTimeoutMs !== undefined) return [];
     const before = performance.now() - this.limitMs;
-    const stuck: LeasedAttempt[] = [];
-    for (const attempt of this.parts.running()) {
-      if (attempt.begunAt > before) break;
-      stuck.push(attempt);
-    }
-    return stuck;
+    const stuck = this.parts.running().filter(({ begunAt }) => begunAt <= before);
+    return stuck.sort((a, b) => a.begunAt - b.begunAt);
   }
 
   private look(): void {
     const { running, handlerTimeoutMs, expire, tell } = this.parts;
     const now = performance.now();
     let nextInMs = this.limitMs;
-    for (const attempt of running()) {
+    // Those that are given up are taken out of what runs.
+    for (const attempt of [...running()]) {
       const leftMs = attempt.begunAt + this.limitMs - now;
-      if (leftMs > 0) {
-        nextInMs = Math.min(leftMs, this.limitMs);
-        break;
-      }
-      if (handlerTimeoutMs !== undefined) expire(attempt);
+      if (leftMs > 0) nextInMs = Math.min(nextInMs, leftMs);
+      else if (handlerTimeoutMs !== undefined) expire(attempt);
       else if (!this.told.has(attempt)) {
         this.told.add(attempt);
         tell(attempt);
