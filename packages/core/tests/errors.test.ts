@@ -202,6 +202,12 @@ const table: readonly (readonly [SluiceError, code: string, retryable: boolean, 
     false,
     'handle events with consumer "c1" of group "billing": it is stopping',
   ],
+  [
+    new errors.AlreadyRunningError({ group: "billing", consumer: "c1" }),
+    "ALREADY_RUNNING",
+    false,
+    'start consumer "c1" of group "billing": it is already running',
+  ],
   [new errors.ClosedError({ attempted, closed: "bus" }), "CLOSED", false, "publish: the bus is closed"],
   [new NonRetryableError("the account was deleted"), "NON_RETRYABLE", false, "the account was deleted"],
 ];
