@@ -15,7 +15,13 @@ import { emitKey, Fingerprints } from "../../packages/core/src/fingerprint.js";
 import { type Header, type KeyDoc, parseHeader } from "../../packages/lua-scripts/build/header.js";
 import { readLuaFolder } from "../../packages/lua-scripts/build/outputs.js";
 import { type Entry, parseRegistry } from "../../packages/lua-scripts/build/registry.js";
-import { allScripts, groupKeys } from "../../packages/lua-scripts/src/index.js";
+import {
+  allScripts,
+  groupKeys,
+  type KeyName,
+  peerKeys,
+  registryKeys,
+} from "../../packages/lua-scripts/src/index.js";
 
 const REPOSITORY = fileURLToPath(new URL("../..", import.meta.url));
 const LUA = join(REPOSITORY, "packages/lua-scripts");
@@ -36,6 +42,8 @@ const ORDER = [
   "trim",
   "retire",
   "info",
+  "enroll",
+  "beat",
 ];
 
 /** @throws Error when a script has no place, no vectors, or no example. */
@@ -93,6 +101,7 @@ const KEYS = [
   "`[A-Za-z0-9][A-Za-z0-9._-]{0,127}`. A client refuses anything else before it sends a command: `/` is in no name, so a",
   "derived key is never another stream's. The scripts are given full key names and do not look at them. All keys of a",
   "stream share one hash slot, and so do all streams of one tenant. The number of keys is fixed; none is made per event.",
+  "The last four belong to all tenants of a stream, and lie in the slot of the stream's name.",
 ].join("\n");
 
 const ENTRIES = [
@@ -142,6 +151,10 @@ const PUBLISHER = [
   "the batch is all or nothing. NEW and DUPLICATE carry the ID to report; MISMATCH is an error, with the ID of the first",
   "entry; FULL is one too, to be tried again later. With a window of 0 nothing is remembered: do not publish again by",
   "yourself then.",
+  "",
+  "Where there are tenants, call `enroll` before the first publish of a tenant, once an hour after that, and again after a",
+  "reconnect, or no worker finds the tenant. Whatever comes of it, publish: a user who is held to the keys of one tenant may",
+  "not touch the registry. What a handler emits goes to a tenant that is known, and so does what `replay` brings back.",
 ].join("\n");
 
 const CONSUMER = [
@@ -187,8 +200,10 @@ const EXAMPLES = [
 ].join("\n");
 
 function keyTable(): string {
-  const acme = groupKeys("orders", "billing", "acme");
-  const single = groupKeys("orders", "billing");
+  const shared = { ...registryKeys("orders"), ...peerKeys("orders", "billing") };
+  const acme = { ...groupKeys("orders", "billing", "acme"), ...shared };
+  // Without tenants there is nothing to register.
+  const single: Partial<typeof acme> = groupKeys("orders", "billing");
   const docs = new Map<string, KeyDoc>();
   for (const file of readLuaFolder(LUA, "src/scripts").values()) {
     const { keys, groupKeys: perGroup } = parseHeader(file);
@@ -197,13 +212,14 @@ function keyTable(): string {
   const rows = Object.entries(HELD).map(([name, holds]) => {
     const key = docs.get(name);
     if (key === undefined) throw new Error(`render the protocol page: no script has the key ${name}`);
-    return [`\`${name}\``, key.type, `\`${acme[key.name]}\``, `\`${single[key.name]}\``, holds];
+    const without = single[key.name];
+    return [`\`${name}\``, key.type, `\`${acme[key.name]}\``, without ? `\`${without}\`` : "", holds];
   });
   return table(["role", "type", "of tenant `acme`", "without tenants", "what it holds"], rows);
 }
 
 /** What the keys of a stream and a group hold, by role. */
-const HELD: Readonly<Record<keyof ReturnType<typeof groupKeys>, string>> = {
+const HELD: Readonly<Record<KeyName, string>> = {
   stream: "the entries",
   meta: "`protocol`; `group:NAME` → low-water ID of each registered group; `maxLength`; `trimmed`; the window's state",
   "published.0": "publish window: key → `entryId\\|fingerprint`",
@@ -219,6 +235,10 @@ const HELD: Readonly<Record<keyof ReturnType<typeof groupKeys>, string>> = {
   dead: "dead letters: what happened, then the entry's own fields",
   state:
     "settings, ring, `incarnation:CONSUMER`, `begun:CONSUMER/INCARNATION`, cursors, last server time, balance; `types:CONSUMER` → since when, and the types that it declares; `type:TYPE` → its number and how many declare it; `numbered:N` → that type",
+  tenants: "of all tenants: each, scored by when it was enrolled last",
+  workers: "of all tenants: the group's workers, scored by their last beat",
+  help: "of all tenants: those that need more workers, scored by when one said so last",
+  born: "of all tenants: `at` → when the group's first worker came",
 };
 
 function shaTable(): string {

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { allScripts, groupKeys, Status } from "@sluice/lua-scripts";
+import { allScripts, Status } from "@sluice/lua-scripts";
 import { sharedServerUrl, uniqueName } from "@sluice/test-server";
 import { Redis } from "ioredis";
 import { afterAll, describe, expect, test } from "vitest";
@@ -15,6 +15,7 @@ import type { Vector } from "../src/vectors/format.js";
 import { loadVectorFiles, loadVectors } from "../src/vectors/load.js";
 import { parseVectors, VectorFormatError } from "../src/vectors/parse.js";
 import { type RunOptions, runVector, type VectorUser } from "../src/vectors/run.js";
+import { allKeys } from "../src/vectors/values.js";
 
 const REPOSITORY = fileURLToPath(new URL("../../..", import.meta.url));
 const redis = connect();
@@ -51,7 +52,7 @@ const options: RunOptions = {
 
 async function keysLeft(): Promise<readonly string[]> {
   const keys = streams.flatMap((stream) => {
-    return ["billing", "audit"].flatMap((group) => Object.values(groupKeys(stream, group)));
+    return ["billing", "audit"].flatMap((group) => Object.values(allKeys(stream, group)));
   });
   const found = await Promise.all(keys.map(async (key) => ((await redis.exists(key)) === 1 ? [key] : [])));
   return found.flat();
@@ -233,7 +234,7 @@ describe("a vector file", () => {
       'vectors.1 "vectors/discard/one": wanted a name of its own',
     );
     expect(() => parseVectors("drop", fileWith(), "f")).toThrow(
-      'script "drop": wanted one of discard extend info',
+      'script "drop": wanted one of beat discard enroll',
     );
   });
 
@@ -249,7 +250,7 @@ describe("a vector file", () => {
 
   test("gives the vectors whose ID holds a pattern", () => {
     expect(loadVectors("settle/skip").map(({ id }) => id)).toEqual(["vectors/settle/skip"]);
-    expect(new Set(loadVectors("vectors/*/wrong-types").map(({ script }) => script)).size).toBe(12);
+    expect(new Set(loadVectors("vectors/*/wrong-types").map(({ script }) => script)).size).toBe(14);
     expect(loadVectors("no such vector")).toEqual([]);
   });
 });

@@ -2,7 +2,7 @@
  * The bus: publishing to a stream, and consumers of it, for one tenant or for many. Everything here works on a
  * connection that somebody else made.
  */
-import { groupKeys, type PublishItem, type StreamKeys, streamKeys } from "@sluice/lua-scripts";
+import { groupKeys, type PublishItem, streamKeys } from "@sluice/lua-scripts";
 import {
   type EntryBySchemas,
   type EventCatalog,
@@ -30,7 +30,9 @@ import { stuckChecks } from "./monitoring/stuck.js";
 import { checkGroup, checkStream, checkTenant } from "./names.js";
 import { integerOption, knownOptions, MAX_SPAN_MS, textOption, wordOption } from "./options.js";
 import { type Outages, outagesOf } from "./outages.js";
-import { atIndex, MAX_BATCH, Publisher, type Receipt } from "./publisher.js";
+import { atIndex, type Destination, MAX_BATCH, Publisher, type Receipt } from "./publisher.js";
+import type { KnownTenant, TenantsOptions } from "./registry/listing.js";
+import { Registries, type Registry } from "./registry/registry.js";
 
 /** Whether a bus keeps tenants apart. */
 export type Tenancy = "single" | "multi";
@@ -130,6 +132,24 @@ export interface SingleTenantBus<C extends EventSchemas = EventSchemas> extends 
 export interface MultiTenantBus<C extends EventSchemas = EventSchemas> extends CommonBus<"multi", C> {
   /** @throws {InvalidNameError} when the name is not 1 to 64 of A-Z a-z 0-9 . _ - */
   tenant(tenantId: string): TenantBus<C>;
+  /**
+   * The tenants that something was published for, in no order, each once, read in pages: a tenant that comes or goes
+   * meanwhile may be among them or not. Publishers enroll a tenant in the stream's registry before its first event; where
+   * the registry is empty, or may not be read, all keys of the deployment are scanned for streams of this name (20,000 a
+   * second), which a line of the log says.
+   *
+   * @throws {PermissionError} where this user may neither read the registry nor SCAN.
+   */
+  tenants(options?: TenantsOptions): AsyncIterable<KnownTenant>;
+  /**
+   * Takes a tenant that was removed out of the registry. Remove its keys first, and end its publishers: one that knows the
+   * tenant enrolls it again within an hour, when it publishes for it, and this bus does so at once.
+   *
+   * @returns whether it was in the registry.
+   * @throws {TenantInUseError} when its stream exists: workers would not find its events any more.
+   * @throws {InvalidNameError} when the name is none that a tenant can have.
+   */
+  forgetTenant(tenantId: string): Promise<boolean>;
 }
 
 /** A bus, by its tenancy. */
@@ -141,6 +161,8 @@ export type Bus<T extends Tenancy = Tenancy, C extends EventSchemas = EventSchem
 interface Shared {
   readonly connection: Connection;
   readonly publisher: Publisher;
+  /** Of a multi-tenant bus. */
+  readonly registries: Registries | undefined;
   readonly publishWindowMs: number;
   readonly deadlineMs: number;
   readonly logger: Logger;
@@ -182,19 +204,22 @@ export function createBus<C extends EventSchemas, T extends Tenancy = "single">(
   const deadlineMs = integerOption("deadlineMs", options.deadlineMs, 5_000, 1, 3_600_000);
   const maxLength =
     options.maxLength === undefined ? 0 : integerOption("maxLength", options.maxLength, 0, 1, 2 ** 48);
+  const logger = toLogger(options.logger ?? warningsOnConsole);
+  const tenancy = wordOption<Tenancy>("tenancy", options.tenancy, "single", ["single", "multi"]);
+  const registries = tenancy === "multi" ? new Registries({ connection, deadlineMs, logger }) : undefined;
   const shared: Shared = {
     connection,
     publisher: new Publisher(connection, { publishWindowMs, maxLength, deadlineMs }),
+    registries,
     publishWindowMs,
     deadlineMs,
-    logger: toLogger(options.logger ?? warningsOnConsole),
+    logger,
     outages: outagesOf(options.logger),
     consumers: new Set(),
     stats: new ConsumerStats(),
     known: new Map(),
     closing: undefined,
   };
-  const tenancy = wordOption<Tenancy>("tenancy", options.tenancy, "single", ["single", "multi"]);
   const bus = new StreamBus<C>(shared, options, tenancy);
   // `tenancy` is T, or "single" where T was left to its default; `tenant` is there for both, and refuses on "single".
   return bus as unknown as Bus<T, C>;
@@ -203,8 +228,8 @@ export function createBus<C extends EventSchemas, T extends Tenancy = "single">(
 class StreamBus<C extends EventSchemas> implements CommonBus<Tenancy, C> {
   readonly streamName: string;
   private readonly compose: ComposeSettings;
-  private keys: StreamKeys | undefined;
-  private keysFor: string | undefined;
+  private readonly registry: Registry | undefined;
+  private destination: Destination | undefined;
 
   constructor(
     private readonly shared: Shared,
@@ -220,6 +245,7 @@ class StreamBus<C extends EventSchemas> implements CommonBus<Tenancy, C> {
         wanted: "a catalog made by defineEvents",
       });
     }
+    this.registry = shared.registries?.of(this.streamName);
     this.compose = {
       catalog: options.events,
       source: textOption("source", options.source, 256) ?? this.streamName,
@@ -263,16 +289,17 @@ class StreamBus<C extends EventSchemas> implements CommonBus<Tenancy, C> {
   }
 
   private send(tenantId: string | undefined, composed: Composed): Promise<Receipt> {
-    return this.shared.publisher.publish(this.streamName, this.keysOf(tenantId), itemOf(composed));
+    return this.shared.publisher.publish(this.destinationFor(tenantId), itemOf(composed));
   }
 
-  /** The stream's keys for a tenant: mostly that of the call before. */
-  private keysOf(tenantId: string | undefined): StreamKeys {
-    if (this.keys === undefined || tenantId !== this.keysFor) {
-      this.keys = streamKeys(this.streamName, tenantId);
-      this.keysFor = tenantId;
+  /** Where a tenant's events go: mostly where those of the call before went. */
+  private destinationFor(tenantId: string | undefined): Destination {
+    if (this.destination === undefined || tenantId !== this.destination.tenantId) {
+      const stream = this.streamName;
+      const keys = streamKeys(stream, tenantId);
+      this.destination = { stream, keys, tenantId, enrolment: this.registry?.enrolment };
     }
-    return this.keys;
+    return this.destination;
   }
 
   async publishMany(
@@ -317,7 +344,7 @@ class StreamBus<C extends EventSchemas> implements CommonBus<Tenancy, C> {
       }
       items.push(item);
     }
-    return this.shared.publisher.publishAll(this.streamName, this.keysOf(tenantId), items);
+    return this.shared.publisher.publishAll(this.destinationFor(tenantId), items);
   }
 
   consumer(options: ConsumerOptions<C>): Consumer<C> {
@@ -369,6 +396,19 @@ class StreamBus<C extends EventSchemas> implements CommonBus<Tenancy, C> {
     return bus as unknown as TenantBus<C>; // its tenantId is the one just given
   }
 
+  tenants(options?: TenantsOptions): AsyncIterable<KnownTenant> {
+    return this.registryFor("tenants()").tenants(options);
+  }
+
+  async forgetTenant(tenantId: string): Promise<boolean> {
+    return await this.registryFor("forgetTenant()").forget(tenantId);
+  }
+
+  private registryFor(attempted: string): Registry {
+    if (this.registry === undefined) throw new SingleTenantError({ attempted });
+    return this.registry;
+  }
+
   stream<D extends EventSchemas>(
     name: string,
     options: { readonly events: EventCatalog<D> },
@@ -392,9 +432,10 @@ class StreamBus<C extends EventSchemas> implements CommonBus<Tenancy, C> {
   }
 
   private async wind(): Promise<void> {
-    const { consumers, publisher, connection } = this.shared;
+    const { consumers, publisher, registries, connection } = this.shared;
     await Promise.allSettled([...consumers].map((consumer) => consumer.drained()));
     await publisher.close();
+    await registries?.close();
     await connection.close();
   }
 

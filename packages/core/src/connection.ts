@@ -32,6 +32,12 @@ export interface SendOptions {
   readonly blockMs?: number | undefined;
 }
 
+/** One server of a deployment, for requests about what it holds whatever the key: SCAN. */
+export interface RedisNode {
+  /** As {@link Connection.send}, to this server alone: nothing is sent on to another. */
+  send(requests: readonly Request[], options: SendOptions): Promise<readonly unknown[]>;
+}
+
 /**
  * A connection to a Redis deployment. It comes up when it is first used, comes back by itself after a loss,
  * and never sends anything twice of which it does not know that the server refused it.
@@ -56,6 +62,13 @@ export interface Connection {
    * key goes.
    */
   send(requests: readonly Request[], options: SendOptions): Promise<readonly unknown[]>;
+  /**
+   * The servers that hold keys: one, or those that are masters of a Cluster now. Slots may move between them at any
+   * time.
+   *
+   * @throws {SluiceError} as {@link send} describes: the masters are not known in time.
+   */
+  nodes(options: SendOptions): Promise<readonly RedisNode[]>;
   /**
    * A further connection to the same deployment, for blocking reads. It has to be closed by itself.
    *

@@ -41,5 +41,6 @@ export {
   ProtocolError,
   StreamExhaustedError,
   StreamFullError,
+  TenantInUseError,
   WrongTypeError,
 } from "./errors/state.js";

@@ -24,7 +24,7 @@ export {
   type PublishEntry,
   type SchemasOf,
 } from "./catalog.js";
-export type { Connection, Request, SendOptions } from "./connection.js";
+export type { Connection, RedisNode, Request, SendOptions } from "./connection.js";
 export { Consumer, type RunOnceReport } from "./consumer/consumer.js";
 export type { ConsumerEvents, ConsumerListener, EntryReport } from "./consumer/events.js";
 export type { Decode, ForeignEntry, ForeignEvent } from "./consumer/foreign.js";
@@ -58,4 +58,5 @@ export type { Health, HealthCheck, HealthStatus } from "./monitoring/health.js";
 export type { Histogram, Metrics } from "./monitoring/metrics.js";
 export type { ConsumerInfo, GroupInfo, StreamInfo } from "./monitoring/stream-info.js";
 export type { Receipt } from "./publisher.js";
+export type { KnownTenant, TenantsOptions } from "./registry/listing.js";
 export { failure, type Result, retry, success } from "./results.js";

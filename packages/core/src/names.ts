@@ -43,6 +43,11 @@ export function checkTenant(value: unknown): string {
   return check(TENANT, value);
 }
 
+/** Whether a tenant may have this name. */
+export function isTenant(name: string): boolean {
+  return TENANT.pattern.test(name);
+}
+
 /**
  * A stream: `[A-Za-z0-9][A-Za-z0-9._:-]{0,127}`.
  *

@@ -20,6 +20,7 @@ import {
 } from "./errors.js";
 import { type Job, PublishLine } from "./publish-line.js";
 import { refusalError } from "./refusals.js";
+import type { Enrolment } from "./registry/enrolment.js";
 import { partsOfKey } from "./stored-key.js";
 import { nextTick, performance, sleep } from "./timing.js";
 
@@ -56,6 +57,15 @@ const MAX_BATCH_CHARS = 4 * 1_024 * 1_024;
 /** Pause before a publish whose reply was lost is sent again, in milliseconds; the second half is jitter. */
 const RESEND_DELAY_MS = 50;
 
+/** Where events go. */
+export interface Destination {
+  readonly stream: string;
+  readonly keys: StreamKeys;
+  readonly tenantId: string | undefined;
+  /** Of the tenants of a multi-tenant stream. */
+  readonly enrolment: Enrolment | undefined;
+}
+
 interface Waiting {
   readonly item: PublishItem;
   readonly resolve: (receipt: Receipt) => void;
@@ -63,8 +73,7 @@ interface Waiting {
 }
 
 interface Batch {
-  readonly stream: string;
-  readonly keys: StreamKeys;
+  readonly to: Destination;
   readonly waiting: Waiting[];
   /** Begun in the tick in which results were told. */
   readonly inStep: boolean;
@@ -101,44 +110,44 @@ export class Publisher {
   }
 
   /** Publishes one event, together with what else is published to its stream in this tick. */
-  publish(stream: string, keys: StreamKeys, item: PublishItem): Promise<Receipt> {
+  publish(to: Destination, item: PublishItem): Promise<Receipt> {
     return new Promise((resolve, reject) => {
       if (this.closed) throw new ClosedError({ attempted: "publish", closed: "bus" });
-      this.admit(stream, 1, item.event.length);
-      let batch = this.batches.get(keys.stream);
+      this.admit(to.stream, 1, item.event.length);
+      let batch = this.batches.get(to.keys.stream);
       if (batch === undefined) {
-        batch = { stream, keys, waiting: [], inStep: this.tellingResults };
+        batch = { to, waiting: [], inStep: this.tellingResults };
         if (this.batches.size === 0) nextTick(() => this.flush());
-        this.batches.set(keys.stream, batch);
+        this.batches.set(to.keys.stream, batch);
       }
       batch.waiting.push({ item, resolve, reject });
     });
   }
 
   /** Publishes all of 1 to 1,000 events, or none. */
-  publishAll(stream: string, keys: StreamKeys, items: readonly PublishItem[]): Promise<Receipt[]> {
+  publishAll(to: Destination, items: readonly PublishItem[]): Promise<Receipt[]> {
     return new Promise((resolve, reject) => {
       if (this.closed) throw new ClosedError({ attempted: "publishMany", closed: "bus" });
       const chars = items.reduce((sum, { event }) => sum + event.length, 0);
+      const { stream } = to;
       this.admit(stream, items.length, chars);
       const refuse = (error: unknown) => {
         this.counts.failures += items.length;
         reject(error);
       };
-      const run = (deadlineMs: number) => this.sendAll(stream, keys, items, deadlineMs).then(resolve, refuse);
+      const run = (deadlineMs: number) => this.sendAll(to, items, deadlineMs).then(resolve, refuse);
       this.line.send({ stream, events: items.length, chars, run, refuse });
     });
   }
 
   private async sendAll(
-    stream: string,
-    keys: StreamKeys,
+    to: Destination,
     items: readonly PublishItem[],
     deadlineMs: number,
   ): Promise<Receipt[]> {
-    const { reply, resent } = await this.send(stream, keys, items, true, deadlineMs);
+    const { reply, resent } = await this.send(to, items, true, deadlineMs);
     for (const index of reply.refused ? items.keys() : []) {
-      const error = this.verdictError(stream, reply, items, index, index);
+      const error = this.verdictError(to.stream, reply, items, index, index);
       if (error) throw atIndex(error, index);
     }
     return items.map((_, index) => this.receipt(reply, index, resent));
@@ -163,20 +172,20 @@ export class Publisher {
   private flush(): void {
     const { batches } = this;
     this.batches = new Map();
-    for (const { stream, keys, waiting, inStep } of batches.values()) {
+    for (const { to, waiting, inStep } of batches.values()) {
       const half = Math.max(MIN_PART, Math.ceil(waiting.length / 2));
       for (const part of parts(waiting, inStep ? Math.min(half, MAX_BATCH) : MAX_BATCH)) {
-        this.line.send(this.jobOf(stream, keys, part));
+        this.line.send(this.jobOf(to, part));
       }
     }
   }
 
-  private jobOf(stream: string, keys: StreamKeys, { waiting, chars }: Part): Job {
+  private jobOf(to: Destination, { waiting, chars }: Part): Job {
     return {
-      stream,
+      stream: to.stream,
       events: waiting.length,
       chars,
-      run: (deadlineMs) => this.publishPart(stream, keys, waiting, deadlineMs),
+      run: (deadlineMs) => this.publishPart(to, waiting, deadlineMs),
       refuse: (error) => this.reject(waiting, error),
     };
   }
@@ -186,21 +195,16 @@ export class Publisher {
     for (const { reject } of waiting) reject(error);
   }
 
-  private async publishPart(
-    stream: string,
-    keys: StreamKeys,
-    part: readonly Waiting[],
-    deadlineMs: number,
-  ): Promise<void> {
+  private async publishPart(to: Destination, part: readonly Waiting[], deadlineMs: number): Promise<void> {
     const items = part.map(({ item }) => item);
     try {
-      const { reply, resent } = await this.send(stream, keys, items, false, deadlineMs);
+      const { reply, resent } = await this.send(to, items, false, deadlineMs);
       this.tellingResults = true;
       nextTick(() => {
         this.tellingResults = false;
       });
       for (const [index, { resolve, reject }] of part.entries()) {
-        const error = this.verdictError(stream, reply, items, index, undefined);
+        const error = this.verdictError(to.stream, reply, items, index, undefined);
         if (error) {
           this.counts.failures += 1;
           reject(error);
@@ -215,11 +219,11 @@ export class Publisher {
 
   /**
    * One script call. With a publish window it is sent again, under the same keys, after an error that goes away by
-   * itself, as long as the deadline allows; without one only if it surely did not run.
+   * itself, as long as the deadline allows; without one only if it surely did not run. A tenant that is new goes into the
+   * registry first: if this process ended between the two, nobody would find the event.
    */
   private async send(
-    stream: string,
-    keys: StreamKeys,
+    { stream, keys, tenantId, enrolment }: Destination,
     events: readonly PublishItem[],
     atomic: boolean,
     deadlineMs: number,
@@ -229,6 +233,8 @@ export class Publisher {
     this.counts.calls += 1;
     const startedAt = performance.now();
     let maybeExecuted = false;
+    const enrolling = tenantId === undefined ? undefined : enrolment?.enroll(tenantId);
+    if (enrolling !== undefined) await enrolling;
     const leftMs = () => Math.max(1, Math.ceil(deadlineMs - (performance.now() - startedAt)));
     for (;;) {
       try {

@@ -63,7 +63,7 @@ const table: readonly (readonly [SluiceError, code: string, retryable: boolean, 
     new errors.SingleTenantError({ attempted }),
     "SINGLE_TENANT",
     false,
-    'publish for a tenant: this bus is single-tenant; connect with tenancy: "multi"',
+    'publish: this bus is single-tenant; connect with tenancy: "multi"',
   ],
   [
     new errors.IdempotencyMismatchError({
@@ -109,6 +109,12 @@ const table: readonly (readonly [SluiceError, code: string, retryable: boolean, 
     false,
     'use stream "orders" of protocol 3: this client supports protocol 1; ' +
       "upgrade the @sluice packages to a version that supports protocol 3",
+  ],
+  [
+    new errors.TenantInUseError({ stream: "orders", tenantId: "acme" }),
+    "TENANT_IN_USE",
+    false,
+    'forget tenant "acme" of stream "orders": it has a stream, remove its keys first',
   ],
   [
     new errors.WrongTypeError({ key: "tenant:{acme}:orders", found: "string", wanted: "stream" }),

@@ -18,10 +18,15 @@ export const KEY_TYPES: Readonly<Record<KeyName, RedisType>> = {
   retries: "ZSET",
   dead: "STREAM",
   state: "HASH",
+  tenants: "ZSET",
+  workers: "ZSET",
+  help: "ZSET",
+  born: "HASH",
 };
 
 /** Names and series as a header may write them, for error messages. */
-export const KEY_NAMES_IN_WORDS = "stream meta published.0..1 leases processed.0..4 retries dead state";
+export const KEY_NAMES_IN_WORDS =
+  "stream meta published.0..1 leases processed.0..4 retries dead state tenants workers help born";
 
 export function isKeyName(name: string): name is KeyName {
   return Object.hasOwn(KEY_TYPES, name);

@@ -4,8 +4,11 @@
  * Values of `Script` are generated (`src/generated`); each script's codec builds calls and reads replies.
  */
 
-/** The role a Redis key has for a script. The key's full name follows from stream and group (`keys.ts`). */
-export type KeyName =
+/** The role a Redis key has for a script. The key's full name follows from stream, group and tenant (`keys.ts`). */
+export type KeyName = GroupKeyName | RegistryKeyName | PeerKeyName;
+
+/** Keys of a stream, and of one of its groups: of one tenant, where there are tenants. */
+export type GroupKeyName =
   | "stream"
   | "meta"
   | "published.0"
@@ -20,6 +23,12 @@ export type KeyName =
   | "dead"
   | "state";
 
+/** The key of all tenants of a stream. */
+export type RegistryKeyName = "tenants";
+
+/** Keys of the workers that serve one group of all tenants of a stream. */
+export type PeerKeyName = "workers" | "help" | "born";
+
 export interface Script {
   /** The name of its file, e.g. `settle`. */
   readonly name: string;
@@ -30,7 +39,7 @@ export interface Script {
   /** The fixed keys, in the order of KEYS. */
   readonly keys: readonly KeyName[];
   /** Keys that follow the fixed ones, in this order once per group asked about; mostly none. */
-  readonly groupKeys: readonly KeyName[];
+  readonly groupKeys: readonly GroupKeyName[];
 }
 
 /** One argument; a number is sent in decimal, bytes are sent as they are. */

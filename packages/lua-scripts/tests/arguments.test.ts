@@ -50,7 +50,7 @@ describe.each(allScripts)("$name", (script) => {
 
   /** Makes the calls one by one: each must fail with an error that `wanted` matches, and change nothing. */
   async function refuses(calls: readonly ScriptCall[], wanted: (index: number) => unknown): Promise<void> {
-    await unchanged(redis, world.group.allKeys, async () => {
+    await unchanged(redis, [...world.group.allKeys, ...world.group.sharedKeys], async () => {
       for (const [index, call] of calls.entries()) {
         const error = await errorOf(redis, call);
         expect(error, JSON.stringify(call.args).slice(0, 500)).toEqual(wanted(index));
@@ -91,16 +91,20 @@ describe.each(allScripts)("$name", (script) => {
   test("names the key that holds another type", async () => {
     const { keys, groupKeys } = headerOf(script.name);
     const foreign = await keysOfEachType(world);
-    await unchanged(redis, [...world.group.allKeys, ...Object.values(foreign)], async () => {
-      for (const at of good.keys.keys()) {
-        const { name, type } = keys[at] ?? groupKeys[(at - keys.length) % groupKeys.length] ?? {};
-        const wanted = type?.toLowerCase();
-        for (const [found, key] of Object.entries(foreign).filter(([other]) => other !== wanted)) {
-          const reply = await run(redis, { ...good, keys: good.keys.with(at, key) });
-          expect(reply, `${name} is a ${found}`).toEqual(["WRONGTYPE", key, found, wanted]);
+    await unchanged(
+      redis,
+      [...world.group.allKeys, ...world.group.sharedKeys, ...Object.values(foreign)],
+      async () => {
+        for (const at of good.keys.keys()) {
+          const { name, type } = keys[at] ?? groupKeys[(at - keys.length) % groupKeys.length] ?? {};
+          const wanted = type?.toLowerCase();
+          for (const [found, key] of Object.entries(foreign).filter(([other]) => other !== wanted)) {
+            const reply = await run(redis, { ...good, keys: good.keys.with(at, key) });
+            expect(reply, `${name} is a ${found}`).toEqual(["WRONGTYPE", key, found, wanted]);
+          }
         }
-      }
-    });
+      },
+    );
   });
 
   test("accepts the call that the others spoil", async () => {

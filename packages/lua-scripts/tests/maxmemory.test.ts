@@ -1,11 +1,12 @@
 /** A server that has reached maxmemory and evicts nothing: publishers are refused, consumers drain it to zero. */
+import { beatCall, beatReply, enrollCall } from "@sluice/lua-scripts";
 import { startServer, type TestServer } from "@sluice/test-server";
 import type { Redis } from "ioredis";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { failure, recovered, retry, skip, success } from "./support/attempts.js";
 import { openGroup, SETTINGS, type Taken, TestGroup } from "./support/group.js";
 import { keysIn, lettersOf } from "./support/look.js";
-import { connect, errorOf } from "./support/redis.js";
+import { connect, errorOf, run } from "./support/redis.js";
 import { unchanged } from "./support/snapshot.js";
 import { passTime } from "./support/time.js";
 import { busyGroup } from "./support/world.js";
@@ -53,6 +54,27 @@ describe("publish", () => {
     await fill();
     const reply = await group.publish(["a"], { windowMs: 60_000 });
     expect(reply.results.map(({ verdict }) => verdict)).toEqual(["DUPLICATE"]);
+  });
+});
+
+describe("of what belongs to all tenants", () => {
+  test("enroll of a tenant that is new is refused with OOM, and nothing changes; one that is known is not", async () => {
+    const group = new TestGroup(redis);
+    await run(redis, enrollCall(group.registry, ["acme"]));
+    await fill();
+    await unchanged(redis, group.sharedKeys, async () => {
+      expect(await errorOf(redis, enrollCall(group.registry, ["acme", "globex"]))).toMatch(/^OOM /);
+      expect(await run(redis, enrollCall(group.registry, ["acme"]))).toEqual(["OK", 0]);
+    });
+  });
+
+  test("beats are taken, of the first worker and of the next", async () => {
+    const { peers } = new TestGroup(redis);
+    await fill();
+    const beat = (worker: string) =>
+      beatCall(peers, { worker, spare: false, needHelp: ["acme"], helped: ["globex"] });
+    expect(beatReply(await run(redis, beat("w1")))).toMatchObject({ workers: ["w1"] });
+    expect(beatReply(await run(redis, beat("w2")))).toMatchObject({ workers: ["w1", "w2"] });
   });
 });
 

@@ -1,5 +1,5 @@
 /** What other producers write, where they should not: a dead letter or a clear error, and nobody else is held up. */
-import type { GroupKeys, KeyName } from "@sluice/lua-scripts";
+import type { GroupKeyName, GroupKeys } from "@sluice/lua-scripts";
 import { type DeadLetter, WrongTypeError } from "@sluice/node";
 import { describe, expect, it } from "vitest";
 import { keysOf, onOrder, openBus, place, plainRedis, refusal, started, until } from "./support.js";
@@ -150,14 +150,18 @@ describe("an entry of another producer", () => {
 });
 
 /** What each key is wanted to hold. */
-const TYPES: Readonly<Record<KeyName, string>> = {
+const TYPES: Readonly<Record<GroupKeyName, string>> = {
   ...{ stream: "stream", meta: "hash", "published.0": "hash", "published.1": "hash", leases: "hash" },
   ...{ "processed.0": "set", "processed.1": "set", "processed.2": "set", "processed.3": "set" },
   ...{ "processed.4": "set", retries: "zset", dead: "stream", state: "hash" },
 };
-const NAMES = Object.keys(TYPES) as KeyName[]; // the names of all keys
+const NAMES = Object.keys(TYPES) as GroupKeyName[]; // the names of all keys
 
-async function spoil(redis: ReturnType<typeof plainRedis>, keys: GroupKeys, name: KeyName): Promise<void> {
+async function spoil(
+  redis: ReturnType<typeof plainRedis>,
+  keys: GroupKeys,
+  name: GroupKeyName,
+): Promise<void> {
   if (TYPES[name] === "hash") await redis.rpush(keys[name], "x");
   else await redis.set(keys[name], "x");
 }

@@ -30,6 +30,7 @@ export function faulty(
       if (how === "connection") setImmediate(reconnected);
       return replies.map((reply, at) => (at < lostFrom ? reply : lost(requests[at], how)));
     },
+    nodes: (options) => connection.nodes(options),
     duplicate: () => faulty(connection.duplicate(), fault, how),
     onReconnect(listener) {
       listeners.add(listener);
@@ -54,6 +55,7 @@ export function late(
       await until(requests);
       return replies;
     },
+    nodes: (options) => connection.nodes(options),
     duplicate: () => late(connection.duplicate(), until),
     onReconnect: (listener) => connection.onReconnect(listener),
     close: () => connection.close(),

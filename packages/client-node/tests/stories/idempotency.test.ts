@@ -196,6 +196,7 @@ function noting(connection: Connection, verdicts: Record<string, number>): Conne
       return replies;
     },
     duplicate: () => connection.duplicate(),
+    nodes: (options) => connection.nodes(options),
     onReconnect: (listener) => connection.onReconnect(listener),
     close: () => connection.close(),
   };

@@ -41,6 +41,7 @@ describe("start", () => {
           });
         },
         duplicate: () => connection.duplicate(),
+        nodes: (options) => connection.nodes(options),
         onReconnect: (listener) => connection.onReconnect(listener),
         close: () => connection.close(),
       },

@@ -128,6 +128,7 @@ function changed(connection: Connection): Connection {
         options,
       ),
     duplicate: () => changed(connection.duplicate()),
+    nodes: (options) => connection.nodes(options),
     onReconnect: (listener) => connection.onReconnect(listener),
     close: () => connection.close(),
   };

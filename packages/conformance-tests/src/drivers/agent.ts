@@ -160,6 +160,9 @@ class Agent {
           if (verb === "discard") return await letters.discard(ids as string[]);
           throw new TypeError(`do "${verb}" with dead letters: wanted list, get, replay or discard`);
         }),
+      tenants: ({ bus, options }) => this.listTenants(bus, options),
+      // A single-tenant bus refuses both by name.
+      forgetTenant: ({ bus, tenant }) => (this.bus(bus) as Bus<"multi">).forgetTenant(tenant as string),
       log: ({ bus }) => this.entryOfBus(bus).lines,
       abandon: ({ prefix }) => this.abandon(String(prefix)),
       context: ({ tenant }) => this.contextAlongAwaits(String(tenant)),
@@ -189,6 +192,18 @@ class Agent {
     if (cluster !== undefined) return new Cluster(cluster, { lazyConnect: true, ...options });
     if (via === "instance") return new Redis(String(redis), { lazyConnect: true });
     return redis;
+  }
+
+  private async listTenants(bus: unknown, options: unknown): Promise<unknown[]> {
+    const { seenSince, ...others } = Object(options);
+    const asked = { ...others, ...(seenSince !== undefined && { seenSince: new Date(seenSince) }) };
+    const tenants: unknown[] = [];
+    for await (const tenant of (this.bus(bus) as Bus<"multi">).tenants(
+      options === undefined ? options : asked,
+    )) {
+      tenants.push(tenant);
+    }
+    return tenants;
   }
 
   private async publishCount({ count, prefix, type = "order.placed", ...input }: Input): Promise<string[]> {

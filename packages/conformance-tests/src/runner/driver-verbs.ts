@@ -19,7 +19,13 @@ const FOR_A_TENANT = new Set([
   "health",
   "deadLetters",
 ]);
-const WITH_A_BUS = new Set([...FOR_A_TENANT, "connect", "closeBus", "log", "metrics"]);
+/** About one tenant, on a bus of all of them: none goes without saying. */
+const ABOUT_A_TENANT = new Set(["forgetTenant"]);
+const WITH_A_BUS = new Set([
+  ...FOR_A_TENANT,
+  ...ABOUT_A_TENANT,
+  ...["connect", "closeBus", "log", "metrics", "tenants"],
+]);
 const WITH_A_CONSUMER = new Set([
   ...["start", "stop", "pause", "resume", "idle", "runOnce", "recovery", "finish"],
   "consumer",
@@ -41,7 +47,7 @@ function requestOf(stage: Stage, verb: string, input: Fields, actor: string): Fi
   if (verb === "context") return { ...input, tenant: stage.names.tenant(String(input.tenant)) };
   const { bus = "bus", consumer, group, ...fields } = input;
   if (typeof group === "string") stage.names.addGroup(group);
-  const request = {
+  const request: Fields = {
     ...fields,
     ...(group !== undefined && { group }),
     ...(WITH_A_BUS.has(verb) && { bus: `${stage.prefix}${bus}` }),
@@ -49,6 +55,7 @@ function requestOf(stage: Stage, verb: string, input: Fields, actor: string): Fi
     ...(verb === "metrics" && consumer !== undefined && { consumer: `${stage.prefix}${consumer}` }),
   };
   if (verb === "connect") return connectRequest(stage, request, String(bus), actor);
+  if (ABOUT_A_TENANT.has(verb)) return { ...request, tenant: tenantOf(stage, request.tenant) };
   return FOR_A_TENANT.has(verb) ? withTenant(stage, request, String(bus)) : request;
 }
 
@@ -76,13 +83,17 @@ function redisFor(stage: Stage, user: string | undefined): unknown {
 
 function withTenant(stage: Stage, request: Fields, bus: string): Fields {
   const { tenant, within, ...fields } = request;
-  const name = (alias: unknown) => (typeof alias === "string" ? stage.names.tenant(alias) : alias);
   const named = {
     ...fields,
-    ...(within !== undefined && { within: name(within) }),
-    ...(tenant !== undefined && tenant !== null && { tenant: name(tenant) }),
+    ...(within !== undefined && { within: tenantOf(stage, within) }),
+    ...(tenant !== undefined && tenant !== null && { tenant: tenantOf(stage, tenant) }),
   };
   const goesWithoutSaying =
     tenant === undefined && within === undefined && stage.buses.get(bus)?.multi !== false;
-  return goesWithoutSaying ? { ...named, tenant: name("acme") } : named;
+  return goesWithoutSaying ? { ...named, tenant: tenantOf(stage, "acme") } : named;
+}
+
+/** What is no text is for the client to refuse. */
+function tenantOf(stage: Stage, alias: unknown): unknown {
+  return typeof alias === "string" ? stage.names.tenant(alias) : alias;
 }

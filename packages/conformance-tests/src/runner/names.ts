@@ -9,6 +9,8 @@ import { uniqueName } from "@sluice/test-server";
 /** What a case may call a tenant, stream or user by; anything else in their place is a name as it is. */
 const ALIAS = /^[a-z][a-z0-9]{0,19}$/;
 const ON_STREAM = ["", "/meta", "/published.0", "/published.1"];
+/** Of all tenants of a stream. */
+const OF_TENANTS = "/tenants";
 const OF_GROUP = [
   ...["leases", "retries", "dead", "state"],
   ...[0, 1, 2, 3, 4].map((bucket) => `processed.${bucket}`),
@@ -48,7 +50,7 @@ export class Names {
 
   /**
    * A key by its short form: `acme`, `acme/meta`, `acme/billing/leases`; behind `@` another stream's alias than
-   * "orders": `acme@other/meta`; without a tenant that of single-tenant mode: ``, `/meta`.
+   * "orders": `acme@other/meta`; without a tenant that of single-tenant mode: ``, `/meta`; of all tenants `/tenants`.
    */
   key(short: string): string {
     const slash = short.indexOf("/");
@@ -73,7 +75,10 @@ export class Names {
   /** Every key that the case can have made. */
   allKeys(): readonly string[] {
     const owners = [undefined, ...this.ofKind("tenant")];
-    const derived = this.streams.flatMap((stream) => owners.flatMap((owner) => this.keysOf(stream, owner)));
+    const derived = this.streams.flatMap((stream) => {
+      const registry = keyOf(stream, OF_TENANTS, undefined);
+      return [registry, ...owners.flatMap((owner) => this.keysOf(stream, owner))];
+    });
     return [...new Set([...derived, ...this.named])];
   }
 

@@ -1,9 +1,10 @@
 /** Reads the text of a vector file, and refuses what is not in the form that `format.ts` tells. */
-import { allScripts, groupKeys, type KeyName } from "@sluice/lua-scripts";
+import { allScripts, type KeyName } from "@sluice/lua-scripts";
 import { parse as parseYaml } from "yaml";
 import { LEVELS, type Level, NEEDS, type Need } from "../case.js";
 import { show } from "../matching.js";
 import type { CallStep, RedisStep, RefusesStep, Vector, VectorFile, VectorStep, Words } from "./format.js";
+import { allKeys } from "./values.js";
 
 /** A mistake in a vector file: the file, the vector if it is in one, the field, the value and what is wanted. */
 export class VectorFormatError extends Error {
@@ -215,7 +216,7 @@ function argsOf(value: unknown, place: Place): Words {
 const RESERVED = [
   "now",
   "i",
-  ...Object.keys(groupKeys("stream", "group")).map((role) => role.split(".")[0] ?? ""),
+  ...Object.keys(allKeys("stream", "group")).map((role) => role.split(".")[0] ?? ""),
 ];
 
 function nameOf(as: unknown, place: Place): { readonly as?: string } {

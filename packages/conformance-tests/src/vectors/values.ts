@@ -1,5 +1,5 @@
 /** The values of a vector as they are sent and expected: references, bytes, repetitions, numbers that are about right. */
-import { type GroupKeys, groupKeys } from "@sluice/lua-scripts";
+import { groupKeys, type KeyName, peerKeys, registryKeys } from "@sluice/lua-scripts";
 import { show } from "../matching.js";
 import { at, fill } from "../variables.js";
 import type { Words } from "./format.js";
@@ -15,7 +15,7 @@ export class VectorValues {
   /** The server's time as the vector began, in milliseconds since 1970. */
   readonly #now: number;
   readonly #stream: string;
-  readonly #groups = new Map<string, GroupKeys>();
+  readonly #groups = new Map<string, Readonly<Record<KeyName, string>>>();
   readonly #kept = new Map<string, unknown>();
 
   constructor(stream: string, now: number) {
@@ -27,10 +27,10 @@ export class VectorValues {
   /** The name of a key by its role, `leases`, or of another group's, `audit/leases`; undefined if there is none. */
   key(role: string): string | undefined {
     const [, group = GROUP, name = ""] = /^(?:([^/]*)\/)?(.*)$/.exec(role) ?? [];
-    const keys: Readonly<Record<string, string>> = this.#groups.get(group) ?? groupKeys(this.#stream, group);
+    const keys = this.#groups.get(group) ?? allKeys(this.#stream, group);
     if (!Object.hasOwn(keys, name)) return undefined;
-    this.#groups.set(group, groupKeys(this.#stream, group));
-    return keys[name];
+    this.#groups.set(group, keys);
+    return keys[name as KeyName]; // it is one of theirs
   }
 
   /** Every key of the stream and the groups that were referred to so far. */
@@ -86,6 +86,11 @@ export class VectorValues {
     const kept = this.#kept.has(name) ? at(this.#kept.get(name), path) : undefined;
     return kept ?? this.key(reference);
   }
+}
+
+/** The keys of a stream and a group, and those that are beside them where there are tenants. */
+export function allKeys(stream: string, group: string): Readonly<Record<KeyName, string>> {
+  return { ...groupKeys(stream, group), ...registryKeys(stream), ...peerKeys(stream, group) };
 }
 
 function wordOf(word: unknown): string | Buffer {

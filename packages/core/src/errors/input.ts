@@ -191,7 +191,7 @@ export class TenantRequiredError extends SluiceError {
   }
 }
 
-/** `tenant()` was called on a bus whose tenancy is `"single"`, the default. Such a bus takes no notice of `withTenant`. */
+/** `tenant()`, `tenants()` or `forgetTenant()` was called on a bus whose tenancy is `"single"`, the default. Such a bus takes no notice of `withTenant`. */
 export class SingleTenantError extends SluiceError {
   static {
     brand(SingleTenantError, "SingleTenantError");
@@ -201,7 +201,7 @@ export class SingleTenantError extends SluiceError {
   readonly retryable = false;
 
   constructor(fields: { /** The call, e.g. `"tenant()"`. */ readonly attempted: string }) {
-    super(`${fields.attempted} for a tenant: this bus is single-tenant; connect with tenancy: "multi"`);
+    super(`${fields.attempted}: this bus is single-tenant; connect with tenancy: "multi"`);
   }
 }
 

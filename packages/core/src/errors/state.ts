@@ -162,6 +162,28 @@ export class ProtocolError extends SluiceError {
 }
 
 /**
+ * `forgetTenant` was asked to forget a tenant that has a stream: its events would wait for workers that no longer know it.
+ * Remove the tenant's keys first.
+ */
+export class TenantInUseError extends SluiceError {
+  static {
+    brand(TenantInUseError, "TenantInUseError");
+  }
+
+  readonly code = "TENANT_IN_USE";
+  readonly retryable = false;
+  readonly tenantId: string;
+
+  constructor(fields: { readonly stream: string; readonly tenantId: string }) {
+    const { stream, tenantId } = fields;
+    super(
+      `forget tenant ${quote(tenantId)} of stream ${quote(stream)}: it has a stream, remove its keys first`,
+    );
+    this.tenantId = tenantId;
+  }
+}
+
+/**
  * A key that Sluice uses holds a value of another Redis type, so that something else writes under that name.
  */
 export class WrongTypeError extends SluiceError {

@@ -6,8 +6,8 @@
  * run, and does not say which of several was sent.
  */
 
-import type { Connection, Request, SendOptions } from "../connection.js";
-import { ClosedError, ConnectionError, DeadlineError, ServerError } from "../errors.js";
+import type { Connection, RedisNode, Request, SendOptions } from "../connection.js";
+import { ClosedError, ConnectionError, DeadlineError, ServerError, SluiceError } from "../errors.js";
 import { clearTimeout, performance, setTimeout, sleep } from "../timing.js";
 import { nameOf } from "./exchange.js";
 import { Link, type LinkOptions } from "./link.js";
@@ -69,6 +69,33 @@ export class ClusterConnection implements Connection {
       routes = await this.#attempt(routes, replies, { ...options, leftMs, round });
     }
     return replies;
+  }
+
+  async nodes(options: SendOptions): Promise<readonly RedisNode[]> {
+    // The masters are known once any of them has answered anything.
+    const [reply] = await this.send([{ kind: "command", name: "PING", args: [] }], options);
+    if (reply instanceof SluiceError && (!this.#topology.known || this.#closed !== undefined)) throw reply;
+    return this.#topology.masters.map((node) => ({
+      send: (requests, options) => this.#sendTo(node, requests, options),
+    }));
+  }
+
+  async #sendTo(
+    node: NodeKey,
+    requests: readonly Request[],
+    options: SendOptions,
+  ): Promise<readonly unknown[]> {
+    const link = this.#closed === undefined ? this.#linkTo(node) : undefined;
+    if (link !== undefined) return await link.send(requests, options);
+    return requests.map((request) => {
+      const attempted = nameOf(request);
+      if (this.#closed !== undefined) return new ClosedError({ attempted, closed: "connection" });
+      return new ConnectionError({
+        attempted,
+        reason: "no node of the cluster is known",
+        maybeExecuted: false,
+      });
+    });
   }
 
   duplicate(): Connection {

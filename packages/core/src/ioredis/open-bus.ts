@@ -55,6 +55,7 @@ export async function openBus<C extends EventSchemas, T extends Tenancy>(
 function withOnClose(connection: Connection): Connection & { onClose: () => void } {
   return {
     send: (requests, options) => connection.send(requests, options),
+    nodes: (options) => connection.nodes(options),
     duplicate: () => connection.duplicate(),
     onReconnect: (listener) => connection.onReconnect(listener),
     onClose: () => {},

@@ -2,7 +2,7 @@
  * A connection to one server, or to the master that Sentinel names: one link.
  */
 
-import type { Connection, Request, SendOptions } from "../connection.js";
+import type { Connection, RedisNode, Request, SendOptions } from "../connection.js";
 import { ClosedError } from "../errors.js";
 import { Link, type LinkOptions } from "./link.js";
 import { Listeners } from "./listeners.js";
@@ -20,6 +20,10 @@ export class StandaloneConnection implements Connection {
 
   send(requests: readonly Request[], options: SendOptions): Promise<readonly unknown[]> {
     return this.#link.send(requests, options);
+  }
+
+  async nodes(): Promise<readonly RedisNode[]> {
+    return [this.#link];
   }
 
   duplicate(): Connection {

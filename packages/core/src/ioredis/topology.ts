@@ -101,6 +101,11 @@ export class Topology {
     return this.#moved.get(slot) ?? this.#cluster.slots[slot]?.[0];
   }
 
+  /** Every master of a slot, as the slots were last read. */
+  get masters(): readonly NodeKey[] {
+    return [...this.#masters].filter((node) => node !== undefined);
+  }
+
   isMaster(node: NodeKey): boolean {
     for (const moved of this.#moved.values()) if (moved === node) return true;
     return this.#masters.has(node);

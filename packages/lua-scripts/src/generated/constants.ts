@@ -62,3 +62,18 @@ export const LOSS_SHOWN_MS = 86400000;
 
 /** A consumer that the group does not have is forgotten this long after it opened the group, in milliseconds. */
 export const ABSENT_MS = 60000;
+
+/** Longest name of a tenant, in bytes. */
+export const MAX_TENANT_BYTES = 64;
+
+/** A tenant that was enrolled this long ago is written again when it publishes, in milliseconds: an hour. */
+export const ENROLLED_MS = 3600000;
+
+/** A worker whose last beat is older than this is no peer any more, in milliseconds. */
+export const BEAT_MS = 10000;
+
+/** A tenant asks for help until this long after its listener last said so, in milliseconds. */
+export const HELP_MS = 1500;
+
+/** Most tenants that one beat is told of as asking for help. */
+export const MAX_HELP = 100;

@@ -27,6 +27,23 @@ function args.name(value, field)
   return value
 end
 
+function args.tenant(value, field)
+  if
+    not value
+    or #value > constants.MAX_TENANT_BYTES
+    or not string.find(value, "^[A-Za-z0-9][A-Za-z0-9._-]*$")
+  then
+    args.bad(
+      field,
+      value,
+      "wanted 1 to "
+        .. constants.MAX_TENANT_BYTES
+        .. " of A-Z a-z 0-9 . _ - that start with a letter or digit"
+    )
+  end
+  return value
+end
+
 -- As Redis writes it: another spelling of an ID would not be found where IDs are compared as text.
 local function uint64(text)
   local digits = #text

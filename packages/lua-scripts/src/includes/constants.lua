@@ -41,5 +41,15 @@ local constants = {
   LOSS_SHOWN_MS = 86400000,
   --- A consumer that the group does not have is forgotten this long after it opened the group, in milliseconds.
   ABSENT_MS = 60000,
+  --- Longest name of a tenant, in bytes.
+  MAX_TENANT_BYTES = 64,
+  --- A tenant that was enrolled this long ago is written again when it publishes, in milliseconds: an hour.
+  ENROLLED_MS = 3600000,
+  --- A worker whose last beat is older than this is no peer any more, in milliseconds.
+  BEAT_MS = 10000,
+  --- A tenant asks for help until this long after its listener last said so, in milliseconds.
+  HELP_MS = 1500,
+  --- Most tenants that one beat is told of as asking for help.
+  MAX_HELP = 100,
 }
 return constants

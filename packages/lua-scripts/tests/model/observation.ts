@@ -1,7 +1,7 @@
 /** What Redis holds of a group at one moment, read by `observe.lua`. */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import type { GroupKeys, KeyName, Script, ScriptCall } from "@sluice/lua-scripts";
+import type { GroupKeyName, GroupKeys, Script, ScriptCall } from "@sluice/lua-scripts";
 
 /** The reserved consumer that holds waiting entries. */
 export const WAITING = "/waiting";
@@ -55,7 +55,7 @@ export interface Observation {
 }
 
 const source = readFileSync(new URL("observe.lua", import.meta.url), "utf8");
-const keys: readonly KeyName[] = [
+const keys: readonly GroupKeyName[] = [
   "stream",
   "meta",
   "leases",

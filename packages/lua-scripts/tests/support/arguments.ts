@@ -3,7 +3,9 @@
  * values it refuses. A script or an argument without a row here fails the tests.
  */
 import {
+  beatCall,
   discardCall,
+  enrollCall,
   infoCall,
   MAX_ATTEMPTS,
   MAX_BYTES,
@@ -238,5 +240,28 @@ export const SCRIPT_ROWS: Readonly<Record<string, ScriptRows>> = {
     head: 4,
     width: 0,
     tooMany: oneMore,
+  },
+  enroll: {
+    good: ({ group }) => enrollCall(group.registry, ["acme", "globex"]),
+    rows: [row("tenants", "tenant", [0, 1], kind.TENANT)],
+    head: 0,
+    width: 1,
+    tooMany: repeated(0, MAX_ENTRIES + 1, "acme"),
+  },
+  beat: {
+    good: ({ group }) => {
+      return beatCall(group.peers, { worker: "w1", spare: true, needHelp: ["acme"], helped: ["globex"] });
+    },
+    rows: [
+      row("worker", "worker", 0, kind.NAME),
+      row("mode", "mode", 1, kind.word("wanted BEAT or LEAVE")),
+      row("spare", "spare", 2, FLAG),
+      row("tenants", "tenant", [3, 5], kind.TENANT),
+      row("tenants", "needs help", [4, 6], FLAG),
+    ],
+    head: 3,
+    width: 2,
+    mayBeEmpty: true,
+    tooMany: repeated(3, MAX_ENTRIES + 1, "acme", "1"),
   },
 };

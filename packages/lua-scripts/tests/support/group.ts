@@ -27,20 +27,24 @@ import {
   type OpenReply,
   openCall,
   openReply,
+  type PeerKeys,
   type PublishInput,
   type PublishItem,
   type PublishReply,
+  peerKeys,
   publishCall,
   publishReply,
   type RecoveredEntry,
   type RecoverInput,
   type RecoverReply,
   type Refusal,
+  type RegistryKeys,
   type ReleaseItem,
   type ReleaseVerdict,
   recoverCall,
   recoverReply,
   refusalIn,
+  registryKeys,
   releaseCall,
   releaseReply,
   type ScriptCall,
@@ -134,6 +138,19 @@ export class TestGroup {
   /** Every key of stream and group. */
   get allKeys(): readonly string[] {
     return Object.values(this.keys);
+  }
+
+  /** Keys beside those of its tenant: of all tenants of the stream. */
+  get registry(): RegistryKeys {
+    return registryKeys(this.stream);
+  }
+
+  get peers(): PeerKeys {
+    return peerKeys(this.stream, this.name);
+  }
+
+  get sharedKeys(): readonly string[] {
+    return [...Object.values(this.registry), ...Object.values(this.peers)];
   }
 
   get buckets(): readonly string[] {

@@ -3,11 +3,14 @@
  * user. It checks little: that each path is taken shows in the words that the scripts answer.
  */
 import {
+  beatCall,
   begunField,
   begunValue,
   discardCall,
+  enrollCall,
   firstTail,
   infoCall,
+  leaveCall,
   nonceOf,
   PROTOCOL,
   replayCall,
@@ -64,6 +67,7 @@ export async function travel(client: Client, run: Run, options: GroupOptions): P
   await losing(group);
   await declaring(group);
   await healing(group);
+  await working(group);
   await refusing(group);
   return { words, scripts };
 }
@@ -264,6 +268,16 @@ async function healing(group: TestGroup): Promise<void> {
   await group.open({ mode: "REJOIN" });
   await group.take();
   await group.recover("c1");
+}
+
+/** Tenants are enrolled; workers come, ask for help, are gone and leave. */
+async function working({ client, peers, registry, run }: TestGroup): Promise<void> {
+  await run(enrollCall(registry, ["acme", "globex"]));
+  await client.zadd(peers.workers, 1, "gone");
+  await client.zadd(peers.help, 1, "long ago", 1e15, "not yet");
+  await run(beatCall(peers, { worker: "w1", spare: false, needHelp: ["acme"], helped: ["globex"] }));
+  await run(beatCall(peers, { worker: "w2", spare: true, needHelp: [], helped: [] }));
+  await run(leaveCall(peers, { worker: "w1", helped: ["acme"] }));
 }
 
 async function refusing(group: TestGroup): Promise<void> {

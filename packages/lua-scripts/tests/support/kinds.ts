@@ -80,6 +80,12 @@ export const NAME: Kind = {
   ],
 };
 
+/** A tenant. */
+export const TENANT: Kind = {
+  wanted: "wanted 1 to 64 of A-Z a-z 0-9 . _ - that start with a letter or digit",
+  bad: [...NAME.bad, "a".repeat(65)],
+};
+
 /** An event type. */
 export const TYPE: Kind = {
   wanted: "wanted 1 to 128 of A-Z a-z 0-9 . _ : - that start with a letter or digit",
