@@ -8,17 +8,22 @@ import { AsyncResource } from "node:async_hooks";
 export class AsyncContext {
   private readonly origin = new AsyncResource("sluice.consumer");
 
+  /** Calls `fn`, which is code of ours, in this context: what it runs {@link apart} has a copy of it. */
+  enter(fn: () => void): void {
+    this.origin.runInAsyncScope(fn);
+  }
+
   /** Calls `fn` in this context, and in one of its own as to what it changes. */
   run<A, R>(fn: (arg: A) => R, arg: A): R {
-    return this.origin.runInAsyncScope(runApart<A, R>, undefined, fn, arg);
+    return this.origin.runInAsyncScope(apart<A, R>, undefined, fn, arg);
   }
 }
 
 /**
- * Before Node 24, `enterWith` writes into the resource that runs, for whoever runs in it later: no user code may run in
- * the origin itself. A resource of its own costs 0.07 µs.
+ * Calls `fn` in a copy of the context that runs. Before Node 24, `enterWith` writes into the resource that runs, for
+ * whoever runs in it later: no user code may run in a context that others share. A resource of its own costs 0.07 µs.
  */
-function runApart<A, R>(fn: (arg: A) => R, arg: A): R {
+export function apart<A, R>(fn: (arg: A) => R, arg: A): R {
   return new AsyncResource("sluice.attempt").runInAsyncScope(fn, undefined, arg);
 }
 

@@ -13,8 +13,9 @@ import {
 import { type Composed, type ComposeSettings, compose, MAX_TOGETHER_CHARS } from "./compose.js";
 import type { Connection } from "./connection.js";
 import { warningsOnConsole } from "./console.js";
-import { Consumer, type RunningConsumer } from "./consumer/consumer.js";
+import { Consumer } from "./consumer/consumer.js";
 import { outsideAttempts, unlessForCallers } from "./consumer/inside.js";
+import type { RunningConsumer } from "./consumer/running-consumer.js";
 import type { ConsumerOptions } from "./consumer/settings.js";
 import { ConsumerStats } from "./consumer/stats.js";
 import { currentLineage, currentTenant, inheriting, type Lineage } from "./context.js";

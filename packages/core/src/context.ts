@@ -65,28 +65,24 @@ export function carriesEvents(tenantId: string | undefined): boolean {
  * Runs `fn` as what handles an event: in the context of the consumer's tenant, if it has one, and as the origin of
  * what is published meanwhile.
  */
-export function whileHandling<A extends unknown[], R>(
+export function whileHandling<A, R>(
   tenantId: string | undefined,
   event: EventAttributes,
-  fn: (...args: A) => R,
-  ...args: A
+  fn: (arg: A) => R,
+  arg: A,
 ): R {
   const { storage } = carrier();
   const inTenant = tenantId ?? storage.getStore()?.tenantId;
-  return storage.run({ tenantId: inTenant, event }, fn, ...args);
+  return storage.run({ tenantId: inTenant, event }, fn, arg);
 }
 
 /** The same until `fn` returns. What is published after that inherits nothing. {@link handlingEnded} has to follow. */
-export function whileHandlingUncarried<A extends unknown[], R>(
-  event: EventAttributes,
-  fn: (...args: A) => R,
-  ...args: A
-): R {
+export function whileHandlingUncarried<A, R>(event: EventAttributes, fn: (arg: A) => R, arg: A): R {
   const shared = carrier();
   shared.without += 1;
   shared.handling = event;
   try {
-    return fn(...args);
+    return fn(arg);
   } finally {
     shared.handling = undefined;
   }

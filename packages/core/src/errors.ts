@@ -16,6 +16,7 @@ export {
   ValidationError,
 } from "./errors/input.js";
 export {
+  AlreadyRunningError,
   ClosedError,
   ConsumerStoppedError,
   HandlerTimeoutError,

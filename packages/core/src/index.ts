@@ -25,10 +25,11 @@ export {
   type SchemasOf,
 } from "./catalog.js";
 export type { Connection, RedisNode, Request, SendOptions } from "./connection.js";
-export { Consumer, type RunOnceReport } from "./consumer/consumer.js";
+export { Consumer } from "./consumer/consumer.js";
+export type { Decode, ForeignEntry, ForeignEvent } from "./consumer/decode.js";
 export type { ConsumerEvents, ConsumerListener, EntryReport } from "./consumer/events.js";
-export type { Decode, ForeignEntry, ForeignEvent } from "./consumer/foreign.js";
 export type { Recovery } from "./consumer/recovery.js";
+export type { RunOnceOptions, RunOnceReport } from "./consumer/run-once.js";
 export type { ConsumerOptions, Unhandled } from "./consumer/settings.js";
 export { currentTenant, withTenant } from "./context.js";
 export * from "./errors.js";

@@ -24,12 +24,12 @@ test("a process begins to carry the events of handlers with the first publish ma
   expect(onUnknown).not.toHaveBeenCalled();
 
   if (!hasContextFrames()) {
-    expect(await whileHandlingUncarried(event, lineage)).toBeUndefined();
+    expect(await whileHandlingUncarried(event, lineage, undefined)).toBeUndefined();
     handlingEnded();
     expect(onUnknown).toHaveBeenCalledTimes(1);
   }
   expect(carriesEvents(undefined)).toBe(true);
-  expect(await whileHandling(undefined, event, lineage)).toMatchObject({
+  expect(await whileHandling(undefined, event, lineage, undefined)).toMatchObject({
     correlationId: "k",
     causationId: "k",
   });

@@ -67,7 +67,7 @@ describe("the group is deleted", () => {
     expect(done.map(({ n }) => n).sort((a, b) => a - b)).toEqual(Array.from({ length: total }, (_, n) => n));
     expect(again).toEqual([]);
     const healed = loggers.flatMap(({ lines }) =>
-      lines.filter(({ message }) => /group was gone/.test(message)),
+      lines.filter(({ message }) => /group was missing/.test(message)),
     );
     expect(healed.length).toBeGreaterThanOrEqual(3);
     expect(healed.filter(({ fields }) => fields.how === "HEALED")).toHaveLength(3);
@@ -161,7 +161,7 @@ describe("the stream is deleted", () => {
       await until(() => numbers.every((n) => handled.includes(n)));
       // What was handled once is not handled again: no number is there twice.
       expect(handled.length).toBe(new Set(handled).size);
-      expect(logger.lines.some(({ message }) => /group was gone/.test(message))).toBe(true);
+      expect(logger.lines.some(({ message }) => /group was missing/.test(message))).toBe(true);
       await until(async () => (await work.look.pending()).length === 0);
     },
   );

@@ -42,7 +42,8 @@ describe("heartbeats", () => {
 
   test("a lease that is lost aborts context.signal with LeaseLostError; what the handler answers is of no consequence", async () => {
     const work = await jobs();
-    const leaseMs = 300;
+    // Longer than the steps below take: a heartbeat among them would keep the lease.
+    const leaseMs = 3_000;
     const gate = new Gate();
     const aborted: unknown[] = [];
     const one = await start(work.bus, {
@@ -64,7 +65,8 @@ describe("heartbeats", () => {
     expect(await other.recovery).toMatchObject({ stale: 1 });
     await until(() => aborted.length === 1 && lost.length === 1);
     expect(aborted).toEqual([expect.any(LeaseLostError)]);
-    expect(lost).toEqual([{ entryId: id, idempotencyKey: "job-0", attempt: 1, takenBy: "otherConsumer" }]);
+    const about = { entryId: id, idempotencyKey: "job-0", type: "job.todo", attempt: 1 };
+    expect(lost).toEqual([{ ...about, takenBy: "otherConsumer" }]);
     gate.open();
     await one.idle();
     expect(await commits(work)).toMatchObject([{ n: 0, by: "other", attempt: 2 }]);

@@ -304,7 +304,8 @@ describe("handlers", () => {
       await look.redis.hset(look.keys.leases, "order.shipped:o1", `${id}|two|2|elsewhere_1.1`);
       await until(() => lost.length === 1);
       expect(reason).toBeInstanceOf(LeaseLostError);
-      expect(lost).toEqual([{ entryId: id, idempotencyKey: "o1", attempt: 1, takenBy: "otherConsumer" }]);
+      const about = { entryId: id, idempotencyKey: "o1", type: "order.shipped", attempt: 1 };
+      expect(lost).toEqual([{ ...about, takenBy: "otherConsumer" }]);
       gate.open();
       await one.idle();
       // Since that other one does not exist, and has begun nothing, it comes here again as the same attempt; what the

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { ClosedError, ConsumerStoppedError, retry } from "@sluice/node";
+import { AlreadyRunningError, ClosedError, ConsumerStoppedError, retry } from "@sluice/node";
 import { describe, expect, it } from "vitest";
 import { handler, setUp } from "./scenes/lifecycle.js";
 import { Gate, refusal, reports, started, until } from "./support.js";
@@ -228,7 +228,7 @@ describe("stop", () => {
       group: "billing",
       handlers: [handler((orderId) => void seen.push(orderId))],
     });
-    expect(await refusal(() => consumer.start())).toBeInstanceOf(ClosedError);
+    expect(await refusal(() => consumer.start())).toBeInstanceOf(AlreadyRunningError);
     await consumer.stop();
     await publish("o1");
     await consumer.start();

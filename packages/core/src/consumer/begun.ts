@@ -5,7 +5,7 @@
  * begun before they are made, many at a time, and names those whose reply is late or lost. A late reply is taken out of
  * it again before its handlers begin; that is written and not awaited, since the socket takes it in the same tick, and so
  * the server has it even if a handler kills the process a microsecond later. Which calls lease, and when their replies
- * come, is the loop's to say.
+ * come, is its caller's to say.
  */
 import { begunField, begunValue, type GroupKeys, type Member, nonceOf } from "@sluice/lua-scripts";
 import type { Connection, Request } from "../connection.js";
@@ -94,8 +94,8 @@ export class BegunRecord {
     return this.calls;
   }
 
-  /** What calls up to this number have leased and whose replies were lost was taken back. */
-  tookBack(upTo: number): void {
+  /** Recovery has found what calls up to this number have leased and whose replies were lost. */
+  recovered(upTo: number): void {
     for (const [n, { isLost }] of this.unheard) if (isLost && n <= upTo) this.unheard.delete(n);
   }
 

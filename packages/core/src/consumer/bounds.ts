@@ -21,16 +21,15 @@ export class Bounds {
     return this.bytes;
   }
 
-  /** Entries that one reply may bring, of these `wanted`. */
-  atMost(wanted: number): number {
-    if (wanted <= 1) return wanted;
+  /** Entries that one read may bring, at least 1. */
+  get maxRead(): number {
     const fitting = this.entryBytes === undefined ? FIRST_COUNT : Math.floor(this.bytes / this.entryBytes);
-    return Math.max(1, Math.min(wanted, fitting, this.count));
+    return Math.max(1, Math.min(fitting, this.count));
   }
 
-  /** Entries that one recovery may bring, of these `wanted`: how large they are its script sees. */
-  fewer(wanted: number): number {
-    return Math.min(wanted, this.count);
+  /** Entries that one recovery may bring, at least 1: its script sees how large they are. */
+  get maxRecover(): number {
+    return this.count;
   }
 
   /** Entries of so many bytes together have come. */

@@ -1,41 +1,38 @@
 /**
- * A consumer as users have it: handles the events of one stream, for one group, for one tenant. What it does all day is
- * `loop.ts`.
+ * A consumer as users have it: handles the events of one stream, for one group, for one tenant. What it does between
+ * `start` and `stop` is `consumer-run.ts`.
  */
-import { type GroupKeys, groupKeys } from "@sluice/lua-scripts";
+import { groupKeys } from "@sluice/lua-scripts";
 import { AsyncContext } from "../async-context.js";
 import type { EventCatalog, EventSchemas } from "../catalog.js";
 import type { ComposeSettings } from "../compose.js";
 import type { Connection } from "../connection.js";
-import { ClosedError } from "../errors.js";
+import { AlreadyRunningError, ClosedError } from "../errors.js";
 import type { UntypedEventHandler } from "../handler.js";
 import { type Logger, withFields } from "../logger.js";
 import { consumerMetrics, type InHand, type Metrics } from "../monitoring/metrics.js";
 import type { StuckAttempts } from "../monitoring/stuck.js";
-import { integerOption, knownOptions } from "../options.js";
 import type { Outages } from "../outages.js";
 import { toLoggable } from "../thrown.js";
 import { performance } from "../timing.js";
+import type { ConsumerRunParts } from "./assembly.js";
+import { ConsumerRun } from "./consumer-run.js";
 import { type ConsumerEvents, type ConsumerListener, Emitter } from "./events.js";
-import { nothingLeft } from "./idle.js";
+import { Handlers } from "./handlers.js";
 import { asCaller, outsideAttempts, unlessForCallers } from "./inside.js";
+import { Observer } from "./observer.js";
 import type { Recovery } from "./recovery.js";
-import { Reporter } from "./reporter.js";
-import { Runner } from "./run.js";
-import { Session, type SessionParts } from "./session.js";
+import {
+  isMore,
+  outcomesOf,
+  type RunOnceOptions,
+  type RunOnceReport,
+  reportOf,
+  runOnceOptions,
+} from "./run-once.js";
+import type { RunningConsumer } from "./running-consumer.js";
 import { type ConsumerOptions, type ConsumerSettings, consumerSettings } from "./settings.js";
 import { ConsumerStats } from "./stats.js";
-
-/** What a bus needs of a consumer that runs. */
-export interface RunningConsumer {
-  /** Stops it, and resolves when it has stopped, whoever calls. */
-  drained(): Promise<void>;
-  readonly inHand: InHand;
-  /** Nothing keeps it from having stopped but attempts that wait for that. */
-  readonly waitsForCallers: boolean;
-  /** Its attempts that have run for ten leases. */
-  readonly stuck: StuckAttempts;
-}
 
 export interface ConsumerParts {
   /** The bus's consumers that run: this one is among them from `start` to `stop`. */
@@ -53,16 +50,6 @@ export interface ConsumerParts {
   readonly outages: Outages;
 }
 
-/** What one `runOnce` did, in events. */
-export interface RunOnceReport {
-  readonly handled: number;
-  readonly skipped: number;
-  readonly retried: number;
-  readonly deadLettered: number;
-}
-
-/** Longest wait of `runOnce`, in milliseconds. */
-const MAX_BLOCK_MS = 60_000;
 /** How often `idle` asks the server again while others' entries, or waiting ones, keep it from resolving. */
 const IDLE_POLL_MS = 25;
 
@@ -72,50 +59,46 @@ export class Consumer<C extends EventSchemas = EventSchemas> {
   readonly name: string;
   readonly tenantId: string | undefined;
   private readonly settings: ConsumerSettings;
-  private readonly keys: GroupKeys;
-  private readonly parts: Omit<SessionParts, "run">;
-  private readonly runner: Runner;
+  private readonly parts: ConsumerRunParts;
   private readonly stats: ConsumerStats;
   private readonly consumers: Set<RunningConsumer>;
   private readonly emitter: Emitter;
-  private readonly stream: string;
-  private session: Session | undefined;
+  private run: ConsumerRun | undefined;
   private firstRecovery: Promise<Recovery> | undefined;
 
   /** @throws {InvalidNameError | InvalidOptionError | UnknownEventTypeError} naming the option and what was wanted. */
   constructor(parts: ConsumerParts, options: ConsumerOptions<C>) {
+    const { stream, tenantId, outages, catalog } = parts;
     this.settings = consumerSettings(options);
     this.stats = new ConsumerStats(parts.stats);
     this.consumers = parts.consumers;
     this.group = this.settings.group;
     this.name = this.settings.consumer;
-    this.tenantId = parts.tenantId;
-    this.stream = parts.stream;
-    this.keys = groupKeys(parts.stream, this.group, parts.tenantId);
+    this.tenantId = tenantId;
+    const { group, stats } = this;
     const logger = withFields(parts.logger, {
-      ...(parts.tenantId === undefined ? {} : { tenantId: parts.tenantId }),
-      stream: parts.stream,
-      group: this.group,
+      ...(tenantId === undefined ? {} : { tenantId }),
+      stream,
+      group,
       consumer: this.name,
     });
-    this.emitter = new Emitter((event, thrown) =>
+    const emitter = new Emitter((event, thrown) =>
       logger.error("listener threw", { event, err: toLoggable(thrown) }),
     );
-    const { emitter, stats, group } = this;
-    const reporter = new Reporter({ ...parts, emitter, stats, logger, group });
-    // A handler that its catalog types takes the events of its types, which are all that it is given.
-    const handlers = options.handlers as readonly UntypedEventHandler[];
-    const runner = new Runner({ ...parts, settings: this.settings, logger }, handlers);
-    this.runner = runner;
+    this.emitter = emitter;
+    const scope = { stream, tenantId, group, logger };
     this.parts = {
       ...parts,
-      keys: this.keys,
+      keys: groupKeys(stream, group, tenantId),
+      scope,
       settings: this.settings,
-      logger,
-      reporter,
-      types: runner.types,
-      unnamedCallers: runner.handling.unnamed,
-      expire: (attempt, handlerTimeoutMs) => runner.expire(attempt, handlerTimeoutMs),
+      // A handler that its catalog types takes the events of its types, which are all that it is given.
+      handlers: new Handlers(
+        options.handlers as readonly UntypedEventHandler[],
+        catalog,
+        tenantId !== undefined,
+      ),
+      observer: new Observer({ emitter, stats, outages }, scope),
     };
   }
 
@@ -139,10 +122,10 @@ export class Consumer<C extends EventSchemas = EventSchemas> {
    * GroupSettingsError, ProtocolError, PermissionError, WrongTypeError, ConnectionError; with ConsumerStoppedError if it
    * is stopped meanwhile.
    *
-   * @throws {ClosedError} if it is running already.
+   * @throws {AlreadyRunningError} if it is running already.
    */
   async start(): Promise<void> {
-    await this.open(this.begin(true));
+    await this.open(this.begin(true, Number.POSITIVE_INFINITY));
   }
 
   /**
@@ -154,28 +137,28 @@ export class Consumer<C extends EventSchemas = EventSchemas> {
    * waited for. The event of a handler that calls is settled when the handler ends, as any other.
    */
   stop(): Promise<void> {
-    const { session } = this;
-    if (session === undefined) return Promise.resolve();
-    return unlessForCallers(this.drained(), () => session.loop.waitsForCallers);
+    const { run } = this;
+    if (run === undefined) return Promise.resolve();
+    return unlessForCallers(this.drained(), () => run.quiescence.waitsForCallers);
   }
 
   /** @internal */
   async drained(): Promise<void> {
-    const { session } = this;
-    if (session === undefined) return;
-    await outsideAttempts(() => session.end(this.settings.drainTimeoutMs));
-    this.forget(session);
+    const { run } = this;
+    if (run === undefined) return;
+    await outsideAttempts(() => run.stop(this.settings.drainTimeoutMs));
+    this.forget(run);
   }
 
   /** Takes no more events until `resume`. What is being handled goes on. */
   pause(): void {
-    const { loop } = this.running("pause");
-    outsideAttempts(() => loop.pause());
+    const run = this.running("pause");
+    outsideAttempts(() => run.pause());
   }
 
   resume(): void {
-    const { loop } = this.running("resume");
-    outsideAttempts(() => loop.resume());
+    const run = this.running("resume");
+    outsideAttempts(() => run.resume());
   }
 
   /**
@@ -188,65 +171,45 @@ export class Consumer<C extends EventSchemas = EventSchemas> {
    * @throws {ClosedError} if the consumer is not running, or begins to stop meanwhile.
    */
   async idle(): Promise<void> {
-    const session = this.running("idle");
+    const run = this.running("idle");
     await asCaller(async (caller) => {
-      await session.until(async () => {
-        if (session.loop.error !== undefined) throw session.loop.error;
-        if (session.stopping) throw this.notRunning("idle");
-        return this.hasNothingLeft(session, caller !== undefined);
+      await run.until(async () => {
+        if (run.error !== undefined) throw run.error;
+        if (run.stopping) throw this.notRunning("idle");
+        return run.hasNothingLeft(caller !== undefined);
       }, IDLE_POLL_MS);
     });
-  }
-
-  private async hasNothingLeft({ loop }: Session, butCallers: boolean): Promise<boolean> {
-    const { connection, deadlineMs } = this.parts;
-    if (!(butCallers ? loop.settledButCallers : loop.settled)) return false;
-    if (butCallers && loop.heldByCallers) return true;
-    const except = butCallers ? [...loop.hand.running.keys()] : [];
-    return nothingLeft(connection, this.keys, loop.member, deadlineMs, except);
   }
 
   /**
    * Handles what is there, and ends: for edge functions and cron. Recovers first, then reads; waits for up to
    * `blockMs` if there is nothing to do.
-   *
-   * @param options.max - events to handle at most, 1 to 1,000,000; 1,000 unless given.
-   * @param options.blockMs - milliseconds, 0 to 60,000; 0 unless given.
    */
-  async runOnce(options: { readonly max?: number; readonly blockMs?: number } = {}): Promise<RunOnceReport> {
-    knownOptions("the options of runOnce", options, ["max", "blockMs"]);
-    const max = integerOption("max", options.max, 1_000, 1, 1_000_000);
-    const blockMs = integerOption("blockMs", options.blockMs, 0, 0, MAX_BLOCK_MS);
-    const before = this.counts();
-    const session = this.begin(blockMs > 0);
+  async runOnce(options: RunOnceOptions = {}): Promise<RunOnceReport> {
+    const { max, blockMs } = runOnceOptions(options);
+    const before = outcomesOf(this.stats);
+    const run = this.begin(blockMs > 0, max);
     const deadline = performance.now() + blockMs;
     try {
-      session.loop.limit(max);
-      await this.open(session);
-      await session.recovery;
-      await session.until(
+      await this.open(run);
+      await run.recovery;
+      await run.until(
         () => {
-          const { loop } = session;
-          if (loop.error !== undefined) throw loop.error;
+          const { quiescence } = run;
+          if (run.error !== undefined) throw run.error;
           // Stopped meanwhile.
-          if (this.session !== session) return true;
-          // What was read ahead when the last one was leased is given back.
-          if (loop.spent) return loop.drained;
-          if (!loop.settled || !loop.quiet) return false;
-          return this.counts().total > before.total || performance.now() >= deadline;
+          if (this.run !== run) return true;
+          // What was read ahead when the last one was leased is released.
+          if (run.isSpent) return quiescence.drained;
+          if (!quiescence.settled || !quiescence.quiet) return false;
+          return isMore(before, outcomesOf(this.stats)) || performance.now() >= deadline;
         },
         Math.max(1, Math.min(blockMs, 50)),
       );
     } finally {
       await this.drained();
     }
-    const after = this.counts();
-    return {
-      handled: after.handled - before.handled,
-      skipped: after.skipped - before.skipped,
-      retried: after.retried - before.retried,
-      deadLettered: after.deadLettered - before.deadLettered,
-    };
+    return reportOf(before, outcomesOf(this.stats));
   }
 
   /** Plain numbers for exporters, of this consumer since it was made. */
@@ -254,26 +217,26 @@ export class Consumer<C extends EventSchemas = EventSchemas> {
     return consumerMetrics(this.stats, this.inHand);
   }
 
-  /** What it has in hand now, in entries. */
+  /** What it has in flight now, in entries. */
   get inHand(): InHand {
-    const hand = this.session?.loop.hand;
+    const inFlight = this.run?.inFlight;
     return {
-      running: hand?.running.size ?? 0,
-      prefetched: hand === undefined ? 0 : hand.prefetched.length + hand.waiting.length,
-      unsettled: hand?.ended.length ?? 0,
-      stuck: this.session?.watchdog.stuck.length ?? 0,
+      running: inFlight?.running ?? 0,
+      prefetched: inFlight === undefined ? 0 : inFlight.delivered + inFlight.leasing + inFlight.ready,
+      unsettled: inFlight === undefined ? 0 : inFlight.finished + inFlight.settling,
+      stuck: this.run?.watchdog.stuck.length ?? 0,
     };
   }
 
   /** @internal */
   get waitsForCallers(): boolean {
-    return this.session?.loop.waitsForCallers ?? false;
+    return this.run?.quiescence.waitsForCallers ?? false;
   }
 
   /** @internal */
   get stuck(): StuckAttempts {
-    const { stream, tenantId, group } = this;
-    return { stream, tenantId, group, attempts: this.session?.watchdog.stuck ?? [] };
+    const { tenantId, group, parts } = this;
+    return { stream: parts.scope.stream, tenantId, group, attempts: this.run?.watchdog.stuck ?? [] };
   }
 
   /**
@@ -288,52 +251,45 @@ export class Consumer<C extends EventSchemas = EventSchemas> {
     await this.stop();
   }
 
-  private begin(blocks: boolean): Session {
-    if (this.session !== undefined && this.session.loop.error === undefined) {
-      throw new ClosedError({ attempted: "start", closed: "consumer, which is running, to a second start" });
+  private begin(blocks: boolean, budget: number): ConsumerRun {
+    if (this.run !== undefined && this.run.error === undefined) {
+      throw new AlreadyRunningError({ group: this.group, consumer: this.name });
     }
-    const context = new AsyncContext();
+    // That of the caller, but for the handler that it may be: what handlers of this consumer do is their own.
+    const context = outsideAttempts(() => new AsyncContext());
     this.emitter.context = context;
-    const run: SessionParts["run"] = (attempt, done) => this.runner.run(attempt, context, done);
-    const session = new Session({ ...this.parts, run }, newIncarnation(), blocks);
-    this.session = session;
-    this.firstRecovery = session.recovery;
+    const run = new ConsumerRun(this.parts, { incarnation: newIncarnation(), context, blocks, budget });
+    this.run = run;
+    this.firstRecovery = run.recovery;
     this.consumers.add(this);
-    this.runner.handling.begin();
-    return session;
+    this.parts.handlers.handling.begin();
+    return run;
   }
 
-  private async open(session: Session): Promise<void> {
+  private async open(run: ConsumerRun): Promise<void> {
     try {
-      await outsideAttempts(() => session.start());
+      await outsideAttempts(() => run.start());
     } catch (error) {
-      this.forget(session);
+      this.forget(run);
       throw error;
     }
   }
 
-  private forget(session: Session): void {
+  private forget(run: ConsumerRun): void {
     // It may have been started again since.
-    if (this.session !== session) return;
-    this.session = undefined;
-    this.runner.handling.end();
+    if (this.run !== run) return;
+    this.run = undefined;
+    this.parts.handlers.handling.end();
     this.consumers.delete(this);
   }
 
-  private running(attempted: string): Session {
-    if (this.session === undefined) throw this.notRunning(attempted);
-    return this.session;
+  private running(attempted: string): ConsumerRun {
+    if (this.run === undefined) throw this.notRunning(attempted);
+    return this.run;
   }
 
   private notRunning(attempted: string): ClosedError {
     return new ClosedError({ attempted, closed: `consumer '${this.name}' of group '${this.group}'` });
-  }
-
-  private counts() {
-    const { handled, duplicates, unhandled, otherGroup, retries, deadLetters } = this.stats;
-    const skipped = duplicates + unhandled + otherGroup;
-    const total = handled + skipped + retries + deadLetters;
-    return { handled, skipped, retried: retries, deadLettered: deadLetters, total };
   }
 }
 

@@ -55,8 +55,9 @@ export class Handling {
   readonly isStored: boolean;
   private readonly number: number;
 
-  constructor(tenantId: string | undefined) {
-    this.isStored = tenantId !== undefined || hasContextFrames();
+  /** @param isTenantBound - handlers run in the context of a tenant, and so in an AsyncLocalStorage already. */
+  constructor(isTenantBound: boolean) {
+    this.isStored = isTenantBound || hasContextFrames();
     const all = shared();
     all.last += 1;
     this.number = all.last;

@@ -6,7 +6,7 @@ import { InvalidOptionError } from "../errors.js";
 import type { AnyEventHandler } from "../handler.js";
 import { checkConsumer, checkGroup, isEntryId } from "../names.js";
 import { integerOption, knownOptions, MAX_SPAN_MS, wordOption } from "../options.js";
-import type { Decode } from "./foreign.js";
+import type { Decode } from "./decode.js";
 
 /** What becomes of an event that no handler of the consumer takes. */
 export type Unhandled = "skip" | "retry" | "deadLetter";

@@ -56,10 +56,11 @@ function shared(): Shared {
   return made;
 }
 
-/** What one consumer sees of it. */
+/** What one consumer, or one worker of many groups, sees of it. */
 export class Suspects {
   private readonly shared = shared();
-  private suspect: string | undefined;
+  /** The one that runs, or is about to: where it is in flight, and its ID. */
+  private suspect: { readonly of: object; readonly id: string } | undefined;
   private heldMs = 0;
 
   constructor(private readonly me: Neighbour) {}
@@ -79,9 +80,9 @@ export class Suspects {
     return this.shared.holding;
   }
 
-  /** What the consumer's record says of suspects. */
-  get mark(): string {
-    return this.suspect ?? (this.shared.running ? "-" : "");
+  /** What the record of a group says of suspects; `of` is where its entries are in flight. */
+  mark(of: object): string {
+    return this.suspect?.of === of ? this.suspect.id : this.shared.running ? "-" : "";
   }
 
   /** Takes the process's place for a suspect, unless it is taken, or the process has yet to work as it usually does. */
@@ -111,9 +112,9 @@ export class Suspects {
   }
 
   /** The suspect is leased. Resolves once every record tells of it, so that it may begin. */
-  async announce(id: string): Promise<void> {
+  async announce(of: object, id: string): Promise<void> {
     const { shared } = this;
-    this.suspect = id;
+    this.suspect = { of, id };
     shared.running = true;
     const from = performance.now();
     // A server that one of them cannot reach keeps nobody waiting for longer than that.

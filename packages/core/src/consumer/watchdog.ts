@@ -4,7 +4,7 @@
  */
 
 import { clearTimeout, performance, setTimeout } from "../timing.js";
-import type { Attempt } from "./entry.js";
+import type { LeasedAttempt } from "./leased-attempt.js";
 
 /** An attempt is stuck, for all that is known, when it has run for this many leases. */
 const STUCK_LEASES = 10;
@@ -14,18 +14,18 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 export interface WatchdogParts {
   readonly handlerTimeoutMs: number | undefined;
   readonly leaseMs: number;
-  /** In the order begun. */
-  readonly running: ReadonlyMap<string, Attempt>;
+  /** What runs, in the order begun. */
+  readonly running: () => Iterable<LeasedAttempt>;
   /** Called once for each attempt that has run for `handlerTimeoutMs`; takes it out of `running`. */
-  readonly expire: (attempt: Attempt) => void;
+  readonly expire: (attempt: LeasedAttempt) => void;
   /** Called once for each attempt that has run for ten leases. */
-  readonly tell: (attempt: Attempt) => void;
+  readonly tell: (attempt: LeasedAttempt) => void;
 }
 
 export class Watchdog {
   private timer: ReturnType<typeof setTimeout> | undefined;
   private readonly limitMs: number;
-  private readonly told = new WeakSet<Attempt>();
+  private readonly told = new WeakSet<LeasedAttempt>();
 
   constructor(private readonly parts: WatchdogParts) {
     this.limitMs = parts.handlerTimeoutMs ?? STUCK_LEASES * parts.leaseMs;
@@ -41,11 +41,11 @@ export class Watchdog {
   }
 
   /** Attempts that have run for ten leases and may go on for ever; none where `handlerTimeoutMs` bounds them. */
-  get stuck(): readonly Attempt[] {
+  get stuck(): readonly LeasedAttempt[] {
     if (this.parts.handlerTimeoutMs !== undefined) return [];
     const before = performance.now() - this.limitMs;
-    const stuck: Attempt[] = [];
-    for (const attempt of this.parts.running.values()) {
+    const stuck: LeasedAttempt[] = [];
+    for (const attempt of this.parts.running()) {
       if (attempt.begunAt > before) break;
       stuck.push(attempt);
     }
@@ -56,10 +56,10 @@ export class Watchdog {
     const { running, handlerTimeoutMs, expire, tell } = this.parts;
     const now = performance.now();
     let nextInMs = this.limitMs;
-    for (const attempt of running.values()) {
+    for (const attempt of running()) {
       const leftMs = attempt.begunAt + this.limitMs - now;
       if (leftMs > 0) {
-        nextInMs = leftMs;
+        nextInMs = Math.min(leftMs, this.limitMs);
         break;
       }
       if (handlerTimeoutMs !== undefined) expire(attempt);

@@ -98,6 +98,21 @@ export class ConsumerStoppedError extends SluiceError {
   }
 }
 
+/** `start` or `runOnce` of a consumer that is running: stop it first, or make a second one with a name of its own. */
+export class AlreadyRunningError extends SluiceError {
+  static {
+    brand(AlreadyRunningError, "AlreadyRunningError");
+  }
+
+  readonly code = "ALREADY_RUNNING";
+  readonly retryable = false;
+
+  constructor(fields: { readonly group: string; readonly consumer: string }) {
+    const { group, consumer } = fields;
+    super(`start consumer ${quote(consumer)} of group ${quote(group)}: it is already running`);
+  }
+}
+
 /** The bus, consumer or connection was closed before or while the call was made. */
 export class ClosedError extends SluiceError {
   static {

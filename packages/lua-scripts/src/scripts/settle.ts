@@ -7,7 +7,7 @@ import type { Arg, ScriptCall } from "../script.js";
 import { type Member, type TokenParts, tokenOf, type Verdicts, verdictsIn } from "./member.js";
 
 /** How an attempt ended. `key` is empty for an entry that carries none. */
-export type Attempt = TokenParts & { readonly key: string } & (
+export type SettleItem = TokenParts & { readonly key: string } & (
     | { readonly outcome: "SUCCESS"; readonly emits: readonly Emit[] }
     /** Acknowledge, without recording the key as processed. */
     | { readonly outcome: "SKIP" }
@@ -43,48 +43,60 @@ export function settleCall(
   keys: GroupKeys,
   member: Member,
   windowMs: number,
-  attempts: readonly Attempt[],
+  attempts: readonly SettleItem[],
 ): ScriptCall {
   const args: Arg[] = [member.group, member.consumer, member.incarnation, windowMs];
   const { others, leases } = sorted(attempts);
-  for (const { attempt } of others) pushAttempt(args, attempt);
+  for (const at of others) pushAttempt(args, itemAt(attempts, at));
   for (const [tail, successes] of leases) {
     args.push(Status.SUCCESSES, tail, successes.length);
-    for (const { attempt } of successes) args.push(attempt.key, attempt.id);
+    for (const at of successes) {
+      const { key, id } = itemAt(attempts, at);
+      args.push(key, id);
+    }
   }
   return { script: settleScript, keys: keysOf(settleScript, keys), args };
 }
 
-interface Placed {
-  readonly attempt: Attempt;
-  /** Among the attempts given, from 0. */
-  readonly at: number;
-}
-
 /**
- * In the order in which `settle` is told of them. Most end as successes that emitted nothing, and those of one lease
- * are told together: two short words for each, rather than four. The others stay in their order, as what they emit does.
+ * Positions, from 0, in the order in which `settle` is told of them. Most end as successes that emitted nothing, and those
+ * of one lease are told together: two short words for each, rather than four. The others stay in their order, as what they
+ * emit does.
  */
-function sorted(attempts: readonly Attempt[]): {
-  readonly others: readonly Placed[];
-  readonly leases: ReadonlyMap<string, readonly Placed[]>;
+function sorted(attempts: readonly SettleItem[]): {
+  readonly others: readonly number[];
+  readonly leases: ReadonlyMap<string, readonly number[]>;
 } {
-  const others: Placed[] = [];
-  const leases = new Map<string, Placed[]>();
-  for (const [at, attempt] of attempts.entries()) {
-    const isPlain = attempt.outcome === Status.SUCCESS && attempt.emits.length === 0;
-    if (!isPlain) {
-      others.push({ attempt, at });
+  const others: number[] = [];
+  const leases = new Map<string, number[]>();
+  let tail = "";
+  let lease: number[] | undefined;
+  for (let at = 0; at < attempts.length; at += 1) {
+    const attempt = itemAt(attempts, at);
+    if (attempt.outcome !== Status.SUCCESS || attempt.emits.length > 0) {
+      others.push(at);
       continue;
     }
-    const lease = leases.get(attempt.tail);
-    if (lease === undefined) leases.set(attempt.tail, [{ attempt, at }]);
-    else lease.push({ attempt, at });
+    // Those of one lease mostly end one after the other.
+    if (lease === undefined || attempt.tail !== tail) {
+      tail = attempt.tail;
+      lease = leases.get(tail);
+      if (lease === undefined) {
+        lease = [];
+        leases.set(tail, lease);
+      }
+    }
+    lease.push(at);
   }
   return { others, leases };
 }
 
-function pushAttempt(args: Arg[], attempt: Attempt): void {
+function itemAt(attempts: readonly SettleItem[], at: number): SettleItem {
+  // Positions come from this very list.
+  return attempts[at] as SettleItem;
+}
+
+function pushAttempt(args: Arg[], attempt: SettleItem): void {
   args.push(attempt.outcome, attempt.key, tokenOf(attempt));
   switch (attempt.outcome) {
     case Status.SUCCESS:
@@ -112,13 +124,13 @@ function pushAttempt(args: Arg[], attempt: Attempt): void {
  */
 export function settleReply(
   reply: unknown,
-  attempts: readonly Attempt[],
+  attempts: readonly SettleItem[],
 ): Refusal | (SettleReply & { readonly status: "OK" }) {
   const read = verdictsIn<SettleVerdict>(reply, attempts.length, USUAL, EXCEPTIONS);
   if (read.status !== "OK" || read.verdicts.every((verdict) => verdict === USUAL)) return read;
   const { others, leases } = sorted(attempts);
   const verdicts = [...read.verdicts];
-  for (const [told, { at }] of [...others, ...[...leases.values()].flat()].entries()) {
+  for (const [told, at] of [...others, ...[...leases.values()].flat()].entries()) {
     verdicts[at] = read.verdicts[told] ?? USUAL;
   }
   return { ...read, verdicts };

@@ -1,5 +1,5 @@
 /** A consumer's process: what it knows, which is less than what is true once a reply was lost or it was paused. */
-import { type Begun, type Member, nonceOf, type Attempt as Settlement } from "@sluice/lua-scripts";
+import { type Begun, type Member, nonceOf, type SettleItem as Settlement } from "@sluice/lua-scripts";
 
 export interface Delivered {
   readonly id: string;

@@ -2,7 +2,7 @@
  * One group of a history: what it does through the scripts, and what should be true of it then. Where an answer
  * depends on rules that other tests hold the scripts to (who is LEASED, what is a DUPLICATE), it is taken as it is.
  */
-import { type Attempt, MAX_ENTRIES } from "@sluice/lua-scripts";
+import { MAX_ENTRIES, type SettleItem } from "@sluice/lua-scripts";
 import { comesBefore, markOfEntry } from "../model/ids.js";
 import { recovered, skip, success } from "../support/attempts.js";
 import type { Taken, TestGroup } from "../support/group.js";
@@ -104,7 +104,7 @@ export class HistoryGroup {
   }
 
   /** Ends some of what is in hand (if there is nothing, of what is new), each in the way that `end` says. */
-  async end(first: number, count: number, end: (taken: Taken) => Attempt): Promise<void> {
+  async end(first: number, count: number, end: (taken: Taken) => SettleItem): Promise<void> {
     if (this.held.length === 0) await this.take(count + 1);
     if (this.held.length === 0) return;
     const ending = this.held.splice(first % this.held.length, count);

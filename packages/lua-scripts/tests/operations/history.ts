@@ -2,7 +2,7 @@
  * Random histories of a stream that three groups read: two of ours and one that somebody else made. The scripts are
  * called as clients would; beside them runs a model of what should be in Redis.
  */
-import type { Attempt } from "@sluice/lua-scripts";
+import type { SettleItem } from "@sluice/lua-scripts";
 import fc from "fast-check";
 import { comesBefore } from "../model/ids.js";
 import { failure, retry, skip, success } from "../support/attempts.js";
@@ -238,7 +238,7 @@ export class History implements Ledger {
   }
 }
 
-function endingOf(outcome: Outcome): (taken: Taken) => Attempt {
+function endingOf(outcome: Outcome): (taken: Taken) => SettleItem {
   switch (outcome) {
     case "success":
       return (taken) => success(taken);

@@ -1,5 +1,5 @@
 /** Attempts in hand, and the ways that they end. */
-import { type Attempt, attemptOf, entryOf, partsOf, type RecoveredEntry } from "@sluice/lua-scripts";
+import { attemptOf, entryOf, partsOf, type RecoveredEntry, type SettleItem } from "@sluice/lua-scripts";
 import type { Holding, Taken } from "./group.js";
 
 /** The attempt in hand after a recovery. */
@@ -13,7 +13,7 @@ export function numberOf({ token }: { readonly token: string }): number {
   return attemptOf(token);
 }
 
-export function success({ key, token }: Holding, emits: readonly Emitted[] = []): Attempt {
+export function success({ key, token }: Holding, emits: readonly Emitted[] = []): SettleItem {
   return {
     outcome: "SUCCESS",
     key,
@@ -28,18 +28,18 @@ export interface Emitted {
   readonly fingerprint?: string;
 }
 
-export function skip({ key, token }: Holding): Attempt {
+export function skip({ key, token }: Holding): SettleItem {
   return { outcome: "SKIP", key, ...partsOf(token) };
 }
 
-export function unhandled({ key, token }: Holding, type = "order.placed", message = ""): Attempt {
+export function unhandled({ key, token }: Holding, type = "order.placed", message = ""): SettleItem {
   return { outcome: "UNHANDLED", key, ...partsOf(token), type, message };
 }
 
-export function retry({ key, token }: Holding, delayMs = 0, message = "again"): Attempt {
+export function retry({ key, token }: Holding, delayMs = 0, message = "again"): SettleItem {
   return { outcome: "RETRY", key, ...partsOf(token), delayMs, message };
 }
 
-export function failure({ key, token }: Holding, reason = "FAILED", message = "no"): Attempt {
+export function failure({ key, token }: Holding, reason = "FAILED", message = "no"): SettleItem {
   return { outcome: "FAILURE", key, ...partsOf(token), reason, message };
 }

@@ -3,7 +3,6 @@
  * command, and a step that is refused throws unless the test asks for the refusal.
  */
 import {
-  type Attempt,
   begunField,
   begunValue,
   type ExtendVerdict,
@@ -48,6 +47,7 @@ import {
   releaseCall,
   releaseReply,
   type ScriptCall,
+  type SettleItem,
   type SettleReply,
   type SettleVerdict,
   settleCall,
@@ -260,15 +260,15 @@ export class TestGroup {
     return taken as unknown as { [Nth in keyof Keys]: Taken };
   }
 
-  settleCall(consumer: string, attempts: readonly Attempt[], windowMs = 0): ScriptCall {
+  settleCall(consumer: string, attempts: readonly SettleItem[], windowMs = 0): ScriptCall {
     return settleCall(this.keys, this.member(consumer), windowMs, attempts);
   }
 
-  async settleReply(consumer: string, attempts: readonly Attempt[], windowMs = 0): Promise<SettleReply> {
+  async settleReply(consumer: string, attempts: readonly SettleItem[], windowMs = 0): Promise<SettleReply> {
     return accepted(settleReply(await this.run(this.settleCall(consumer, attempts, windowMs)), attempts));
   }
 
-  async settle(consumer: string, ...attempts: readonly Attempt[]): Promise<readonly SettleVerdict[]> {
+  async settle(consumer: string, ...attempts: readonly SettleItem[]): Promise<readonly SettleVerdict[]> {
     return (await this.settleReply(consumer, attempts)).verdicts;
   }
 

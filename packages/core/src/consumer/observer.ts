@@ -7,112 +7,106 @@ import { type Logger, writesDebug } from "../logger.js";
 import type { OutageKind, Outages } from "../outages.js";
 import { givenKey, partsOfKey } from "../stored-key.js";
 import { performance } from "../timing.js";
-import { type Attempt, aboutAttempt, type Entry } from "./entry.js";
+import type { Entry } from "./entry.js";
 import type { ConsumerEvents, Emitter, EntryReport } from "./events.js";
-import type { Ending } from "./hand.js";
+import { type FinishedAttempt, reasonOfDeath } from "./finished-attempt.js";
+import type { GroupScope } from "./group-scope.js";
+import { aboutAttempt, type LeasedAttempt } from "./leased-attempt.js";
 import type { Recovery } from "./recovery.js";
+import { describeRoundTrip, type RoundTrip, type RoundTripResult } from "./round-trip.js";
 import type { ConsumerStats } from "./stats.js";
 
 /** Most event types of which is remembered that they were logged. */
 const MAX_LOGGED_TYPES = 1_000;
 
-export interface ReporterParts {
+export interface ObserverParts {
   readonly emitter: Emitter;
   readonly stats: ConsumerStats;
-  readonly logger: Logger;
   readonly outages: Outages;
-  readonly stream: string;
-  readonly tenantId: string | undefined;
-  readonly group: string;
 }
 
-export class Reporter {
+/** Observes one group; emitter and numbers may be shared with those of others. */
+export class Observer {
   private inTrouble = false;
   /** What became of events without a handler here, by type: logged when it first does, and when it changes. */
   private readonly withoutHandler = new Map<string, "skipped" | "handed back">();
-
   private readonly emitter: Emitter;
   private readonly stats: ConsumerStats;
-  private readonly logger: Logger;
-  private readonly tenantId: string | undefined;
-  private readonly group: string;
   private readonly outages: Outages;
-  /** The consumer's tenant, stream and group, for a line about many. */
-  private readonly consumer: string;
+  private readonly logger: Logger;
 
-  constructor(parts: ReporterParts) {
-    const { stream, tenantId, group } = parts;
-    this.emitter = parts.emitter;
-    this.stats = parts.stats;
-    this.logger = parts.logger;
-    this.tenantId = tenantId;
-    this.group = group;
-    this.outages = parts.outages;
-    const of = tenantId === undefined ? "" : ` of tenant '${tenantId}'`;
-    this.consumer = `group '${group}'${of}, stream '${stream}'`;
+  constructor(
+    { emitter, stats, outages }: ObserverParts,
+    private readonly scope: GroupScope,
+  ) {
+    this.emitter = emitter;
+    this.stats = stats;
+    this.outages = outages;
+    this.logger = scope.logger;
   }
 
+  // --- attempts ----------------------------------------------------------------------------------------------------
+
   /** An attempt's end was judged by the server. */
-  settled(ending: Ending, verdict: SettleVerdict): void {
-    const { attempt, item, durationMs } = ending;
+  settled(finished: FinishedAttempt, verdict: SettleVerdict): void {
+    const { attempt, durationMs } = finished;
     // The verdict may differ from what was expected when it was left untold: another consumer has changed the settings.
-    if (ending.untold !== undefined && verdict !== "DEAD") {
-      const { level, message, fields } = ending.untold;
-      this.logger[level](message, { ...aboutEnding(ending), ...fields });
+    if (finished.untold !== undefined && verdict !== "DEAD") {
+      const { level, message, fields } = finished.untold;
+      this.logger[level](message, { ...aboutAttempt(attempt), ...fields });
     }
-    if (verdict === "FENCED") {
-      this.leaseLost(attempt, ending.type, "otherConsumer");
-      return;
+    switch (verdict) {
+      case "FENCED":
+        this.leaseLost(attempt, "otherConsumer");
+        return;
+      case "HANDED_BACK":
+        this.stats.add("handedBack", 1);
+        this.hasNoHandler(attempt.type, "handed back");
+        return;
+      case "DEAD":
+        this.stats.observe(durationMs);
+        this.died(finished);
+        return;
+      default:
+        this.stats.observe(durationMs);
+        this.ended(finished);
     }
-    if (verdict === "HANDED_BACK") {
-      this.stats.add("handedBack", 1);
-      this.hasNoHandler(ending.type, "handed back");
-      return;
-    }
-    this.stats.observe(durationMs);
-    if (verdict === "DEAD") {
-      this.stats.add("deadLetters", 1);
-      const reason =
-        item.outcome === "FAILURE"
-          ? item.reason
-          : item.outcome === "RETRY"
-            ? "MAX_ATTEMPTS"
-            : item.outcome === "UNHANDLED"
-              ? "UNHANDLED"
-              : "EMIT_REJECTED";
-      const message = "message" in item ? item.message : "";
-      const report = { ...this.about(attempt.entry, ending.type), attempt: attempt.number, reason, message };
-      // One line for one death, with all that is known of it.
-      const err = ending.untold?.fields.err;
-      this.logger[err === undefined ? "warn" : "error"]("event became a dead letter", {
-        ...aboutEnding(ending),
-        reason,
-        message,
-        ...(err !== undefined && { err }),
-      });
-      this.emitter.emit("deadLetter", report);
-    } else if (item.outcome === "SUCCESS") {
+  }
+
+  private ended(finished: FinishedAttempt): void {
+    const { attempt, durationMs } = finished;
+    if (finished.outcome === "SUCCESS") {
+      const emitted = finished.emits.length;
       this.stats.add("handled", 1);
-      this.stats.add("emitted", item.emits.length);
-      if (this.emitter.wants("handled")) {
-        this.emitter.emit("handled", {
-          ...this.about(attempt.entry, ending.type),
-          attempt: attempt.number,
-          durationMs,
-          emitted: item.emits.length,
-        });
-      }
-    } else if (item.outcome === "RETRY") {
+      if (emitted > 0) this.stats.add("emitted", emitted);
+      if (!this.emitter.wants("handled")) return;
+      this.emitter.emit("handled", { ...this.aboutAttempt(attempt), durationMs, emitted });
+    } else if (finished.outcome === "RETRY") {
       this.stats.add("retries", 1);
-      const { delayMs, message } = item;
-      const about = this.about(attempt.entry, ending.type);
-      this.emitter.emit("retry", { ...about, attempt: attempt.number, delayMs, message });
+      const { delayMs, message } = finished;
+      this.emitter.emit("retry", { ...this.aboutAttempt(attempt), delayMs, message });
     } else {
-      const reason = ending.skipped ?? "unhandled";
+      const reason = finished.skipped ?? "unhandled";
       this.stats.add(reason, 1);
-      if (item.outcome === "UNHANDLED") this.hasNoHandler(item.type, "skipped");
-      this.emitter.emit("skipped", { ...this.about(attempt.entry, ending.type), reason });
+      if (finished.outcome === "UNHANDLED") this.hasNoHandler(finished.type, "skipped");
+      this.emitter.emit("skipped", { ...this.about(attempt.entry, attempt.type), reason });
     }
+  }
+
+  private died(finished: FinishedAttempt): void {
+    const { attempt } = finished;
+    this.stats.add("deadLetters", 1);
+    const reason = reasonOfDeath(finished);
+    const message = "message" in finished ? finished.message : "";
+    // One line for one death, with all that is known of it.
+    const err = finished.untold?.fields.err;
+    this.logger[err === undefined ? "warn" : "error"]("event became a dead letter", {
+      ...aboutAttempt(attempt),
+      reason,
+      message,
+      ...(err !== undefined && { err }),
+    });
+    this.emitter.emit("deadLetter", { ...this.aboutAttempt(attempt), reason, message });
   }
 
   private hasNoHandler(type: string | undefined, outcome: "skipped" | "handed back"): void {
@@ -156,12 +150,8 @@ export class Reporter {
     this.emitter.emit("skipped", { ...this.about(entry, event?.type), reason: "duplicate" });
   }
 
-  leaseLost(
-    attempt: Attempt,
-    type: string | undefined,
-    takenBy: ConsumerEvents["leaseLost"]["takenBy"],
-  ): void {
-    const report = { ...this.about(attempt.entry, type), attempt: attempt.number, takenBy };
+  leaseLost(attempt: LeasedAttempt, takenBy: ConsumerEvents["leaseLost"]["takenBy"]): void {
+    const report = { ...this.aboutAttempt(attempt), takenBy };
     if (attempt.maybeSettled) {
       // Most likely the call whose reply was lost has settled it, and took the token with it.
       this.stats.add("unknown", 1);
@@ -175,11 +165,10 @@ export class Reporter {
   }
 
   /** An entry begins its last attempt, whose process died at the one before. */
-  suspectBegins(attempt: Attempt): void {
-    const about = { ...this.about(attempt.entry, undefined), attempt: attempt.number };
+  suspectBegins(attempt: LeasedAttempt): void {
     this.logger.warn(
       "event begins its last attempt by itself: its process died during the one before",
-      about,
+      this.aboutAttempt(attempt),
     );
   }
 
@@ -189,13 +178,20 @@ export class Reporter {
   }
 
   /** An attempt has run for ten leases, and nothing bounds it. */
-  stuck(attempt: Attempt): void {
+  stuck(attempt: LeasedAttempt): void {
     this.logger.warn("handler has run for ten leases; its slot is taken until it ends", {
-      ...this.about(attempt.entry, attempt.type),
-      attempt: attempt.number,
+      ...this.aboutAttempt(attempt),
       runningMs: Math.round(performance.now() - attempt.begunAt),
       wanted: "a handler that ends, or the option handlerTimeoutMs",
     });
+  }
+
+  // --- round trips and recovery ------------------------------------------------------------------------------------
+
+  /** A round trip is over; told only where lines at debug level are written. */
+  roundTrip(trip: RoundTrip, result: RoundTripResult, durationMs: number): void {
+    const fields = describeRoundTrip(trip, result);
+    this.logger.debug("round trip", { ...fields, durationMs: Math.round(durationMs * 1_000) / 1_000 });
   }
 
   recoveredCounts(counts: RecoveryCounts): void {
@@ -214,8 +210,7 @@ export class Reporter {
     this.logger.error("events lost: others removed them before this group settled them; health() has more", {
       entries,
     });
-    const tenant = this.tenantId === undefined ? {} : { tenantId: this.tenantId };
-    this.emitter.emit("trimmed", { group: this.group, ...tenant, entries });
+    this.emitter.emit("trimmed", { group: this.scope.group, ...this.tenant, entries });
   }
 
   recoveryEnded(recovery: Recovery, worthTelling: boolean): void {
@@ -227,7 +222,7 @@ export class Reporter {
   failed(error: unknown, fatal: boolean): void {
     this.stats.add("errors", 1);
     if (fatal) {
-      this.ended();
+      this.stopped();
       this.logger.error("consumer stopped", { err: error });
     } else {
       this.trouble(error);
@@ -239,7 +234,10 @@ export class Reporter {
   trouble(error: unknown): void {
     this.inTrouble = true;
     this.logger.debug("a call failed and is made again", { err: error });
-    this.outages.begin(kindOf(error), this, { error, consumer: this.consumer });
+    const { stream, tenantId, group } = this.scope;
+    const of = tenantId === undefined ? "" : ` of tenant '${tenantId}'`;
+    const consumer = `group '${group}'${of}, stream '${stream}'`;
+    this.outages.begin(kindOf(error), this, { error, consumer });
   }
 
   /** A call on the side failed, which is made again at its time: `what` it was is warned of, unless it is an outage. */
@@ -256,7 +254,7 @@ export class Reporter {
   }
 
   /** The consumer has stopped: whether its calls would succeed is not known any more. */
-  ended(): void {
+  stopped(): void {
     this.inTrouble = false;
     this.outages.end(this, false);
   }
@@ -266,13 +264,18 @@ export class Reporter {
       entryId: id,
       idempotencyKey: type === undefined ? partsOfKey(key).key : givenKey(key, type),
       ...(type === undefined ? {} : { type }),
-      ...(this.tenantId === undefined ? {} : { tenantId: this.tenantId }),
+      ...this.tenant,
     };
   }
-}
 
-function aboutEnding({ attempt, type, correlationId }: Ending): object {
-  return aboutAttempt(attempt, type, correlationId);
+  private aboutAttempt(attempt: LeasedAttempt): EntryReport & { readonly attempt: number } {
+    return { ...this.about(attempt.entry, attempt.type), attempt: attempt.number };
+  }
+
+  private get tenant(): { readonly tenantId?: string } {
+    const { tenantId } = this.scope;
+    return tenantId === undefined ? {} : { tenantId };
+  }
 }
 
 function kindOf(error: unknown): OutageKind {

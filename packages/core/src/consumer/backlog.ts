@@ -9,7 +9,7 @@ import { SluiceError } from "../errors.js";
  *
  * @param except - IDs of entries that may be pending with it.
  */
-export async function nothingLeft(
+export async function hasNoBacklog(
   connection: Connection,
   keys: GroupKeys,
   member: Member,

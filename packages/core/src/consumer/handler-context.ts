@@ -1,42 +1,37 @@
 /** What a handler is given besides the event, and what it emitted with it. */
 import type { Emit } from "@sluice/lua-scripts";
 import { type Composed, type ComposeSettings, compose, MAX_TOGETHER_CHARS } from "../compose.js";
-import { lineageOf, storyOf } from "../context.js";
+import { lineageOf } from "../context.js";
 import { InvalidOptionError } from "../errors.js";
 import type { EmitOptions, SluiceEvent } from "../event.js";
 import { emitKey } from "../fingerprint.js";
 import type { HandlerContext } from "../handler.js";
 import { type Logger, withFields } from "../logger.js";
-import { type Attempt, aboutAttempt } from "./entry.js";
+import { aboutAttempt, type LeasedAttempt } from "./leased-attempt.js";
 
 /** Most events that one handled event may emit. */
 const MAX_EMITS = 1_000;
-
-/** What all attempts of a consumer have in common. */
-export interface AttemptParts {
-  readonly compose: ComposeSettings;
-  readonly tenantId: string | undefined;
-  readonly logger: Logger;
-}
 
 /** What a handler is given besides the event; collects what it emits. */
 export class AttemptContext implements HandlerContext {
   declare readonly tenantId?: string;
   readonly attempt: number;
   readonly idempotencyKey: string;
-  private readonly composed: (Composed | Promise<Composed>)[] = [];
+  /** Made with the first one: most handlers emit nothing. */
+  private composed: (Composed | Promise<Composed>)[] | undefined;
   private lines: Logger | undefined;
   private boundEmit: HandlerContext["emit"] | undefined;
   private ended = false;
   private chars = 0;
 
   constructor(
-    private readonly parts: AttemptParts,
-    private readonly leased: Attempt,
+    private readonly settings: ComposeSettings,
+    private readonly leased: LeasedAttempt,
     private readonly event: SluiceEvent,
     private readonly handlerName: string,
   ) {
-    if (parts.tenantId !== undefined) this.tenantId = parts.tenantId;
+    const { tenantId } = leased.inFlight.scope;
+    if (tenantId !== undefined) this.tenantId = tenantId;
     this.attempt = leased.number;
     this.idempotencyKey = event.idempotencyKey;
   }
@@ -46,9 +41,9 @@ export class AttemptContext implements HandlerContext {
   }
 
   get logger(): Logger {
-    this.lines ??= withFields(this.parts.logger, {
+    this.lines ??= withFields(this.leased.inFlight.scope.logger, {
       handler: this.handlerName,
-      ...aboutAttempt(this.leased, this.event.type, storyOf(this.event)),
+      ...aboutAttempt(this.leased),
     });
     return this.lines;
   }
@@ -67,7 +62,7 @@ export class AttemptContext implements HandlerContext {
         wanted: "a call before the handler returns, and before its attempt is given up",
       });
     }
-    if (this.composed.length === MAX_EMITS) {
+    if (this.composed?.length === MAX_EMITS) {
       throw new InvalidOptionError({
         option: "emit",
         value: type,
@@ -75,11 +70,12 @@ export class AttemptContext implements HandlerContext {
       });
     }
     const related = { ...lineageOf(this.event), ...options };
-    const composing = compose(this.parts.compose, this.parts.tenantId, type, data, related);
+    const composing = compose(this.settings, this.tenantId, type, data, related);
     const composed =
       composing instanceof Promise ? composing.then((made) => this.count(made)) : this.count(composing);
     // Awaited when the handler has ended; a rejection before that is not unhandled.
     if (composed instanceof Promise) composed.catch(() => {});
+    this.composed ??= [];
     this.composed.push(composed);
   }
 
@@ -97,18 +93,19 @@ export class AttemptContext implements HandlerContext {
   }
 
   /** What the handler has emitted, which emits no more: undefined for nothing. */
-  end(group: string): Promise<readonly Emit[]> | undefined {
+  end(): Promise<readonly Emit[]> | undefined {
     this.ended = true;
-    return this.composed.length === 0 ? undefined : this.emitted(group);
+    return this.composed && this.emitted(this.composed);
   }
 
   /** What the handler emitted, ready to be settled: under keys that each attempt makes the same. */
-  private emitted(group: string): Promise<readonly Emit[]> {
+  private emitted(emitted: readonly (Composed | Promise<Composed>)[]): Promise<readonly Emit[]> {
+    const { entry, inFlight } = this.leased;
     // As it is stored: events of two types under one key emit different events.
-    const handled = this.leased.entry.key || this.idempotencyKey;
-    const emits = this.composed.map(async (promised, n): Promise<Emit> => {
+    const handled = entry.key || this.idempotencyKey;
+    const emits = emitted.map(async (promised, n): Promise<Emit> => {
       const composed = await promised;
-      const key = composed.namedKey ?? (await emitKey(handled, group, n));
+      const key = composed.namedKey ?? (await emitKey(handled, inFlight.scope.group, n));
       const fingerprint = composed.namedKey === undefined ? "" : composed.fingerprint();
       return { key, event: composed.document(key), fingerprint };
     });

@@ -1,4 +1,4 @@
-/** What consumers do on the side so that a stream stays short and a group's list of consumers true. */
+/** Periodic maintenance of a stream and a group: trims settled entries, removes dead consumers. */
 import {
   type GroupKeys,
   type Member,
@@ -8,34 +8,34 @@ import {
   trimReply,
 } from "@sluice/lua-scripts";
 import { type Connection, evaluate } from "../connection.js";
-import type { Logger } from "../logger.js";
 import { refusalError } from "../refusals.js";
+import type { GroupScope } from "./group-scope.js";
 import type { ConsumerSettings } from "./settings.js";
 
-/** About how often a running consumer does its upkeep, in milliseconds. */
-export const UPKEEP_INTERVAL_MS = 60_000;
+/** About how often a running consumer does maintenance, in milliseconds. */
+export const MAINTENANCE_INTERVAL_MS = 60_000;
 
 /** A consumer that has nothing pending and has asked for nothing this long is gone, in milliseconds; a blocking read ends within a minute. */
 const RETIRE_IDLE_MS = 600_000;
 
 /** Entries that one call drops at most. */
 const TRIM_LIMIT = 10_000;
-/** Calls that one upkeep makes at most, so that a consumer which starts on a long stream is not kept from its work. */
+/** Calls that one maintenance makes at most, so that a consumer that starts on a long stream gets to its work. */
 const TRIM_CALLS = 100;
 
-interface UpkeepParts {
+interface MaintenanceParts {
   readonly connection: Connection;
-  readonly stream: string;
+  readonly scope: GroupScope;
   readonly keys: GroupKeys;
-  readonly settings: ConsumerSettings;
+  readonly settings: Pick<ConsumerSettings, "retention">;
   readonly deadlineMs: number;
-  readonly logger: Logger;
 }
 
-/** Drops what every group has settled for long enough, and removes consumers that are gone. */
-export async function keepUp(parts: UpkeepParts): Promise<void> {
-  const { connection, stream, keys, settings, deadlineMs, logger } = parts;
-  const { group, retention } = settings;
+/** Drops what every group has settled for long enough, and removes dead consumers. */
+export async function maintain(parts: MaintenanceParts): Promise<void> {
+  const { connection, scope, keys, settings, deadlineMs } = parts;
+  const { stream, group, logger } = scope;
+  const { retention } = settings;
   if (retention !== undefined) {
     for (let calls = 0, more = true; more && calls < TRIM_CALLS; calls += 1) {
       const call = trimCall(keys, { ...retention, limit: TRIM_LIMIT });
@@ -49,12 +49,12 @@ export async function keepUp(parts: UpkeepParts): Promise<void> {
   const call = retireCall(keys, { group, idleMs: RETIRE_IDLE_MS });
   const reply = retireReply(await evaluate(connection, call, { deadlineMs }));
   if (reply.status === "OK" && reply.retired.length > 0) {
-    logger.info("removed consumers that were gone", { consumers: reply.retired });
+    logger.info("removed dead consumers", { consumers: reply.retired });
   }
 }
 
 /** Removes this consumer, unless something is pending with it or a newer process has its name. */
-export async function retireSelf(parts: UpkeepParts, member: Member): Promise<void> {
+export async function retireSelf(parts: MaintenanceParts, member: Member): Promise<void> {
   const { group, consumer, incarnation } = member;
   const call = retireCall(parts.keys, { group, idleMs: 0, consumer, incarnation });
   await evaluate(parts.connection, call, { deadlineMs: parts.deadlineMs });
