@@ -4,7 +4,7 @@
  * documented, and is all that it knows). It also removes what the demo made, key by key.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { groupKeys } from "@sluice/lua-scripts";
+import { groupKeys, registryKeys } from "@sluice/lua-scripts";
 import { Redis } from "ioredis";
 import type { Ledger } from "./ledger.js";
 import { receiptFrom } from "./receipt.js";
@@ -90,15 +90,18 @@ export class Audit {
    */
   async removeKeys(): Promise<void> {
     for (const tenant of this.tenants) {
-      const keys = [
-        ...new Set(this.groups.flatMap((group) => Object.values(groupKeys(this.stream, group, tenant)))),
-      ];
-      for (let left = 1, tries = 0; left > 0; tries += 1) {
-        if (tries === MAX_REMOVALS) throw new Error(`${left} keys of tenant "${tenant}" come back`);
-        await this.redis.unlink(keys);
-        await sleep(20);
-        left = await this.redis.exists(keys);
-      }
+      const keys = this.groups.flatMap((group) => Object.values(groupKeys(this.stream, group, tenant)));
+      await this.removeAll([...new Set(keys)], `of tenant "${tenant}"`);
+    }
+    await this.removeAll(Object.values(registryKeys(this.stream)), "of all tenants");
+  }
+
+  private async removeAll(keys: string[], whose: string): Promise<void> {
+    for (let left = 1, tries = 0; left > 0; tries += 1) {
+      if (tries === MAX_REMOVALS) throw new Error(`${left} keys ${whose} come back`);
+      await this.redis.unlink(keys);
+      await sleep(20);
+      left = await this.redis.exists(keys);
     }
   }
 

@@ -113,6 +113,29 @@ export function describeClusterAdapter(ioredis: Ioredis): void {
     expect(await connection.send(gets, { deadlineMs })).toEqual(keys.map((_, index) => String(index)));
   });
 
+  test("asks each master for itself, which holds what the others do not", async () => {
+    const connection = open();
+    const keys = Array.from({ length: 20 }, (_, index) => `${uniqueName("scanned")}${index}`);
+    const nodes = await connection.nodes({ deadlineMs });
+    expect(nodes).toHaveLength(3);
+    await connection.send(
+      keys.map((key) => cmd("SET", key, "1")),
+      { deadlineMs },
+    );
+    const found = await Promise.all(
+      nodes.map(async (node) => {
+        const [reply] = await node.send([cmd("KEYS", "*scanned*")], { deadlineMs });
+        return reply as string[]; // as KEYS answers
+      }),
+    );
+    expect(found.flat().sort()).toEqual([...keys].sort());
+    for (const some of found) expect(some.length).toBeGreaterThan(0);
+    await connection.close();
+    const replies = await nodes[0]?.send([cmd("PING")], { deadlineMs });
+    expect(replies).toEqual([expect.any(ClosedError)]);
+    await expect(connection.nodes({ deadlineMs })).rejects.toBeInstanceOf(ClosedError);
+  });
+
   test("is up for many calls at once, from the first", async () => {
     const connection = open();
     const calls = Array.from({ length: 50 }, (_, index) =>

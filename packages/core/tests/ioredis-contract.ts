@@ -137,6 +137,13 @@ export function describeAdapter(ioredis: Ioredis): void {
     });
   });
 
+  test("there is one node, which answers as the connection does", async () => {
+    const connection = opener.to(own.url);
+    const [node, ...others] = await connection.nodes({ deadlineMs });
+    expect(others).toEqual([]);
+    expect(await node?.send([cmd("PING")], { deadlineMs })).toEqual(["PONG"]);
+  });
+
   describe("scripts", () => {
     test("that the server does not know run all the same, and nothing runs twice", async () => {
       const connection = opener.to(sharedServerUrl());

@@ -158,7 +158,7 @@ function commandsInUse(): string[] {
   const found = [...lua.matchAll(ofScripts), ...core.matchAll(ofClient)].map(
     ([, name]) => name?.toLowerCase() ?? "",
   );
-  const ofOperators = ["info", "config"]; // for health(), told apart on the page
+  const ofOperators = ["info", "config", "zscan", "scan"]; // for health() and tenants(), told apart on the page
   return [...new Set([...found, "eval", "evalsha"])].filter((name) => !ofOperators.includes(name));
 }
 
@@ -187,13 +187,48 @@ describe("the user of one tenant", () => {
 
     const denied = (await admin.acl("LOG")) as unknown[][]; // a flat list of fields and values for each
     const objects = denied.map((entry) => String(entry[entry.indexOf("object") + 1]).replace(/\|.*/, ""));
-    expect(objects.filter((object) => !["info", "config"].includes(object))).toEqual([]);
+    // As the page says: health() asks for the one, and each process once for the other.
+    const told = ["info", "config", "{orders}/tenants"];
+    expect(objects.filter((object) => !told.includes(object))).toEqual([]);
 
     const globex = bus.tenant("globex");
     for (const attempt of [() => place(globex, "a"), () => globex.getStreamInfo(), () => started(globex)]) {
       expect(await refusal(attempt)).toMatchObject({ code: "PERMISSION" });
     }
     expect(await admin.keys("*globex*")).toEqual([]);
+  });
+
+  it("with what the page adds for many tenants can enroll, list and forget them", async () => {
+    const server = await privateServer();
+    const admin = plainRedis(server.url);
+    const rows = [...page.matchAll(/^\| (?:A publisher for|Who lists) .*$/gm)].map(([row]) => row);
+    const [publisher = [], operator = []] = rows.map((row) =>
+      [...row.matchAll(/`([^`]+)`/g)].flatMap(([, words = ""]) => words.split(" ")),
+    );
+    const login = async (words: readonly string[]) => {
+      await call(admin, [...rule, ...words]);
+      const url = new URL(server.url);
+      url.username = "acme";
+      url.password = "secret";
+      return await openBus({ redis: url.href, tenancy: "multi", stream: "orders" });
+    };
+    const publishing = await login(publisher);
+    await place(publishing.tenant("acme"), "a");
+    await place(publishing.tenant("globex"), "a");
+    expect(await admin.zcard("{orders}/tenants")).toBe(2);
+    await publishing.close();
+
+    const looking = await login(operator);
+    const tenants = async () => {
+      const ids: string[] = [];
+      for await (const { tenantId } of looking.tenants()) ids.push(tenantId);
+      return ids.sort();
+    };
+    expect(await tenants()).toEqual(["acme", "globex"]);
+    await admin.unlink("tenant:{acme}:orders");
+    expect(await looking.forgetTenant("acme")).toBe(true);
+    await admin.unlink("{orders}/tenants");
+    expect(await tenants()).toEqual(["globex"]);
   });
 
   it("without EVAL needs SCRIPT LOAD", async () => {
