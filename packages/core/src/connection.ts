@@ -5,6 +5,7 @@
  */
 
 import type { Arg, ScriptCall } from "@sluice/lua-scripts";
+import type { BellListener, Bells } from "./bells.js";
 import { ConnectionError, DeadlineError, isRetryable, OutOfMemoryError, SluiceError } from "./errors.js";
 import { jittered, performance, sleep } from "./timing.js";
 
@@ -17,7 +18,16 @@ const RESEND_DELAY_MS = 50;
  */
 export type Request =
   | ({ readonly kind: "script" } & ScriptCall)
-  | { readonly kind: "command"; readonly name: string; readonly args: readonly Arg[] };
+  | {
+      readonly kind: "command";
+      readonly name: string;
+      readonly args: readonly Arg[];
+      /**
+       * Arms the bells of the keys that the command reads (see {@link Connection.bells}); without effect while none ring.
+       * For commands that only read: XREADGROUP, which writes, arms nothing.
+       */
+      readonly tracked?: true;
+    };
 
 export interface SendOptions {
   /**
@@ -83,7 +93,15 @@ export interface Connection {
    */
   onReconnect(listener: () => void): () => void;
   /**
-   * Closes what this connection opened itself; what a user brought stays open. Requests in flight settle with
+   * Opens the bells of this connection: from now on the keys that `tracked` requests read ring when they change. It takes
+   * a second connection for each node. That bells cannot ring, or no longer do, fails no request; `polled` tells.
+   *
+   * @throws {ClosedError} when this connection is closed.
+   * @throws {Error} when its bells are open already.
+   */
+  bells(listener: BellListener): Bells;
+  /**
+   * Closes what this connection opened itself, bells included; what a user brought stays open. Requests in flight settle with
    * ClosedError. Idempotent; resolves when nothing keeps the process alive any more.
    */
   close(): Promise<void>;

@@ -1,5 +1,6 @@
 /** The runtime-neutral client of Sluice. The clients for Node and Deno export all of this, and `connect()`. */
 export { DEFAULT_RETRY_POLICY, type RetryPolicy, retryDelayMs } from "./backoff.js";
+export type { BellListener, Bells, Polled, Slots } from "./bells.js";
 export {
   type Bus,
   type BusOptions,

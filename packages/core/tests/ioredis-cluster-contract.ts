@@ -4,12 +4,13 @@
  */
 
 import { type ClusterNode, startCluster, type TestCluster, uniqueName } from "@sluice/test-server";
-import { Redis } from "ioredis";
+import type { Redis } from "ioredis";
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from "vitest";
 import { type Connection, command } from "../src/connection.js";
 import { ClosedError, InvalidOptionError, PermissionError, ServerError } from "../src/errors.js";
 import { slotOfKey } from "../src/ioredis/slots.js";
 import { fromIoredis } from "../src/ioredis.js";
+import { ClusterAdmins } from "./ioredis-cluster-support.js";
 import { cmd, run } from "./ioredis-requests.js";
 import { AT_ONCE_MS, DEADLINE_MS, type Ioredis, Opener, unseen } from "./ioredis-support.js";
 
@@ -20,67 +21,24 @@ const failoverMs = 20_000;
 export function describeClusterAdapter(ioredis: Ioredis): void {
   const opener = new Opener(ioredis);
   let cluster: TestCluster;
-  const admins = new Map<ClusterNode, Redis>();
+  let admins: ClusterAdmins;
 
   beforeAll(async () => {
     cluster = await startCluster({ masters: 3, replicas: 1 });
+    admins = new ClusterAdmins(cluster);
   });
   afterAll(async () => {
-    for (const admin of admins.values()) admin.disconnect();
+    admins.disconnect();
     await cluster.stop();
   });
 
-  function admin(node: ClusterNode | undefined): Redis {
-    if (node === undefined) throw new Error("the cluster has no such node");
-    const redis = admins.get(node) ?? new Redis(node.url);
-    admins.set(node, redis);
-    return redis;
-  }
+  const admin = (node: ClusterNode | undefined) => admins.of(node);
+  const masterOf = (slot: number) => admins.masterOf(slot);
+  const keyOn = (node: ClusterNode | undefined) => admins.keyOn(node);
+  const beginMove = (key: string) => admins.beginMove(key);
 
   function open(): Connection {
     return opener.on(opener.cluster(cluster.url));
-  }
-
-  /** The node that serves a slot, by its own account. */
-  async function masterOf(slot: number): Promise<ClusterNode> {
-    for (const node of cluster.nodes) {
-      const slots = (await admin(node).call("CLUSTER", ["NODES"])) as string;
-      const own = slots.split("\n").find((line) => line.includes("myself")) ?? "";
-      for (const range of own
-        .split(" ")
-        .slice(8)
-        .filter((word) => /^\d+(-\d+)?$/.test(word))) {
-        const [first, last = first] = range.split("-").map(Number);
-        if (first !== undefined && last !== undefined && slot >= first && slot <= last) return node;
-      }
-    }
-    throw new Error(`no node serves slot ${slot}`);
-  }
-
-  /** A key that this master serves. */
-  async function keyOn(node: ClusterNode | undefined): Promise<string> {
-    for (;;) {
-      const key = uniqueName("key");
-      if ((await masterOf(slotOfKey(key))) === node) return key;
-    }
-  }
-
-  /** Begins to move the slot of a key to another master; the steps that are left are for the test to take. */
-  async function beginMove(key: string) {
-    const slot = slotOfKey(key);
-    const from = await masterOf(slot);
-    const to = cluster.nodes.find((node) => node.role === "master" && node !== from);
-    if (to === undefined) throw new Error("there is no other master");
-    await admin(to).call("CLUSTER", ["SETSLOT", slot, "IMPORTING", from.id]);
-    await admin(from).call("CLUSTER", ["SETSLOT", slot, "MIGRATING", to.id]);
-    return {
-      from,
-      to,
-      moveKey: (name: string) => admin(from).call("MIGRATE", [to.host, to.port, name, 0, 5_000]),
-      async finish() {
-        for (const node of [to, from]) await admin(node).call("CLUSTER", ["SETSLOT", slot, "NODE", to.id]);
-      },
-    };
   }
 
   test("knows every key's slot as the servers do", async () => {

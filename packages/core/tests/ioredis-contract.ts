@@ -21,7 +21,7 @@ import { fromIoredis } from "../src/ioredis.js";
 import { silentLogger } from "../src/logger.js";
 import { HANG_UP, madeUpServer, Network } from "./ioredis-network.js";
 import { cmd, run } from "./ioredis-requests.js";
-import { AT_ONCE_MS, DEADLINE_MS, type Ioredis, Opener, unseen } from "./ioredis-support.js";
+import { AT_ONCE_MS, DEADLINE_MS, type Ioredis, Opener, unseen, userOf } from "./ioredis-support.js";
 
 const deadlineMs = DEADLINE_MS;
 const quiet = { logger: silentLogger };
@@ -631,18 +631,4 @@ export function describeAdapter(ioredis: Ioredis): void {
     const { script, keys } = run(source) as Extract<ReturnType<typeof run>, { kind: "script" }>;
     return { script, keys, args };
   }
-}
-
-/** A new user with all keys and these rules; returns the URL to log in with. */
-async function userOf(server: TestServer, ...rules: string[]): Promise<string> {
-  const user = uniqueName("user");
-  const password = uniqueName("secret");
-  const { Redis } = await import("ioredis");
-  const admin = new Redis(server.url);
-  await admin.call("ACL", ["SETUSER", user, "reset", "on", `>${password}`, "~*", "&*", ...rules]);
-  admin.disconnect();
-  const url = new URL(server.url);
-  url.username = user;
-  url.password = password;
-  return url.href;
 }

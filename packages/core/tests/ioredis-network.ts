@@ -52,6 +52,13 @@ export class Network {
     for (const pair of this.#pairs) pair.frozen = true;
   }
 
+  /** The same for one of the connections that are there, by the order in which they were made. */
+  freezeOne(index: number): void {
+    const pair = [...this.#pairs][index];
+    if (pair === undefined) throw new Error(`there is no connection ${index}`);
+    pair.frozen = true;
+  }
+
   /** New connections pass again; the frozen ones stay frozen, as behind a router that forgot them. */
   thaw(): void {
     this.#frozen = false;
@@ -62,18 +69,19 @@ export class Network {
     for (const pair of this.#pairs) pair.muted = true;
   }
 
-  /** Breaks every connection. */
-  cut(): void {
-    for (const { near, far } of this.#pairs) {
+  /** Breaks every connection, but for the one of this index by the order in which they were made. */
+  cut(keep?: number): void {
+    for (const [index, { near, far }] of [...this.#pairs].entries()) {
+      if (index === keep) continue;
       near.resetAndDestroy();
       far.destroy();
     }
   }
 
-  /** Breaks every connection and refuses new ones. */
-  refuse(): void {
+  /** Breaks every connection but `keep`, and refuses new ones. */
+  refuse(keep?: number): void {
     this.#server.close();
-    this.cut();
+    this.cut(keep);
   }
 
   /** Takes connections, at the same port as before. */

@@ -2,8 +2,8 @@
  * What the tests of the adapter share: both majors of ioredis behind one face.
  */
 
-import { uniqueName } from "@sluice/test-server";
-import type { Redis, RedisOptions } from "ioredis";
+import { type TestServer, uniqueName } from "@sluice/test-server";
+import { Redis, type RedisOptions } from "ioredis";
 import { onTestFinished } from "vitest";
 import type { Connection } from "../src/connection.js";
 import { type FromIoredisOptions, fromIoredis, type IoredisCluster } from "../src/ioredis.js";
@@ -68,4 +68,17 @@ export class Opener {
 /** A script that no server has seen, so that none knows its hash. */
 export function unseen(body: string): string {
   return `-- ${uniqueName("unseen")}\n${body}`;
+}
+
+/** A new user with all keys and channels, and these rules; returns the URL to log in with. */
+export async function userOf(server: TestServer, ...rules: string[]): Promise<string> {
+  const user = uniqueName("user");
+  const password = uniqueName("secret");
+  const admin = new Redis(server.url);
+  await admin.call("ACL", ["SETUSER", user, "reset", "on", `>${password}`, "~*", "&*", ...rules]);
+  admin.disconnect();
+  const url = new URL(server.url);
+  url.username = user;
+  url.password = password;
+  return url.href;
 }

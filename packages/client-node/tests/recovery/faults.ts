@@ -40,6 +40,7 @@ export function faulty(
         stop();
       };
     },
+    bells: (listener) => connection.bells(listener),
     close: () => connection.close(),
   };
 }
@@ -58,6 +59,7 @@ export function late(
     nodes: (options) => connection.nodes(options),
     duplicate: () => late(connection.duplicate(), until),
     onReconnect: (listener) => connection.onReconnect(listener),
+    bells: (listener) => connection.bells(listener),
     close: () => connection.close(),
   };
 }

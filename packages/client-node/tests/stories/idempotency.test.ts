@@ -198,6 +198,7 @@ function noting(connection: Connection, verdicts: Record<string, number>): Conne
     duplicate: () => connection.duplicate(),
     nodes: (options) => connection.nodes(options),
     onReconnect: (listener) => connection.onReconnect(listener),
+    bells: (listener) => connection.bells(listener),
     close: () => connection.close(),
   };
 }

@@ -49,6 +49,7 @@ function connection(answer: Answer = () => undefined) {
     },
     nodes: (options) => inner.nodes(options),
     duplicate: () => inner.duplicate(),
+    bells: (listener) => inner.bells(listener),
     onReconnect(listener) {
       listeners.add(listener);
       return () => void listeners.delete(listener);

@@ -43,6 +43,7 @@ describe("start", () => {
         duplicate: () => connection.duplicate(),
         nodes: (options) => connection.nodes(options),
         onReconnect: (listener) => connection.onReconnect(listener),
+        bells: (listener) => connection.bells(listener),
         close: () => connection.close(),
       },
       { stream: uniqueName("orders"), events, logger: silentLogger },

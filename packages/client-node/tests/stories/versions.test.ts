@@ -130,6 +130,7 @@ function changed(connection: Connection): Connection {
     duplicate: () => changed(connection.duplicate()),
     nodes: (options) => connection.nodes(options),
     onReconnect: (listener) => connection.onReconnect(listener),
+    bells: (listener) => connection.bells(listener),
     close: () => connection.close(),
   };
 }

@@ -6,9 +6,12 @@
  * run, and does not say which of several was sent.
  */
 
+import type { BellListener, Bells } from "../bells.js";
 import type { Connection, RedisNode, Request, SendOptions } from "../connection.js";
 import { ClosedError, ConnectionError, DeadlineError, ServerError, SluiceError } from "../errors.js";
 import { clearTimeout, performance, setTimeout, sleep } from "../timing.js";
+import { refuseSecond } from "./bells.js";
+import { ClusterBells } from "./cluster-bells.js";
 import { nameOf } from "./exchange.js";
 import { Link, type LinkOptions } from "./link.js";
 import { Listeners } from "./listeners.js";
@@ -50,12 +53,17 @@ export class ClusterConnection implements Connection {
   readonly #news = new Set<() => void>();
   readonly #gone = new Error("the node no longer serves the slot");
   readonly #leave: () => void;
+  #bells: ClusterBells | undefined;
   #closed: Promise<void> | undefined;
 
   constructor(topology: Topology, options: ClusterOptions) {
     this.#options = options;
     this.#topology = topology;
-    this.#leave = topology.join({ onKnown: () => this.#onKnown(), onRefused: () => this.#tell() });
+    this.#leave = topology.join({
+      onKnown: () => this.#onKnown(),
+      onMoved: (slot) => this.#bells?.onMoved(slot),
+      onRefused: () => this.#tell(),
+    });
   }
 
   async send(requests: readonly Request[], options: SendOptions): Promise<readonly unknown[]> {
@@ -107,11 +115,24 @@ export class ClusterConnection implements Connection {
     return this.#reconnects.add(listener);
   }
 
+  bells(listener: BellListener): Bells {
+    if (this.#closed !== undefined) throw new ClosedError({ attempted: "bells", closed: "connection" });
+    refuseSecond(this.#bells);
+    const linkTo = (node: NodeKey) => this.#linkTo(node);
+    this.#bells = new ClusterBells({ topology: this.#topology, linkTo }, listener);
+    return this.#bells;
+  }
+
   close(): Promise<void> {
-    this.#closed ??= Promise.all([...this.#links.values()].map((link) => link.close())).then(() => {});
+    this.#closed ??= this.#close();
     this.#leave();
     this.#tell();
     return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    const links = [...this.#links.values()].map((link) => link.close());
+    await Promise.all([this.#bells?.close(), ...links]);
   }
 
   /** Settles the routes if there is no point in another attempt: closed, turned away, or no time left. */
@@ -182,6 +203,7 @@ export class ClusterConnection implements Connection {
       }
       case "ASK":
         route.ask = this.#redirection(answer, node).target;
+        if (route.slot !== undefined) this.#bells?.onHandover(route.slot);
         return "again";
       case "CLUSTERDOWN":
         this.#topology.refresh();
@@ -251,6 +273,7 @@ export class ClusterConnection implements Connection {
       link.abandon(this.#gone);
       void link.close();
     }
+    this.#bells?.onKnown();
     this.#tell();
     if (replaced) this.#reconnects.call();
   }

@@ -31,6 +31,8 @@ export interface ExchangeOptions extends SendOptions {
   readonly leftMs?: number;
   /** Put ASKING before each request: their slot is on its way to this server. */
   readonly asking?: boolean;
+  /** For how long it puts up with nothing arriving, in milliseconds, if not for a part of the deadline. */
+  readonly patienceMs?: number;
 }
 
 export class Exchange {
@@ -74,7 +76,7 @@ export class Exchange {
     const waitMs = Math.min(Math.max(0, leftMs), MAX_TIMER_MS);
     this.#startedAt = performance.now();
     this.#endsAt = this.#startedAt + waitMs;
-    this.patienceMs = patienceMs(waitMs, blockMs);
+    this.patienceMs = options.patienceMs ?? patienceMs(waitMs, blockMs);
     this.#timer = setTimeout(expire, waitMs, this);
   }
 

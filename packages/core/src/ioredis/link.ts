@@ -10,10 +10,12 @@ import type { Request } from "../connection.js";
 import { ClosedError, ConnectionError, DeadlineError, prefixOf, SluiceError } from "../errors.js";
 import { performance } from "../timing.js";
 import { Exchange, type ExchangeOptions, type Form, nameOf, wireArgs } from "./exchange.js";
+import type { LinkWatcher } from "./node-bell.js";
 import { toldOf } from "./reasons.js";
 import { errorOfReply, messageOf, replyOf, withoutCommand } from "./replies.js";
 import { Session, type SessionOptions } from "./session.js";
 import { Silence } from "./silence.js";
+import type { IoredisClient, WireArg } from "./types.js";
 
 /**
  * From when on a server that owes replies and sends none is taken for gone, at the next deadline, in
@@ -27,6 +29,9 @@ const SILENCE_MS = 2_000;
  */
 const RECEIVING_MS = 1_000;
 
+/** Makes the server remember the keys that the next command reads. */
+const CACHING: WireArg[] = ["CACHING", "YES"];
+
 /** How ioredis refuses a command that it did not write, because the socket is closing. */
 const NOT_WRITTEN = "Stream isn't writeable";
 
@@ -39,6 +44,10 @@ export interface LinkOptions extends SessionOptions {
 }
 
 export class Link {
+  /** Told of this link, where its reads are tracked. */
+  watcher: LinkWatcher | undefined;
+  /** Whether `tracked` requests are tracked. Set by the watcher; a loss ends it. */
+  tracking = false;
   readonly #options: LinkOptions;
   readonly #session: Session;
   readonly #silence: Silence;
@@ -54,7 +63,11 @@ export class Link {
     this.#session = new Session(options, {
       onReady: (afterLoss) => this.#onReady(afterLoss),
       onRefused: () => this.#onRefused(),
-      onTrouble: () => options.onTrouble?.(),
+      onTrouble: () => {
+        this.tracking = false;
+        this.watcher?.onLost();
+        options.onTrouble?.();
+      },
     });
     this.#silence = new Silence({
       socket: () => (this.#session.ready && this.#owed > 0 ? this.#session.client.stream : undefined),
@@ -87,6 +100,17 @@ export class Link {
     return exchange.settled;
   }
 
+  /** A further link to the same server, which tells of itself alone. */
+  sibling(options: Pick<LinkOptions, "onTrouble"> & { onCreated: (client: IoredisClient) => void }): Link {
+    const { onTrouble, onCreated } = options;
+    const create = () => {
+      const client = this.#options.create();
+      onCreated(client);
+      return client;
+    };
+    return new Link({ ...this.#options, create, onTrouble, onReconnect: () => {} });
+  }
+
   /** Settles what was not sent with a ConnectionError of this cause: it can be sent elsewhere. */
   abandon(cause: Error): void {
     const { message: reason } = cause;
@@ -106,7 +130,8 @@ export class Link {
   /** Sends what is waiting in an exchange, in one write. */
   #write(exchange: Exchange): void {
     const { requests, asking } = exchange;
-    const socket = requests.length > 1 || asking ? this.#session.client.stream : undefined;
+    const several = requests.length > 1 || asking || this.#isTracked(requests[0]);
+    const socket = several ? this.#session.client.stream : undefined;
     socket?.cork?.();
     for (let index = 0; index < requests.length; index++) {
       if (exchange.stage(index) === "waiting") this.#request(exchange, index);
@@ -138,7 +163,9 @@ export class Link {
           loadError = error;
         });
       }
+      // Each of the two holds for the command behind it alone: they cannot both stand before one.
       if (exchange.asking) client.call("ASKING", []).catch(() => {});
+      else if (this.#isTracked(request)) client.call("CLIENT", CACHING).catch(this.#onUntracked);
       reply = client.call(commandOf(request, form), wireArgs(request, form, this.#options.toBuffer));
     } catch (error) {
       exchange.answer(index, this.#unsent(request, error));
@@ -159,6 +186,16 @@ export class Link {
       },
     );
   }
+
+  #isTracked(request: Request | undefined): boolean {
+    return this.tracking && request?.kind === "command" && request.tracked === true;
+  }
+
+  readonly #onUntracked = (error: unknown): void => {
+    const reply = replyOf(error);
+    // Without one the connection is lost, and that is told.
+    if (reply !== undefined) this.watcher?.onUntracked(errorOfReply("CLIENT CACHING", reply, error));
+  };
 
   #failed(exchange: Exchange, index: number, error: unknown): void {
     const reply = replyOf(error);
@@ -188,6 +225,7 @@ export class Link {
 
   #onReady(afterLoss: boolean): void {
     for (const exchange of this.#open) this.#write(exchange);
+    this.watcher?.onReady();
     if (afterLoss) this.#options.onReconnect();
   }
 
@@ -250,8 +288,9 @@ function nextForm(request: Request, form: Form, reply: string): Form | undefined
 }
 
 function commandOf(request: Request, form: Form): string {
-  // ioredis goes by lower case where it reshapes replies, of HGETALL for one.
-  if (request.kind === "command") return request.name.toUpperCase();
+  // ioredis goes by lower case where it reshapes replies, of HGETALL for one; and where it notes channels.
+  if (request.kind === "command")
+    return request.name === "subscribe" ? request.name : request.name.toUpperCase();
   return form === "source" ? "EVAL" : "EVALSHA";
 }
 

@@ -58,6 +58,7 @@ function withOnClose(connection: Connection): Connection & { onClose: () => void
     nodes: (options) => connection.nodes(options),
     duplicate: () => connection.duplicate(),
     onReconnect: (listener) => connection.onReconnect(listener),
+    bells: (listener) => connection.bells(listener),
     onClose: () => {},
     async close() {
       await connection.close();

@@ -33,6 +33,8 @@ export function clientSettings(base: IoredisClientOptions): object {
     // not.
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
+    // A subscriber that comes back has another ID, and nothing is redirected to it yet (`node-bell.ts`).
+    autoResubscribe: false,
     maxRetriesPerRequest: 0,
     // We connect again ourselves: ioredis's timer for it is the global one, which tests replace.
     retryStrategy: null,

@@ -2,8 +2,10 @@
  * A connection to one server, or to the master that Sentinel names: one link.
  */
 
+import type { BellListener, Bells } from "../bells.js";
 import type { Connection, RedisNode, Request, SendOptions } from "../connection.js";
 import { ClosedError } from "../errors.js";
+import { refuseSecond, SingleBells } from "./bells.js";
 import { Link, type LinkOptions } from "./link.js";
 import { Listeners } from "./listeners.js";
 
@@ -11,6 +13,7 @@ export class StandaloneConnection implements Connection {
   readonly #options: Omit<LinkOptions, "onReconnect">;
   readonly #reconnects = new Listeners();
   readonly #link: Link;
+  #bells: SingleBells | undefined;
   #closed = false;
 
   constructor(options: Omit<LinkOptions, "onReconnect">) {
@@ -35,8 +38,15 @@ export class StandaloneConnection implements Connection {
     return this.#reconnects.add(listener);
   }
 
-  close(): Promise<void> {
+  bells(listener: BellListener): Bells {
+    if (this.#closed) throw new ClosedError({ attempted: "bells", closed: "connection" });
+    refuseSecond(this.#bells);
+    this.#bells = new SingleBells(this.#link, listener);
+    return this.#bells;
+  }
+
+  async close(): Promise<void> {
     this.#closed = true;
-    return this.#link.close();
+    await Promise.all([this.#bells?.close(), this.#link.close()]);
   }
 }

@@ -28,6 +28,8 @@ export type NodeKey = string;
 export interface TopologyEvents {
   /** The slots were read, for the first time or again. */
   readonly onKnown: () => void;
+  /** A server said that another serves the slot. */
+  readonly onMoved: (slot: number) => void;
   /** A node turned us away, and none has told its slots yet; see {@link Topology.refusal}. */
   readonly onRefused: () => void;
 }
@@ -115,6 +117,7 @@ export class Topology {
   moved(slot: number, node: NodeKey): void {
     this.#moved.set(slot, node);
     this.refresh();
+    for (const { onMoved } of [...this.#users]) onMoved(slot);
   }
 
   /** Asks for the slots soon; many calls make one question. */

@@ -18,7 +18,7 @@ export interface IoredisClient {
   disconnect(reconnect?: boolean): void;
   duplicate(override?: object): IoredisClient;
   call(command: string, args: WireArg[]): Promise<unknown>;
-  on(event: string, listener: (argument: unknown) => void): unknown;
+  on(event: string, listener: (first: unknown, second: unknown) => void): unknown;
 }
 
 /** An instance of ioredis's `Cluster`. */
