@@ -3,12 +3,46 @@ import type { GroupKeys, Member } from "@sluice/lua-scripts";
 import type { Connection, Request } from "../connection.js";
 import { SluiceError } from "../errors.js";
 
+/** How many requests {@link backlogRequests} makes. */
+export const BACKLOG_REQUESTS = 4;
+
 /**
- * Whether every entry of the stream is delivered to the group, none is pending with the consumer, and none waits.
+ * Asks whether every entry of the stream is delivered to the group, none is pending with the consumer, and none waits.
  * What a reply on its way to this process carries is pending with the consumer already.
  *
- * @param except - IDs of entries that may be pending with it.
+ * @param max - entries that may be pending with it.
  */
+export function backlogRequests(keys: GroupKeys, { group, consumer }: Member, max: number): Request[] {
+  const command = (name: string, ...args: (string | number)[]): Request => ({ kind: "command", name, args });
+  return [
+    command("XREVRANGE", keys.stream, "+", "-", "COUNT", 1),
+    command("XINFO", "GROUPS", keys.stream),
+    command("XPENDING", keys.stream, group, "-", "+", max + 1, consumer),
+    command("ZCARD", keys.retries),
+  ];
+}
+
+/**
+ * @param replies - to {@link backlogRequests}.
+ * @param except - IDs of entries that may be pending with the consumer.
+ */
+export function isBacklogEmpty(
+  replies: readonly unknown[],
+  { group }: Member,
+  except: readonly string[],
+): boolean {
+  const [newest, groups, pending, waiting] = replies;
+  // A failed look tells nothing; the next one may.
+  if (replies.some((reply) => reply instanceof SluiceError)) return false;
+  // The commands' documented shapes in RESP2, which every connection gives.
+  const newestId = (newest as [string, unknown][])[0]?.[0];
+  const delivered = lastDelivered(groups as (string | number)[][], group);
+  const allRead = newestId === undefined || (delivered !== undefined && !isAfter(newestId, delivered));
+  const allSettled = (pending as [string][]).every(([id]) => except.includes(id));
+  return allRead && allSettled && waiting === 0;
+}
+
+/** Whether nothing of the group is left to handle, for this consumer. */
 export async function hasNoBacklog(
   connection: Connection,
   keys: GroupKeys,
@@ -16,24 +50,8 @@ export async function hasNoBacklog(
   deadlineMs: number,
   except: readonly string[],
 ): Promise<boolean> {
-  const command = (name: string, ...args: (string | number)[]): Request => ({ kind: "command", name, args });
-  const [newest, groups, pending, waiting] = await connection.send(
-    [
-      command("XREVRANGE", keys.stream, "+", "-", "COUNT", 1),
-      command("XINFO", "GROUPS", keys.stream),
-      command("XPENDING", keys.stream, member.group, "-", "+", except.length + 1, member.consumer),
-      command("ZCARD", keys.retries),
-    ],
-    { deadlineMs },
-  );
-  // A failed look tells nothing; the next one may.
-  if ([newest, groups, pending, waiting].some((reply) => reply instanceof SluiceError)) return false;
-  // The commands' documented shapes in RESP2, which every connection gives.
-  const newestId = (newest as [string, unknown][])[0]?.[0];
-  const delivered = lastDelivered(groups as (string | number)[][], member.group);
-  const allRead = newestId === undefined || (delivered !== undefined && !isAfter(newestId, delivered));
-  const allSettled = (pending as [string][]).every(([id]) => except.includes(id));
-  return allRead && allSettled && waiting === 0;
+  const replies = await connection.send(backlogRequests(keys, member, except.length), { deadlineMs });
+  return isBacklogEmpty(replies, member, except);
 }
 
 function lastDelivered(groups: readonly (readonly (string | number)[])[], name: string): string | undefined {

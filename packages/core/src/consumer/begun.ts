@@ -27,6 +27,9 @@ const AHEAD = 64;
  */
 const LATE_MS = 20;
 
+const NEW: BegunState = { calls: 0, high: 0 };
+const NOTHING_NAMED = { suspect: "" };
+
 /** A call whose reply has not come, or whose entries are not begun. */
 interface Unheard {
   /** By performance.now(): when its reply is late. */
@@ -37,9 +40,15 @@ interface Unheard {
   isNamed: boolean;
 }
 
+/** Where the record of a group goes on that this process has served before. */
+export interface BegunState {
+  readonly calls: number;
+  readonly high: number;
+}
+
 export class BegunRecord {
-  private calls = 0;
-  private high = 0;
+  private calls: number;
+  private high: number;
   private readonly unheard = new Map<number, Unheard>();
   private timer: ReturnType<typeof setTimeout> | undefined;
   private removed = false;
@@ -51,7 +60,21 @@ export class BegunRecord {
     private readonly member: Member,
     /** What the record says of suspects at this moment. */
     private readonly suspect: () => string,
-  ) {}
+    /** What {@link state} was; as new unless given. */
+    { calls, high }: BegunState = NEW,
+  ) {
+    this.calls = calls;
+    this.high = high;
+    if (high > 0) this.written = NOTHING_NAMED;
+  }
+
+  /** By what it goes on later; undefined while it names calls or a suspect, and while one of its calls is under way. */
+  get state(): BegunState | undefined {
+    const { calls, high } = this;
+    return this.unheard.size === 0 && (high === 0 || this.written?.suspect === "")
+      ? { calls, high }
+      : undefined;
+  }
 
   /**
    * The nonce of a call that may lease; until `heard`, what it leases is not begun.

@@ -1,0 +1,371 @@
+/**
+ * One run of a worker, from reading which tenants there are to releasing what is left: it owns the timers, the connection
+ * and its bells, and is told to pause, resume and stop.
+ */
+import type { BellListener, Slots as HashSlots } from "../bells.js";
+import type { Connection } from "../connection.js";
+import type { ConsumerRunOptions } from "../consumer/assembly.js";
+import { Quiescence } from "../consumer/quiescence.js";
+import type { Recovery } from "../consumer/recovery.js";
+import type { Run } from "../consumer/run-holder.js";
+import { Watchdog } from "../consumer/watchdog.js";
+import { ConsumerStoppedError } from "../errors.js";
+import type { KnownTenant } from "../registry/listing.js";
+import { clearTimeout, performance, setTimeout } from "../timing.js";
+import { assemble, type WorkerRunParts } from "./assembly.js";
+import { hasNoBacklogs, releaseAll } from "./leave.js";
+import { Listening } from "./listening.js";
+import { Roster } from "./roster.js";
+import type { Tenant } from "./tenant.js";
+import { Totals } from "./totals.js";
+import { Upkeep } from "./upkeep.js";
+
+export interface WorkerRunSources {
+  /** All tenants of the registry, or those that a scan finds. */
+  readonly list: () => AsyncIterable<KnownTenant>;
+}
+
+export class WorkerRun implements Run {
+  readonly quiescence: Quiescence;
+  readonly recovery: Promise<Recovery>;
+  private readonly connection: Connection;
+  private readonly made: ReturnType<typeof assemble>;
+  private readonly totals: Totals;
+  private readonly roster: Roster;
+  private readonly listening: Listening;
+  private readonly upkeep: Upkeep;
+  private readonly watchdog: Watchdog;
+  private readonly stopListening: () => void;
+  private dueTimer: ReturnType<typeof setTimeout> | undefined;
+  private dueTimerAt = Number.POSITIVE_INFINITY;
+  private stopped: Promise<void> | undefined;
+  private recovered: (recovery: Recovery) => void = () => {};
+  private notRecovered: (error: unknown) => void = () => {};
+
+  constructor(
+    private readonly parts: WorkerRunParts & WorkerRunSources,
+    private readonly options: ConsumerRunOptions,
+  ) {
+    this.connection = parts.connection.duplicate();
+    const { connection } = this;
+    this.made = assemble(parts, connection, options, {
+      onSuperseded: (error) => this.fail(error),
+      onMissedRing: () => this.listening.missed(),
+      areBellsOn: () => this.listening.isOn,
+      onApplied: () => this.scheduleDue(),
+      onBusy: () => this.upkeep.busy(),
+      onOpened: (tenant) => this.upkeep.opened(tenant),
+    });
+    const { tenants, phase, turns, suspectRun, slots } = this.made;
+    const { settings, stream, logger, deadlineMs, handlers } = parts;
+    this.recovery = new Promise((resolve, reject) => {
+      this.recovered = resolve;
+      this.notRecovered = reject;
+    });
+    this.recovery.catch(() => {});
+    this.totals = new Totals(tenants, slots);
+    this.quiescence = new Quiescence({
+      inFlight: this.totals,
+      moreToRead: () => this.isLooking,
+      isRecovering: () => this.totals.isRecovering,
+      phase,
+      concurrency: settings.concurrency,
+      unnamedCallers: handlers.handling.unnamed,
+      isSending: () => turns.isSending,
+      isStill: () => !turns.isSending && !suspectRun.isAsking,
+    });
+    this.roster = new Roster({
+      connection,
+      stream,
+      deadlineMs,
+      tenants: settings.tenants,
+      list: parts.list,
+      logger,
+      onTenant: (tenantId, isFirst) => this.add(tenantId, isFirst),
+      onAll: (all) => this.forgetOthers(all),
+    });
+    const listener: BellListener = {
+      ring: (key) => this.ring(key),
+      deaf: (hashSlots) => this.deaf(hashSlots),
+    };
+    this.listening = new Listening({
+      connection,
+      deadlineMs,
+      logger,
+      listener,
+      lookAtAll: (hashSlots) => this.deaf(hashSlots),
+    });
+    this.upkeep = new Upkeep({ ...parts, ...this.made, connection, kick: () => turns.kick() });
+    this.watchdog = this.makeWatchdog();
+    this.stopListening = connection.onReconnect(() => this.reconnected());
+  }
+
+  // --- what it is --------------------------------------------------------------------------------------------------
+
+  get inHand() {
+    return this.totals.inHand;
+  }
+
+  get stuck() {
+    return this.watchdog.stuck;
+  }
+
+  get error(): unknown {
+    return this.made.phase.error;
+  }
+
+  get stopping(): boolean {
+    return this.stopped !== undefined;
+  }
+
+  get isSpent(): boolean {
+    return this.made.budget.left <= 0;
+  }
+
+  /** Tenants that are known, and those with work, by what holds them. */
+  get tenantCounts() {
+    return this.totals.tenantCounts(this.made.order);
+  }
+
+  /** Why tenants are polled; undefined while bells ring. */
+  get polled(): string | undefined {
+    return this.listening.polled;
+  }
+
+  until(condition: () => boolean | Promise<boolean>, everyMs: number): Promise<void> {
+    return this.made.changes.until(condition, everyMs);
+  }
+
+  async hasNothingLeft(butCallers: boolean): Promise<boolean> {
+    const { quiescence, totals, made } = this;
+    if (!(butCallers ? quiescence.settledButCallers : quiescence.settled) || this.isLooking) return false;
+    if (butCallers && quiescence.heldByCallers) return true;
+    const except = butCallers ? [...totals.runningNow] : [];
+    return hasNoBacklogs(
+      { ...this.parts, connection: this.connection, member: made.member },
+      made.tenants,
+      except,
+    );
+  }
+
+  /** Tenants are being looked at, or have more to read. */
+  private get isLooking(): boolean {
+    return this.made.probes.size > 0 || this.totals.moreToRead;
+  }
+
+  // --- what it does ------------------------------------------------------------------------------------------------
+
+  async start(): Promise<void> {
+    const { phase, suspects, turns } = this.made;
+    const startedAt = performance.now();
+    try {
+      // Before tenants are looked at, so that those looks arm the bells; without them, where it is for one run.
+      if (this.options.blocks) await this.listening.start();
+      phase.open();
+      if (!phase.ended) suspects.join();
+      await this.roster.start();
+      if (this.stopping) throw new ConsumerStoppedError(this.parts.settings);
+    } catch (error) {
+      this.notRecovered(error);
+      await this.stop(0);
+      throw error;
+    }
+    this.upkeep.start();
+    this.watchdog.start();
+    phase.begin();
+    turns.kick();
+    this.firstLook(startedAt).then(this.recovered, this.notRecovered);
+  }
+
+  /** Resolves once all tenants that were there have been looked at, and what was found to recover is recovered. */
+  private async firstLook(startedAt: number): Promise<Recovery> {
+    const { changes, probes, phase } = this.made;
+    const before = this.recoveries();
+    await changes.until(() => phase.isStopping || (probes.size === 0 && !this.totals.isRecovering));
+    if (phase.isStopping) throw phase.error ?? new ConsumerStoppedError(this.parts.settings);
+    const after = this.recoveries();
+    return {
+      own: after.own - before.own,
+      stale: after.stale - before.stale,
+      retried: after.retried - before.retried,
+      duplicates: after.duplicates - before.duplicates,
+      deadLettered: after.deadLettered - before.deadLettered,
+      trimmed: after.trimmed - before.trimmed,
+      durationMs: performance.now() - startedAt,
+    };
+  }
+
+  private recoveries(): Omit<Recovery, "durationMs"> {
+    const { recoveredOwn, recoveredStale, retried, duplicates, deadLetters, trimmed } = this.parts.stats;
+    return {
+      own: recoveredOwn,
+      stale: recoveredStale,
+      retried,
+      duplicates,
+      deadLettered: deadLetters,
+      trimmed,
+    };
+  }
+
+  pause(): void {
+    if (this.made.phase.pause()) this.releaseUnstarted();
+  }
+
+  resume(): void {
+    const { phase, tenants, turns } = this.made;
+    if (!phase.resume()) return;
+    for (const { tenant } of [...tenants.withWork]) tenants.wake(tenant);
+    turns.kick();
+  }
+
+  stop(drainTimeoutMs: number): Promise<void> {
+    this.stopped ??= this.drainAndRelease(drainTimeoutMs);
+    return this.stopped;
+  }
+
+  private fail(error: unknown): void {
+    const { phase, observer, slots } = this.made;
+    if (!phase.fail(error)) return;
+    observer.failed(error, true);
+    for (const attempt of slots.running) attempt.abort(error);
+    void this.stop(0);
+  }
+
+  private releaseUnstarted(): void {
+    for (const active of [...this.made.tenants.withWork]) this.made.releases.unstartedIfHeld(active);
+  }
+
+  private async drainAndRelease(drainTimeoutMs: number): Promise<void> {
+    const { phase, turns, slots, suspectRun, executor, changes, observer, member } = this.made;
+    this.roster.stop();
+    this.upkeep.drain();
+    this.stopListening();
+    if (phase.drain()) this.releaseUnstarted();
+    turns.kick();
+    if (phase.error === undefined) {
+      const deadline = performance.now() + drainTimeoutMs;
+      const isOver = () =>
+        phase.error !== undefined || this.quiescence.drained || performance.now() >= deadline;
+      await this.until(isOver, Math.max(1, Math.min(drainTimeoutMs, 50)));
+    }
+    if (phase.release()) {
+      await changes.until(() => !turns.isSending && !suspectRun.isAsking);
+      executor.close();
+      if (!phase.ended) await turns.settleOnce();
+      phase.close();
+    }
+    executor.close();
+    clearTimeout(this.dueTimer);
+    this.upkeep.stop();
+    this.watchdog.stop();
+    observer.stopped();
+    for (const attempt of slots.running) attempt.abort(new ConsumerStoppedError(member));
+    if (phase.opened) await releaseAll({ ...this.parts, ...this.made, connection: this.connection });
+    suspectRun.leave();
+    await this.listening.close();
+    await this.connection.close();
+    changes.tell();
+  }
+
+  // --- tenants that come, ring and go ------------------------------------------------------------------------------
+
+  private add(tenantId: string, isFirst: boolean): void {
+    const { tenants, phase } = this.made;
+    if (phase.isStopping) return;
+    const startsAtEnd = this.parts.settings.startFrom === "$" && !isFirst;
+    const tenant = tenants.add(tenantId, startsAtEnd ? "0-0" : undefined);
+    if (tenant === undefined) return;
+    tenant.maintainedAt = performance.now();
+    tenants.look(tenant);
+  }
+
+  private forgetOthers(all: ReadonlySet<string>): void {
+    const { tenants, probes } = this.made;
+    for (const tenant of [...tenants.all()]) {
+      if (all.has(tenant.tenantId)) continue;
+      // One with work is forgotten the next time.
+      if (tenants.forget(tenant)) probes.delete(tenant);
+    }
+  }
+
+  private ring(key: string): void {
+    if (this.stopping) return;
+    if (key === this.roster.key) {
+      this.roster.ring();
+      return;
+    }
+    const tenant = this.tenantOf(key);
+    if (tenant === undefined) return;
+    this.made.tenants.wake(tenant);
+    this.made.turns.kick();
+  }
+
+  /** Of the name of a stream: `tenant:{acme}:orders`. */
+  private tenantOf(key: string): Tenant | undefined {
+    const end = key.indexOf("}");
+    return end === -1 ? undefined : this.made.tenants.get(key.slice(key.indexOf("{") + 1, end));
+  }
+
+  /** Rings may have been lost. */
+  private deaf(hashSlots: HashSlots): void {
+    if (this.stopping) return;
+    this.roster.ring();
+    for (const tenant of this.made.tenants.all()) {
+      if (hashSlots === "all" || hashSlots.has(this.listening.slotOf(tenant.tenantId)))
+        this.made.tenants.look(tenant);
+    }
+  }
+
+  /** Replies may have been lost with the connection. */
+  private reconnected(): void {
+    const { tenants, turns } = this.made;
+    for (const active of [...tenants.withWork]) {
+      void active.membership.begun.write();
+      active.membership.recoverSoon();
+      if (active.suspension?.isTrouble) active.suspension = undefined;
+      tenants.announce(active);
+    }
+    turns.kick();
+  }
+
+  // --- on the side -------------------------------------------------------------------------------------------------
+
+  /** Wakes up when the next tenant is to be looked at in time. */
+  private scheduleDue(): void {
+    const { tenants, phase } = this.made;
+    const at = tenants.nextDueAt ?? Number.POSITIVE_INFINITY;
+    if (phase.over || at >= this.dueTimerAt) return;
+    clearTimeout(this.dueTimer);
+    this.dueTimerAt = at;
+    const inMs = Math.min(Math.max(0, Math.ceil(at - performance.now())), MAX_TIMER_MS);
+    this.dueTimer = setTimeout(() => {
+      this.dueTimerAt = Number.POSITIVE_INFINITY;
+      tenants.lookAtDue(performance.now());
+      this.made.turns.kick();
+      this.scheduleDue();
+    }, inMs);
+  }
+
+  private makeWatchdog(): Watchdog {
+    const { handlerTimeoutMs, leaseMs } = this.parts.settings;
+    const { slots, runner, executor, observer, tenants } = this.made;
+    return new Watchdog({
+      handlerTimeoutMs,
+      leaseMs,
+      running: () => slots.running,
+      expire: (attempt) => {
+        if (handlerTimeoutMs === undefined) return;
+        const finished = [runner.expire(attempt, handlerTimeoutMs)];
+        slots.ended(finished);
+        executor.finished(finished);
+        observer.timedOut();
+        const active = tenants.get(attempt.inFlight.scope.tenantId ?? "")?.active;
+        if (active !== undefined) tenants.announce(active);
+      },
+      tell: (attempt) => observer.stuck(attempt),
+    });
+  }
+}
+
+/** The longest time that a timer takes, in milliseconds. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
