@@ -19,13 +19,13 @@ describe("one worker for every tenant", () => {
     const worker = bus.worker({
       group: "billing",
       handlers: [
-        {
+        events.handler({
           name: "billing",
           eventTypes: ["order.shipped"],
           handle: (event, context) => {
             handled.push(`${event.tenantId} ${context.tenantId} ${currentTenant()} ${event.data.orderId}`);
           },
-        },
+        }),
       ],
     });
     await worker.start();
@@ -44,7 +44,11 @@ describe("one worker for every tenant", () => {
     const worker = bus.worker({
       group: "billing",
       handlers: [
-        { name: "b", eventTypes: ["order.shipped"], handle: (event) => void handled.push(event.tenantId) },
+        events.handler({
+          name: "b",
+          eventTypes: ["order.shipped"],
+          handle: (event) => void handled.push(event.tenantId),
+        }),
       ],
     });
     await worker.start();

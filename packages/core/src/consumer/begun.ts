@@ -13,7 +13,7 @@ import { SluiceError } from "../errors.js";
 import { clearTimeout, performance, setTimeout } from "../timing.js";
 
 export interface BegunParts {
-  readonly connection: Connection;
+  readonly connection: Pick<Connection, "send">;
   readonly keys: GroupKeys;
   readonly deadlineMs: number;
 }

@@ -44,6 +44,8 @@ export class ActiveTenant {
   readSize = FIRST_READ;
   /** The last read was full, so the next one need not arm the bells. */
   isHot = false;
+  /** Something says that there is work: the next look most likely brings some. */
+  expectsWork = true;
   /** When entries were delivered last for which there may be no slot, by performance.now(). */
   deliveredAt = 0;
   /** The group has to be opened, for the first time or again. */
@@ -196,7 +198,7 @@ export class ActiveTenant {
     const after = membership.lastRead;
     // What a lease behind the read finds behind `after` is what that read brings.
     const isOnly = inFlight.size === 0 || (after !== "0-0" && inFlight.delivered + inFlight.leasing === 0);
-    const leases = isOnly && count <= MAX_LEASED_WITH_LOOK;
+    const leases = isOnly && this.expectsWork && count <= MAX_LEASED_WITH_LOOK;
     return { count, nonce: leases ? membership.begun.nonce() : "", after };
   }
 

@@ -26,6 +26,7 @@ import type { Outages } from "../outages.js";
 import { performance } from "../timing.js";
 import { ActiveTenant } from "./active-tenant.js";
 import { FairOrder } from "./dispatch.js";
+import { Outbox } from "./outbox.js";
 import { Probes } from "./probes.js";
 import { Replies } from "./replies.js";
 import type { WorkerSettings } from "./settings.js";
@@ -86,6 +87,7 @@ export function assemble(
   const changes = new Changes();
   const order = new FairOrder({ concurrency, tenantConcurrency, weight }, performance.now());
   const observer = new Observer({ emitter, stats, outages }, { stream, tenantId: undefined, group, logger });
+  const outbox = new Outbox(connection);
   const { types } = parts.handlers;
   const { patienceMs } = new ReadAhead(leaseMs);
 
@@ -97,7 +99,7 @@ export function assemble(
     const requests = new Requests(stream, keys, member, parts.publishWindowMs);
     const ofTenant = new Observer({ emitter, stats, outages }, scope);
     const begun = new BegunRecord(
-      { connection, keys, deadlineMs },
+      { connection: outbox, keys, deadlineMs },
       member,
       () => suspects.mark(inFlight),
       tenant.begun,
@@ -237,6 +239,7 @@ export function assemble(
     tenants,
     probes,
     executor,
+    outbox,
     isHeld: () => suspects.holding,
     budget,
     apply: (sent, all, from) => replies.apply(sent, all, from),

@@ -37,6 +37,10 @@ export class Probes {
     return this.queue.size + this.underWay;
   }
 
+  get waiting(): number {
+    return this.queue.size;
+  }
+
   add(tenant: Tenant): void {
     this.queue.add(tenant);
   }
@@ -76,8 +80,8 @@ export class Probes {
     requests.push(pendingRequest(key, group), { kind: "command", name: "XREADGROUP", args });
   }
 
-  /** @param replies - to what was asked of these tenants, from `from` on. */
-  apply(probed: readonly Tenant[], replies: readonly unknown[], from: number): void {
+  /** @param replies - to what was asked of these tenants, from `from` on. Returns how many they are. */
+  apply(probed: readonly Tenant[], replies: readonly unknown[], from: number): number {
     const { consumer, onFound, onFailed, wake } = this.parts;
     let at = from;
     for (const tenant of probed) {
@@ -96,5 +100,6 @@ export class Probes {
         wake(tenant);
       }
     }
+    return at - from;
   }
 }

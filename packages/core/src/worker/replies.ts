@@ -19,6 +19,8 @@ import type { WorkerStats } from "./worker-stats.js";
 
 /** How often what others left pending is recovered at most, in milliseconds; half a lease within these bounds. */
 const RECOVERY_INTERVAL_MS = { min: 50, max: 30_000 };
+/** A full read of so many entries promises more. */
+const HOT = 8;
 /** Pause before a tenant is looked at again after a look failed, in milliseconds. */
 const LOOK_AGAIN_MS = 1_000;
 /** A group that is missing again within this time after it was opened, in milliseconds, is not opened again at once. */
@@ -104,6 +106,7 @@ export class Replies {
     tenant.isLooking = false;
     tenant.isArmed = !isBroken;
     if (tenant.rang || isBroken) membership.moreToRead = true;
+    active.expectsWork = tenant.rang;
     tenant.rang = false;
     this.came(active, count, came);
     if (tenant.isRung && came === 0) this.parts.stats.wastedLooks += 1;
@@ -111,7 +114,8 @@ export class Replies {
   }
 
   private came(active: ActiveTenant, asked: number, came: number): void {
-    active.isHot = came === asked;
+    // A tenant with little work is looked at with its bell armed each time: there is seldom more.
+    active.isHot = came === asked && asked >= HOT;
     active.readSize = readSizeAfter(active.readSize, asked, came);
   }
 

@@ -149,6 +149,7 @@ export class Tenants {
       return;
     }
     active.membership.moreToRead = true;
+    active.expectsWork = true;
     this.announce(active);
   }
 

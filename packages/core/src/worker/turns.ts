@@ -9,6 +9,7 @@ import type { PhaseHolder } from "../consumer/phase.js";
 import { nextTick, performance } from "../timing.js";
 import type { ActiveTenant } from "./active-tenant.js";
 import type { FairOrder } from "./dispatch.js";
+import type { Outbox } from "./outbox.js";
 import type { Probes } from "./probes.js";
 import type { Tenant } from "./tenant.js";
 import type { Tenants } from "./tenants.js";
@@ -33,6 +34,7 @@ export interface TurnsParts {
   readonly tenants: Tenants;
   readonly probes: Probes;
   readonly executor: Executor;
+  readonly outbox: Outbox;
   /** Nothing fresh may begin. */
   readonly isHeld: () => boolean;
   readonly budget: { readonly left: number };
@@ -57,6 +59,8 @@ interface Write {
   readonly requests: Request[];
   readonly sent: Sent[];
   readonly probed: Tenant[];
+  /** Told of the replies to what travels with it. */
+  readonly answer: (replies: readonly unknown[], from: number) => void;
 }
 
 export class Turns {
@@ -107,13 +111,19 @@ export class Turns {
     let quick = 0;
     for (const { sentAt } of underWay) if (sentAt > since) quick += 1;
     if (quick === 0) return true;
-    return quick < MAX_OVERLAP && this.parts.tenants.toSend >= WORTH_OVERLAP;
+    return quick < MAX_OVERLAP && this.isWorthAnother;
+  }
+
+  private get isWorthAnother(): boolean {
+    const { tenants, order, probes } = this.parts;
+    if (tenants.toSend >= WORTH_OVERLAP) return true;
+    return order.free >= WORTH_OVERLAP && (probes.waiting >= WORTH_OVERLAP || order.next() !== undefined);
   }
 
   // --- composing a write -------------------------------------------------------------------------------------------
 
   private compose(settlesOnly: boolean): Write | undefined {
-    const { tenants, probes, phase } = this.parts;
+    const { tenants, probes, phase, outbox } = this.parts;
     const planned: ActiveTenant[] = [];
     for (const active of tenants.takeToSend()) {
       if (planned.length === MAX_TENANTS) {
@@ -126,11 +136,14 @@ export class Turns {
     }
     const isFresh = phase.now === "running" && !settlesOnly && !this.parts.isHeld();
     if (isFresh) this.planWork(planned);
-    const write: Write = { requests: [], sent: [], probed: [] };
+    const requests: Request[] = [];
+    const sent: Sent[] = [];
+    const probed: Tenant[] = [];
     const sentAt = performance.now();
-    for (const active of planned) this.claim(active, write, sentAt);
-    if (isFresh) probes.take(MAX_TENANTS - planned.length, write.requests, write.probed);
-    return write.requests.length === 0 ? undefined : write;
+    for (const active of planned) this.claim(active, requests, sent, sentAt);
+    if (isFresh) probes.take(MAX_TENANTS - planned.length, requests, probed);
+    if (requests.length === 0) return undefined;
+    return { sent, probed, answer: outbox.moveTo(requests), requests };
   }
 
   /** Gives slots to tenants in the fair order, until there is no free one or nobody wants one. */
@@ -152,13 +165,13 @@ export class Turns {
     }
   }
 
-  private claim(active: ActiveTenant, write: Write, sentAt: number): void {
+  private claim(active: ActiveTenant, into: Request[], sent: Sent[], sentAt: number): void {
     const { expected, trips } = active;
     const trip = active.claim();
     if (requestCount(trip) === 0) return;
     const { requests } = active.membership;
-    write.requests.push(...encodeTrip(trip, requests, active.calls));
-    write.sent.push({
+    into.push(...encodeTrip(trip, requests, active.calls));
+    sent.push({
       active,
       trip,
       expected: active.expected - expected,
@@ -171,7 +184,7 @@ export class Turns {
 
   // --- sending it --------------------------------------------------------------------------------------------------
 
-  private async send({ requests, sent, probed }: Write): Promise<void> {
+  private async send({ requests, sent, probed, answer }: Write): Promise<void> {
     const { connection, deadlineMs, apply, probes, onApplied } = this.parts;
     const turn = { sentAt: performance.now() };
     this.underWay.add(turn);
@@ -182,7 +195,7 @@ export class Turns {
       apply(one, replies, at);
       at += requestCount(one.trip);
     }
-    probes.apply(probed, replies, at);
+    answer(replies, at + probes.apply(probed, replies, at));
     onApplied();
     this.kick();
   }
