@@ -101,6 +101,11 @@ export class Roster {
     if (!this.isStopped) onAll(all);
   }
 
+  /** Finds who has come since; at once. */
+  async refresh(): Promise<void> {
+    if (this.isRegistered && this.mayReadNews && !this.isReading) await this.readNews(false);
+  }
+
   // --- news of the registry ----------------------------------------------------------------------------------------
 
   /** The registry has changed, or may have. It is read at most once a second. */

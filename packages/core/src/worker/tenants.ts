@@ -126,11 +126,10 @@ export class Tenants {
     return this.sending.size;
   }
 
-  /** Entries that are here, or on their way, and may still be leased. */
+  /** Slots that are kept for entries which have yet to be leased. */
   get unleased(): number {
     let count = 0;
-    for (const { expected, inFlight } of this.actives)
-      count += expected + inFlight.delivered + inFlight.leasing;
+    for (const { lane, inFlight } of this.actives) count += Math.max(0, (lane?.reserved ?? 0) - inFlight.ready);
     return count;
   }
 

@@ -140,6 +140,9 @@ export class WorkerRun implements Run {
     const { quiescence, totals, made } = this;
     if (!(butCallers ? quiescence.settledButCallers : quiescence.settled) || this.isLooking) return false;
     if (butCallers && quiescence.heldByCallers) return true;
+    const { size } = made.tenants;
+    await this.roster.refresh();
+    if (made.tenants.size !== size) return false;
     const except = butCallers ? [...totals.runningNow] : [];
     return hasNoBacklogs(
       { ...this.parts, connection: this.connection, member: made.member },
@@ -277,6 +280,7 @@ export class WorkerRun implements Run {
     if (tenant === undefined) return;
     tenant.maintainedAt = performance.now();
     tenants.look(tenant);
+    this.made.turns.kick();
   }
 
   private forgetOthers(all: ReadonlySet<string>): void {
