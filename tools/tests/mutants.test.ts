@@ -140,7 +140,7 @@ describe("of the scripts as they are", () => {
     return await redis.call("EVAL", compile, 0, ...texts);
   }
 
-  test("no mutant is there twice, and each can be bundled and compiled", { timeout: 60_000 }, async () => {
+  test("no mutant is there twice, and each can be bundled and compiled", { timeout: 180_000 }, async () => {
     expect(places.length).toBeGreaterThan(500);
     expect(new Set(places.map(({ id }) => id)).size).toBe(places.length);
     const originals = new Set(allScripts.map(({ source }) => source));

@@ -52,8 +52,8 @@ export interface Step {
   readonly expect?: unknown;
   /** What the error has to match: then the step must fail. */
   readonly fails?: unknown;
-  /** Asked again, for up to this long, until it matches. */
-  readonly withinMs?: number;
+  /** Asked again until it matches, for as long as the case may take. */
+  readonly eventually?: true;
 }
 
 export interface Case {

@@ -13,7 +13,10 @@ const failed = new DeadlineError({ attempted: "sample", deadlineMs: 5, maybeExec
 
 function answering(reply: unknown) {
   const send = vi.fn<Connection["send"]>(async () => [reply]);
-  return { send, nodes: vi.fn(), duplicate: vi.fn(), onReconnect: vi.fn(), bells: vi.fn(), close: vi.fn() };
+  return {
+    ...{ send, nodes: vi.fn(), duplicate: vi.fn(), bells: vi.fn() },
+    ...{ onReconnect: vi.fn(), close: vi.fn() },
+  };
 }
 
 test("evaluate sends one script and resolves with its reply", async () => {

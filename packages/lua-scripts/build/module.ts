@@ -100,9 +100,8 @@ export function blockDepths(code: readonly Token[]): number[] {
  * to share its name.
  */
 export function strayUse(module: LuaModule, name: string): Token | undefined {
-  const declared = declaredNames(module.tokens);
-  if (declared.has(name)) return undefined;
-  return module.tokens.find((_, at) => isVariable(module.tokens, at, name));
+  const use = module.tokens.find((_, at) => isVariable(module.tokens, at, name));
+  return use !== undefined && declaredNames(module.tokens).has(name) ? undefined : use;
 }
 
 /** Whether a required include is used at all. */
@@ -136,7 +135,9 @@ export function declaredNames(tokens: readonly Token[]): Set<string> {
     if (token.text === "for") takeList(at + 1);
     if (token.text === "local") takeList(tokens[at + 1]?.text === "function" ? at + 2 : at + 1);
     if (token.text === "function") {
-      const open = tokens.findIndex((later, index) => index > at && later.text === "(");
+      // Behind `function` come the parts of its name, if it has one, and the parenthesis.
+      let open = at + 1;
+      while (open < tokens.length && tokens[open]?.text !== "(") open += 1;
       takeList(open + 1);
     }
   }

@@ -158,7 +158,8 @@ function commandsInUse(): string[] {
   const found = [...lua.matchAll(ofScripts), ...core.matchAll(ofClient)].map(
     ([, name]) => name?.toLowerCase() ?? "",
   );
-  const toldApart = ["info", "config", "zscan", "scan", "client"]; // for health(), tenants() and workers, on the page
+  // For health(), for tenants(), and for workers of many tenants.
+  const toldApart = ["info", "config", "zscan", "scan", "client"];
   return [...new Set([...found, "eval", "evalsha"])].filter((name) => !toldApart.includes(name));
 }
 

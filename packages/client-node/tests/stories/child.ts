@@ -12,6 +12,7 @@ export interface ChildSettings {
   readonly stream: string;
   readonly group: string;
   readonly leaseMs: number;
+  readonly maxAttempts?: number;
   readonly concurrency: number;
   /** Who it is, in what it emits. */
   readonly name: string;

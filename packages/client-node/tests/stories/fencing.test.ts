@@ -145,6 +145,8 @@ describe("fencing", () => {
       stream,
       group: "billing",
       leaseMs: 60,
+      // On a machine that is busy otherwise a lease is lost many times; this is not about dead letters.
+      maxAttempts: 1_000,
       concurrency: 8,
       handle: "work",
       until: "",

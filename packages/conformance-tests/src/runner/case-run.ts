@@ -42,13 +42,12 @@ async function runStep(stage: Stage, step: Step, deadline: number, where: string
   }
   const what = `${where}, ${step.verb}${step.on === "main" ? "" : ` on ${step.on}`}`;
   stage.at = what;
-  const until = Math.min(deadline, performance.now() + (step.withinMs ?? Number.POSITIVE_INFINITY));
   for (;;) {
     stage.assertOpen();
-    const outcome = await attempt(stage, step, until);
+    const outcome = await attempt(stage, step, deadline);
     const wrong = await judge(stage, step, outcome);
     if (wrong === undefined) return;
-    if (step.withinMs === undefined || performance.now() + ASK_AGAIN_MS > until) {
+    if (!step.eventually || performance.now() + ASK_AGAIN_MS > deadline) {
       throw new StepError(`${what}: ${wrong}`);
     }
     await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));

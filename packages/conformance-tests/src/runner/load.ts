@@ -20,11 +20,11 @@ const file = z.strictObject({
   /** Options of redis.conf for the server of a case that needs one of its own. */
   server: z.array(z.string()).default([]),
   actors: z.record(z.string(), actor.nullable()).default({ main: null }),
-  timeoutMs: z.int().min(1).max(600_000).default(30_000),
+  timeoutMs: z.int().min(1).max(600_000).default(120_000),
   steps: z.array(z.record(z.string(), z.unknown())).min(1),
 });
 
-const MODIFIERS = ["on", "as", "expect", "fails", "withinMs"];
+const MODIFIERS = ["on", "as", "expect", "fails", "eventually"];
 
 /**
  * All cases whose ID holds the pattern, sorted by ID.
@@ -87,7 +87,7 @@ function readStep(
   if (Object.hasOwn(Object(step[verb]), "expect")) {
     throw new TypeError(`read the case "${where}": wanted "expect" beside "${verb}", found it inside`);
   }
-  const { on = first, as, withinMs } = step;
+  const { on = first, as, eventually } = step;
   if (typeof on !== "string" || !actors.has(on)) {
     throw new TypeError(`read the case "${where}": there is no actor "${on}"`);
   }
@@ -98,7 +98,7 @@ function readStep(
     ...(as !== undefined && { as: String(as) }),
     ...("expect" in step && { expect: step.expect }),
     ...("fails" in step && { fails: step.fails }),
-    ...(withinMs !== undefined && { withinMs: Number(withinMs) }),
+    ...(eventually === true && { eventually }),
   };
 }
 

@@ -29,7 +29,11 @@ const SUSPECTS_FROM = 2e15;
 
 const PROCESS_VERBS: Readonly<Record<string, Verb>> = {
   kill: async (_, { stage, actor }) => await (await stage.ownProcess(actor)).signal("SIGKILL"),
-  suspend: async (_, { stage, actor }) => await (await stage.ownProcess(actor)).signal("SIGSTOP"),
+  suspend: async (_, { stage, actor }) => {
+    await (await stage.ownProcess(actor)).signal("SIGSTOP");
+    // What it has sent before has arrived by the time that the server has answered others: later steps come after it.
+    for (let round = 0; round < 2; round += 1) await stage.redis.call("PING");
+  },
   continue: async (_, { stage, actor }) => await (await stage.ownProcess(actor)).signal("SIGCONT"),
   terminate: async (_, { stage, actor }) => await (await stage.ownProcess(actor)).signal("SIGTERM"),
   spawn: async (_, { stage, actor }) => await stage.respawn(actor),

@@ -3,15 +3,23 @@ import type { GroupKeys, Member } from "@sluice/lua-scripts";
 import type { Connection, Request } from "../connection.js";
 import { SluiceError } from "../errors.js";
 
+/** What a look has found. */
+export interface Backlog {
+  /**
+   * Every entry of the stream is delivered to the group, none is pending with the consumer, and none waits. What a reply
+   * on its way to this process carries is pending with the consumer already, unless its lease has acknowledged it.
+   */
+  readonly isEmpty: boolean;
+  /** The ID of the entry that was delivered to the group last; undefined if the look failed, or there is no group. */
+  readonly lastDelivered: string | undefined;
+}
+
+const UNKNOWN: Backlog = { isEmpty: false, lastDelivered: undefined };
+
 /** How many requests {@link backlogRequests} makes. */
 export const BACKLOG_REQUESTS = 4;
 
-/**
- * Asks whether every entry of the stream is delivered to the group, none is pending with the consumer, and none waits.
- * What a reply on its way to this process carries is pending with the consumer already.
- *
- * @param max - entries that may be pending with it.
- */
+/** @param max - entries that may be pending with the consumer. */
 export function backlogRequests(keys: GroupKeys, { group, consumer }: Member, max: number): Request[] {
   const command = (name: string, ...args: (string | number)[]): Request => ({ kind: "command", name, args });
   return [
@@ -26,35 +34,39 @@ export function backlogRequests(keys: GroupKeys, { group, consumer }: Member, ma
  * @param replies - to {@link backlogRequests}.
  * @param except - IDs of entries that may be pending with the consumer.
  */
-export function isBacklogEmpty(
+export function backlogIn(
   replies: readonly unknown[],
   { group }: Member,
   except: readonly string[],
-): boolean {
+): Backlog {
   const [newest, groups, pending, waiting] = replies;
   // A failed look tells nothing; the next one may.
-  if (replies.some((reply) => reply instanceof SluiceError)) return false;
+  if (replies.some((reply) => reply instanceof SluiceError)) return UNKNOWN;
   // The commands' documented shapes in RESP2, which every connection gives.
   const newestId = (newest as [string, unknown][])[0]?.[0];
-  const delivered = lastDelivered(groups as (string | number)[][], group);
-  const allRead = newestId === undefined || (delivered !== undefined && !isAfter(newestId, delivered));
+  const lastDelivered = lastDeliveredTo(group, groups as (string | number)[][]);
+  const allRead =
+    newestId === undefined || (lastDelivered !== undefined && !isAfter(newestId, lastDelivered));
   const allSettled = (pending as [string][]).every(([id]) => except.includes(id));
-  return allRead && allSettled && waiting === 0;
+  return { isEmpty: allRead && allSettled && waiting === 0, lastDelivered };
 }
 
-/** Whether nothing of the group is left to handle, for this consumer. */
-export async function hasNoBacklog(
+/** @param except - IDs of entries that may be pending with the consumer. */
+export async function lookAtBacklog(
   connection: Connection,
   keys: GroupKeys,
   member: Member,
   deadlineMs: number,
   except: readonly string[],
-): Promise<boolean> {
+): Promise<Backlog> {
   const replies = await connection.send(backlogRequests(keys, member, except.length), { deadlineMs });
-  return isBacklogEmpty(replies, member, except);
+  return backlogIn(replies, member, except);
 }
 
-function lastDelivered(groups: readonly (readonly (string | number)[])[], name: string): string | undefined {
+function lastDeliveredTo(
+  name: string,
+  groups: readonly (readonly (string | number)[])[],
+): string | undefined {
   for (const about of groups) {
     const value = (field: string) => about[about.indexOf(field) + 1];
     if (value("name") === name) return String(value("last-delivered-id"));

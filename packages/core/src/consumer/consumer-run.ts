@@ -5,7 +5,7 @@
 import { ConsumerStoppedError, SupersededError } from "../errors.js";
 import { clearInterval, performance, setInterval } from "../timing.js";
 import { assemble, type ConsumerRunOptions, type ConsumerRunParts } from "./assembly.js";
-import { hasNoBacklog } from "./backlog.js";
+import { lookAtBacklog } from "./backlog.js";
 import { type FinalReleaseParts, handOver, releaseAll } from "./final-release.js";
 import { applyHeartbeat, heartbeatOf } from "./heartbeat.js";
 import { MAINTENANCE_INTERVAL_MS, maintain, retireSelf } from "./maintenance.js";
@@ -113,7 +113,14 @@ export class ConsumerRun implements Run {
     if (!(butCallers ? quiescence.settledButCallers : quiescence.settled)) return false;
     if (butCallers && quiescence.heldByCallers) return true;
     const except = butCallers ? [...inFlight.runningNow].map(({ entry }) => entry.id) : [];
-    return hasNoBacklog(connection, keys, member, deadlineMs, except);
+    const { membership, reader } = this.made;
+    const first = await lookAtBacklog(connection, keys, member, deadlineMs, except);
+    const mayBeOnItsWay = (reader?.expected ?? 0) > 0 && first.lastDelivered !== membership.lastRead;
+    if (!first.isEmpty || !mayBeOnItsWay) return first.isEmpty;
+    // What a blocking read has been given, and the lease behind it has acknowledged, is nowhere but in their replies. They
+    // were written before the reply to this look, on another connection: they are here by the reply to a further one.
+    const second = await lookAtBacklog(connection, keys, member, deadlineMs, except);
+    return second.isEmpty && (butCallers ? quiescence.settledButCallers : quiescence.settled);
   }
 
   // --- what it does ------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 /** What a worker leaves behind when it stops: nothing that others would have to wait for, in none of its tenants' groups. */
 import { begunField, groupKeys, type Member, retireCall } from "@sluice/lua-scripts";
 import type { Connection, Request } from "../connection.js";
-import { BACKLOG_REQUESTS, backlogRequests, isBacklogEmpty } from "../consumer/backlog.js";
+import { BACKLOG_REQUESTS, backlogIn, backlogRequests } from "../consumer/backlog.js";
 import { handOver, releaseAll as releaseOf } from "../consumer/final-release.js";
 import type { LeasedAttempt } from "../consumer/leased-attempt.js";
 import type { PhaseHolder } from "../consumer/phase.js";
@@ -97,7 +97,7 @@ export async function hasNoBacklogs(
     const replies = await connection.send(requests, { deadlineMs });
     for (const [at, ids] of exceptOf.entries()) {
       const from = at * BACKLOG_REQUESTS;
-      if (!isBacklogEmpty(replies.slice(from, from + BACKLOG_REQUESTS), member, ids)) return false;
+      if (!backlogIn(replies.slice(from, from + BACKLOG_REQUESTS), member, ids)).isEmpty return false;
     }
   }
   return true;

@@ -129,7 +129,8 @@ export class Tenants {
   /** Slots that are kept for entries which have yet to be leased. */
   get unleased(): number {
     let count = 0;
-    for (const { lane, inFlight } of this.actives) count += Math.max(0, (lane?.reserved ?? 0) - inFlight.ready);
+    for (const { lane, inFlight } of this.actives)
+      count += Math.max(0, (lane?.reserved ?? 0) - inFlight.ready);
     return count;
   }
 

@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** info: everything that monitoring asks of a stream, at one moment. */
 export const infoScript: Script = {
   name: "info",
-  sha1: "e9adc37d967054fdd0c039823086871f73e89e0e",
+  sha1: "9f7f19b3b99cbdab1d185c121791e82aa4abaa78",
   keys: ["stream", "meta"],
   groupKeys: ["processed.0", "processed.1", "processed.2", "processed.3", "processed.4", "retries", "dead", "state"],
   source: `-- sluice info: generated from src/scripts/info.lua, do not edit
@@ -267,7 +267,7 @@ do
   end
   function balance_lost_behind(recorded, after, now)
     local known = recorded.lost_after
-    if not known or now - recorded.lost_at >= 86400000 then
+    if not known or now - (recorded.lost_at or 0) >= 86400000 then
       return after
     end
     return after and ids_less(after, known) and after or known

@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** open: make a consumer group ready, and take its consumer's name. */
 export const openScript: Script = {
   name: "open",
-  sha1: "e0344944752283201801afe0002c90b426b809ec",
+  sha1: "c9772f917837529a2ce8dee9b04420a80c1b4c6e",
   keys: ["stream", "meta", "published.0", "published.1", "leases", "processed.0", "processed.1", "processed.2", "processed.3", "processed.4", "retries", "dead", "state"],
   groupKeys: [],
   source: `-- sluice open: generated from src/scripts/open.lua, do not edit
@@ -362,7 +362,7 @@ do
   end
   function balance_lost_behind(recorded, after, now)
     local known = recorded.lost_after
-    if not known or now - recorded.lost_at >= 86400000 then
+    if not known or now - (recorded.lost_at or 0) >= 86400000 then
       return after
     end
     return after and ids_less(after, known) and after or known

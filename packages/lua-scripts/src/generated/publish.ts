@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** publish: add a batch of events to a stream, each key once within the publish window. */
 export const publishScript: Script = {
   name: "publish",
-  sha1: "f13f84ba1225f3446f9dce114cb38ba60f0be18d",
+  sha1: "6cac8a64feb0bf204f3213337c0269d9a7b147a4",
   keys: ["stream", "meta", "published.0", "published.1"],
   groupKeys: [],
   source: `-- sluice publish: generated from src/scripts/publish.lua, do not edit
@@ -260,7 +260,8 @@ do
   local function forget_removed(found, stream, meta)
     local dropped
     for key, first in pairs(found) do
-      if not entries_read(stream, first.id) then
+      local fields = entries_read(stream, first.id)
+      if not fields or fields[2] ~= key then
         dropped = dropped or trimmed_range(meta)
         if not dropped(first.id) then
           found[key] = nil

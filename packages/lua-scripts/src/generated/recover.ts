@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** recover: take back what is due, and lease it. */
 export const recoverScript: Script = {
   name: "recover",
-  sha1: "8bbc8596a442238a72bd6ebedbb3cbaa3a47abf6",
+  sha1: "9790dadde50dab5f18f0263f4042fce0a2ca6f9e",
   keys: ["stream", "meta", "leases", "processed.0", "processed.1", "processed.2", "processed.3", "processed.4", "retries", "dead", "state"],
   groupKeys: [],
   source: `-- sluice recover: generated from src/scripts/recover.lua, do not edit
@@ -363,7 +363,7 @@ do
   end
   function balance_lost_behind(recorded, after, now)
     local known = recorded.lost_after
-    if not known or now - recorded.lost_at >= 86400000 then
+    if not known or now - (recorded.lost_at or 0) >= 86400000 then
       return after
     end
     return after and ids_less(after, known) and after or known

@@ -4,7 +4,7 @@ import type { Script } from "../script.js";
 /** settle: end a batch of attempts, each judged alone. */
 export const settleScript: Script = {
   name: "settle",
-  sha1: "b8ea472975e6139b2c9dd51d931eb4b791ee6a98",
+  sha1: "a0ea064873887fc92b93fefc2a53b69ceae42bf1",
   keys: ["stream", "meta", "published.0", "published.1", "leases", "processed.0", "processed.1", "processed.2", "processed.3", "processed.4", "retries", "dead", "state"],
   groupKeys: [],
   source: `-- sluice settle: generated from src/scripts/settle.lua, do not edit
@@ -614,7 +614,8 @@ do
   local function forget_removed(found, stream, meta)
     local dropped
     for key, first in pairs(found) do
-      if not entries_read(stream, first.id) then
+      local fields = entries_read(stream, first.id)
+      if not fields or fields[2] ~= key then
         dropped = dropped or trimmed_range(meta)
         if not dropped(first.id) then
           found[key] = nil

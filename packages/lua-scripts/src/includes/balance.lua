@@ -140,10 +140,11 @@ function balance.keep(meta, state, now, low_water)
 end
 
 --- The ID behind which the losses are that are reported together, the least, once there is one behind `after`; nil if
--- none of them need be in the stream still. A loss that is reported no more says nothing of others.
+-- none of them need be in the stream still. A loss that is reported no more, since a day has passed or an operator has
+-- removed `lostAt`, says nothing of others.
 function balance.lost_behind(recorded, after, now)
   local known = recorded.lost_after
-  if not known or now - recorded.lost_at >= constants.LOSS_SHOWN_MS then
+  if not known or now - (recorded.lost_at or 0) >= constants.LOSS_SHOWN_MS then
     return after
   end
   return after and ids.less(after, known) and after or known

@@ -35,11 +35,13 @@ end
 
 -- A remembered entry counts while it is in the stream, or if `trim` has dropped it, since every group has settled it
 -- then. Any other is one that no group will ever be given: somebody removed it or deleted the stream, or a failover
--- lost it. Answering its ID would lose the event that comes now. Only what looks like a duplicate is asked about.
+-- lost it. Answering its ID would lose the event that comes now. Only what looks like a duplicate is asked about. A
+-- stream that was deleted gives the IDs of that millisecond again, to other entries.
 local function forget_removed(found, stream, meta)
   local dropped
   for key, first in pairs(found) do
-    if not entries.read(stream, first.id) then
+    local fields = entries.read(stream, first.id)
+    if not fields or fields[2] ~= key then
       dropped = dropped or trimmed.range(meta)
       if not dropped(first.id) then
         found[key] = nil

@@ -258,7 +258,7 @@ do
   end
   function balance_lost_behind(recorded, after, now)
     local known = recorded.lost_after
-    if not known or now - recorded.lost_at >= 86400000 then
+    if not known or now - (recorded.lost_at or 0) >= 86400000 then
       return after
     end
     return after and ids_less(after, known) and after or known

@@ -251,7 +251,8 @@ do
   local function forget_removed(found, stream, meta)
     local dropped
     for key, first in pairs(found) do
-      if not entries_read(stream, first.id) then
+      local fields = entries_read(stream, first.id)
+      if not fields or fields[2] ~= key then
         dropped = dropped or trimmed_range(meta)
         if not dropped(first.id) then
           found[key] = nil

@@ -9,7 +9,7 @@ import { events } from "../catalog.js";
 import type { ChildLine, ChildSettings } from "../child.js";
 
 const settings: ChildSettings = JSON.parse(process.argv[2] ?? "");
-const { redis, stream, group, leaseMs, name, until } = settings;
+const { redis, stream, group, leaseMs, maxAttempts, name, until } = settings;
 
 // Written at once: what waits in a buffer when the process is stopped would not be seen.
 const say = (line: ChildLine) => writeSync(1, `${JSON.stringify(line)}\n`);
@@ -36,7 +36,10 @@ const handler = events.handler({
 });
 
 const bus = await connect({ redis, stream, events });
-const consumer = bus.consumer({ group, leaseMs, concurrency: settings.concurrency, handlers: [handler] });
+const consumer = bus.consumer({
+  ...{ group, leaseMs, concurrency: settings.concurrency, handlers: [handler] },
+  ...(maxAttempts === undefined ? {} : { maxAttempts }),
+});
 consumer.on("handled", ({ idempotencyKey, attempt }) => say({ handled: idempotencyKey, attempt }));
 consumer.on("leaseLost", ({ idempotencyKey, attempt }) => say({ leaseLost: idempotencyKey, attempt }));
 await consumer.start();
