@@ -97,7 +97,7 @@ export async function hasNoBacklogs(
     const replies = await connection.send(requests, { deadlineMs });
     for (const [at, ids] of exceptOf.entries()) {
       const from = at * BACKLOG_REQUESTS;
-      if (!backlogIn(replies.slice(from, from + BACKLOG_REQUESTS), member, ids)).isEmpty return false;
+      if (!backlogIn(replies.slice(from, from + BACKLOG_REQUESTS), member, ids).isEmpty) return false;
     }
   }
   return true;
