@@ -93,6 +93,9 @@ export class Tenants {
     active.releaseSlots(order);
     slots.offer(active);
     const { wanted } = active;
+    if (wanted > 0) active.wantsSince = Math.min(active.wantsSince, performance.now());
+    else if (active.trips === 0 && !active.membership.moreToRead)
+      active.wantsSince = Number.POSITIVE_INFINITY;
     if (wanted > 0) active.lane = order.ready(tenant.tenantId, wanted, performance.now());
     else if (active.lane !== undefined && active.lane.ready > 0) order.drained(active.lane);
     if (active.hasToSend) this.sending.add(active);
@@ -129,7 +132,8 @@ export class Tenants {
   /** Slots that are kept for entries which have yet to be leased. */
   get unleased(): number {
     let count = 0;
-    for (const { lane, inFlight } of this.actives) count += Math.max(0, (lane?.reserved ?? 0) - inFlight.ready);
+    for (const { lane, inFlight } of this.actives)
+      count += Math.max(0, (lane?.reserved ?? 0) - inFlight.ready);
     return count;
   }
 

@@ -13,12 +13,13 @@ import { ConsumerStoppedError } from "../errors.js";
 import type { KnownTenant } from "../registry/listing.js";
 import { clearTimeout, performance, setTimeout } from "../timing.js";
 import { assemble, type WorkerRunParts } from "./assembly.js";
+import { Beats } from "./beats.js";
 import { hasNoBacklogs, releaseAll } from "./leave.js";
 import { Listening } from "./listening.js";
 import { Roster } from "./roster.js";
-import type { Tenant } from "./tenant.js";
 import { Totals } from "./totals.js";
 import { Upkeep } from "./upkeep.js";
+import { Visits } from "./visits.js";
 
 export interface WorkerRunSources {
   /** All tenants of the registry, or those that a scan finds. */
@@ -31,6 +32,8 @@ export class WorkerRun implements Run {
   private readonly connection: Connection;
   private readonly made: ReturnType<typeof assemble>;
   private readonly totals: Totals;
+  private readonly visits: Visits;
+  private readonly beats: Beats;
   private readonly roster: Roster;
   private readonly listening: Listening;
   private readonly upkeep: Upkeep;
@@ -74,6 +77,24 @@ export class WorkerRun implements Run {
       isSending: () => turns.isSending,
       isStill: () => !turns.isSending && !suspectRun.isAsking,
     });
+    this.visits = new Visits({
+      ...settings,
+      ...this.made,
+      beats: () => this.beats,
+      kick: () => turns.kick(),
+    });
+    this.beats = new Beats({
+      connection,
+      deadlineMs,
+      stream,
+      group: settings.group,
+      worker: settings.consumer,
+      logger,
+      needHelp: () => this.visits.needHelp(),
+      hasSpare: () => phase.now === "running" && this.visits.hasSpare(),
+      onPeers: (change) => this.visits.peersChanged(change),
+      onHelp: (tenantIds) => this.visits.help(tenantIds),
+    });
     this.roster = new Roster({
       connection,
       stream,
@@ -81,8 +102,8 @@ export class WorkerRun implements Run {
       tenants: settings.tenants,
       list: parts.list,
       logger,
-      onTenant: (tenantId, isFirst) => this.add(tenantId, isFirst),
-      onAll: (all) => this.forgetOthers(all),
+      onTenant: (tenantId, isFirst, lastSeenAt) => this.visits.add(tenantId, isFirst, lastSeenAt),
+      onAll: (all) => this.visits.keepOnly(all),
     });
     const listener: BellListener = {
       ring: (key) => this.ring(key),
@@ -164,6 +185,7 @@ export class WorkerRun implements Run {
     try {
       // Before tenants are looked at, so that those looks arm the bells; without them, where it is for one run.
       if (this.options.blocks) await this.listening.start();
+      if (this.options.blocks) await this.beats.start();
       phase.open();
       if (!phase.ended) suspects.join();
       await this.roster.start();
@@ -241,6 +263,8 @@ export class WorkerRun implements Run {
   private async drainAndRelease(drainTimeoutMs: number): Promise<void> {
     const { phase, turns, slots, suspectRun, executor, changes, observer, member } = this.made;
     this.roster.stop();
+    this.visits.stop();
+    this.beats.stop();
     this.upkeep.drain();
     this.stopListening();
     if (phase.drain()) this.releaseUnstarted();
@@ -265,59 +289,21 @@ export class WorkerRun implements Run {
     for (const attempt of slots.running) attempt.abort(new ConsumerStoppedError(member));
     if (phase.opened) await releaseAll({ ...this.parts, ...this.made, connection: this.connection });
     suspectRun.leave();
+    await this.beats.leave();
     await this.listening.close();
     await this.connection.close();
     changes.tell();
   }
 
-  // --- tenants that come, ring and go ------------------------------------------------------------------------------
-
-  private add(tenantId: string, isFirst: boolean): void {
-    const { tenants, phase } = this.made;
-    if (phase.isStopping) return;
-    const startsAtEnd = this.parts.settings.startFrom === "$" && !isFirst;
-    const tenant = tenants.add(tenantId, startsAtEnd ? "0-0" : undefined);
-    if (tenant === undefined) return;
-    tenant.maintainedAt = performance.now();
-    tenants.look(tenant);
-    this.made.turns.kick();
-  }
-
-  private forgetOthers(all: ReadonlySet<string>): void {
-    const { tenants, probes } = this.made;
-    for (const tenant of [...tenants.all()]) {
-      if (all.has(tenant.tenantId)) continue;
-      // One with work is forgotten the next time.
-      if (tenants.forget(tenant)) probes.delete(tenant);
-    }
-  }
-
   private ring(key: string): void {
-    if (this.stopping) return;
-    if (key === this.roster.key) {
-      this.roster.ring();
-      return;
-    }
-    const tenant = this.tenantOf(key);
-    if (tenant === undefined) return;
-    this.made.tenants.wake(tenant);
-    this.made.turns.kick();
-  }
-
-  /** Of the name of a stream: `tenant:{acme}:orders`. */
-  private tenantOf(key: string): Tenant | undefined {
-    const end = key.indexOf("}");
-    return end === -1 ? undefined : this.made.tenants.get(key.slice(key.indexOf("{") + 1, end));
+    if (key === this.roster.key) this.roster.ring();
+    else this.visits.ring(key);
   }
 
   /** Rings may have been lost. */
   private deaf(hashSlots: HashSlots): void {
-    if (this.stopping) return;
     this.roster.ring();
-    for (const tenant of this.made.tenants.all()) {
-      if (hashSlots === "all" || hashSlots.has(this.listening.slotOf(tenant.tenantId)))
-        this.made.tenants.look(tenant);
-    }
+    this.visits.deaf(hashSlots);
   }
 
   /** Replies may have been lost with the connection. */
