@@ -8,12 +8,13 @@ import type { ConsumerRunOptions } from "../consumer/assembly.js";
 import { Quiescence } from "../consumer/quiescence.js";
 import type { Recovery } from "../consumer/recovery.js";
 import type { Run } from "../consumer/run-holder.js";
-import { Watchdog } from "../consumer/watchdog.js";
 import { ConsumerStoppedError } from "../errors.js";
 import type { KnownTenant } from "../registry/listing.js";
-import { clearTimeout, performance, setTimeout } from "../timing.js";
+import { performance } from "../timing.js";
+import { Alarm } from "./alarm.js";
 import { assemble, type WorkerRunParts } from "./assembly.js";
 import { Beats } from "./beats.js";
+import { FirstLook } from "./first-look.js";
 import { hasNoBacklogs, releaseAll } from "./leave.js";
 import { Listening } from "./listening.js";
 import { Roster } from "./roster.js";
@@ -37,10 +38,9 @@ export class WorkerRun implements Run {
   private readonly roster: Roster;
   private readonly listening: Listening;
   private readonly upkeep: Upkeep;
-  private readonly watchdog: Watchdog;
   private readonly stopListening: () => void;
-  private dueTimer: ReturnType<typeof setTimeout> | undefined;
-  private dueTimerAt = Number.POSITIVE_INFINITY;
+  private readonly alarm: Alarm;
+  private readonly firstLook: FirstLook;
   private stopped: Promise<void> | undefined;
   private recovered: (recovery: Recovery) => void = () => {};
   private notRecovered: (error: unknown) => void = () => {};
@@ -55,7 +55,7 @@ export class WorkerRun implements Run {
       onSuperseded: (error) => this.fail(error),
       onMissedRing: () => this.listening.missed(),
       areBellsOn: () => this.listening.isOn,
-      onApplied: () => this.scheduleDue(),
+      onApplied: () => this.alarm.set(),
       onBusy: () => this.upkeep.busy(),
       onOpened: (tenant) => this.upkeep.opened(tenant),
     });
@@ -116,8 +116,9 @@ export class WorkerRun implements Run {
       listener,
       lookAtAll: (hashSlots) => this.deaf(hashSlots),
     });
+    this.alarm = new Alarm(tenants, () => turns.kick());
+    this.firstLook = new FirstLook(this.made, parts);
     this.upkeep = new Upkeep({ ...parts, ...this.made, connection, kick: () => turns.kick() });
-    this.watchdog = this.makeWatchdog();
     this.stopListening = connection.onReconnect(() => this.reconnected());
   }
 
@@ -128,7 +129,7 @@ export class WorkerRun implements Run {
   }
 
   get stuck() {
-    return this.watchdog.stuck;
+    return this.made.watchdog.stuck;
   }
 
   get error(): unknown {
@@ -196,40 +197,10 @@ export class WorkerRun implements Run {
       throw error;
     }
     this.upkeep.start();
-    this.watchdog.start();
+    this.made.watchdog.start();
     phase.begin();
     turns.kick();
-    this.firstLook(startedAt).then(this.recovered, this.notRecovered);
-  }
-
-  /** Resolves once all tenants that were there have been looked at, and what was found to recover is recovered. */
-  private async firstLook(startedAt: number): Promise<Recovery> {
-    const { changes, probes, phase } = this.made;
-    const before = this.recoveries();
-    await changes.until(() => phase.isStopping || (probes.size === 0 && !this.totals.isRecovering));
-    if (phase.isStopping) throw phase.error ?? new ConsumerStoppedError(this.parts.settings);
-    const after = this.recoveries();
-    return {
-      own: after.own - before.own,
-      stale: after.stale - before.stale,
-      retried: after.retried - before.retried,
-      duplicates: after.duplicates - before.duplicates,
-      deadLettered: after.deadLettered - before.deadLettered,
-      trimmed: after.trimmed - before.trimmed,
-      durationMs: performance.now() - startedAt,
-    };
-  }
-
-  private recoveries(): Omit<Recovery, "durationMs"> {
-    const { recoveredOwn, recoveredStale, retried, duplicates, deadLetters, trimmed } = this.parts.stats;
-    return {
-      own: recoveredOwn,
-      stale: recoveredStale,
-      retried,
-      duplicates,
-      deadLettered: deadLetters,
-      trimmed,
-    };
+    this.firstLook.over(startedAt, this.isFirstLookOver).then(this.recovered, this.notRecovered);
   }
 
   pause(): void {
@@ -282,9 +253,9 @@ export class WorkerRun implements Run {
       phase.close();
     }
     executor.close();
-    clearTimeout(this.dueTimer);
+    this.alarm.stop();
     this.upkeep.stop();
-    this.watchdog.stop();
+    this.made.watchdog.stop();
     observer.stopped();
     for (const attempt of slots.running) attempt.abort(new ConsumerStoppedError(member));
     if (phase.opened) await releaseAll({ ...this.parts, ...this.made, connection: this.connection });
@@ -318,44 +289,7 @@ export class WorkerRun implements Run {
     turns.kick();
   }
 
-  // --- on the side -------------------------------------------------------------------------------------------------
-
-  /** Wakes up when the next tenant is to be looked at in time. */
-  private scheduleDue(): void {
-    const { tenants, phase } = this.made;
-    const at = tenants.nextDueAt ?? Number.POSITIVE_INFINITY;
-    if (phase.over || at >= this.dueTimerAt) return;
-    clearTimeout(this.dueTimer);
-    this.dueTimerAt = at;
-    const inMs = Math.min(Math.max(0, Math.ceil(at - performance.now())), MAX_TIMER_MS);
-    this.dueTimer = setTimeout(() => {
-      this.dueTimerAt = Number.POSITIVE_INFINITY;
-      tenants.lookAtDue(performance.now());
-      this.made.turns.kick();
-      this.scheduleDue();
-    }, inMs);
-  }
-
-  private makeWatchdog(): Watchdog {
-    const { handlerTimeoutMs, leaseMs } = this.parts.settings;
-    const { slots, runner, executor, observer, tenants } = this.made;
-    return new Watchdog({
-      handlerTimeoutMs,
-      leaseMs,
-      running: () => slots.running,
-      expire: (attempt) => {
-        if (handlerTimeoutMs === undefined) return;
-        const finished = [runner.expire(attempt, handlerTimeoutMs)];
-        slots.ended(finished);
-        executor.finished(finished);
-        observer.timedOut();
-        const active = tenants.get(attempt.inFlight.scope.tenantId ?? "")?.active;
-        if (active !== undefined) tenants.announce(active);
-      },
-      tell: (attempt) => observer.stuck(attempt),
-    });
-  }
+  private readonly isFirstLookOver = (): boolean => {
+    return this.made.probes.size === 0 && !this.totals.isRecovering;
+  };
 }
-
-/** The longest time that a timer takes, in milliseconds. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
