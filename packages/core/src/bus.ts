@@ -398,7 +398,10 @@ class StreamBus<C extends EventSchemas> implements CommonBus<Tenancy, C> {
     const stream = this.tenancy === "single" || tenantId !== undefined ? this.streamName : undefined;
     const health = await checkHealth({ connection, known, stream, tenantId, deadlineMs });
     const ours = [...consumers].map(({ stuck }) => stuck).filter((of) => of.stream === this.streamName);
-    return withChecks(health, stuckChecks(ours.filter((of) => (tenantId ?? of.tenantId) === of.tenantId)));
+    const stuck = stuckChecks(ours.filter((of) => (tenantId ?? of.tenantId) === of.tenantId));
+    const ofWorkers = [...consumers].filter(({ stuck: { stream } }) => stream === this.streamName);
+    const checks = tenantId === undefined ? ofWorkers.flatMap((worker) => worker.checks) : [];
+    return withChecks(health, [...stuck, ...checks]);
   }
 
   deadLetters(group: string): DeadLetters {

@@ -2,9 +2,8 @@
 import type { LeaseVerdict, RecoveryCounts, SettleVerdict } from "@sluice/lua-scripts";
 import { storyOf } from "../context.js";
 import { decodeEvent } from "../envelope.js";
-import { ConnectionError, DeadlineError, ServerError, SluiceError } from "../errors.js";
 import { type Logger, withFields, writesDebug } from "../logger.js";
-import type { OutageKind, Outages } from "../outages.js";
+import { type Outages, outageKindOf } from "../outages.js";
 import { givenKey, partsOfKey } from "../stored-key.js";
 import { performance } from "../timing.js";
 import type { Entry } from "./entry.js";
@@ -237,7 +236,7 @@ export class Observer {
     const { stream, tenantId, group } = this.scope;
     const of = tenantId === undefined ? "" : ` of tenant '${tenantId}'`;
     const consumer = `group '${group}'${of}, stream '${stream}'`;
-    this.outages.begin(kindOf(error), this, { error, consumer });
+    this.outages.begin(outageKindOf(error), this, { error, consumer });
   }
 
   /** The calls of this group are refused: it is left alone for a while, and others of the worker go on. */
@@ -264,7 +263,7 @@ export class Observer {
 
   /** A call on the side failed, which is made again at its time: `what` it was is warned of, unless it is an outage. */
   sideCallFailed(what: string, error: unknown): void {
-    if (kindOf(error) === "unreachable") this.trouble(error);
+    if (outageKindOf(error) === "unreachable") this.trouble(error);
     else this.logger.warn(`${what} failed`, { err: error });
   }
 
@@ -298,10 +297,4 @@ export class Observer {
     const { tenantId } = this.scope;
     return tenantId === undefined ? {} : { tenantId };
   }
-}
-
-function kindOf(error: unknown): OutageKind {
-  if (error instanceof ConnectionError || error instanceof DeadlineError) return "unreachable";
-  if (error instanceof ServerError) return `failing:${error.prefix}`;
-  return `failing:${error instanceof SluiceError ? error.code : "ERROR"}`;
 }

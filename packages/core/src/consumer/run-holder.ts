@@ -4,6 +4,7 @@
  */
 import { AsyncContext } from "../async-context.js";
 import { AlreadyRunningError, ClosedError } from "../errors.js";
+import type { HealthCheck } from "../monitoring/health.js";
 import { consumerMetrics, type InHand, type Metrics } from "../monitoring/metrics.js";
 import type { StuckAttempts } from "../monitoring/stuck.js";
 import { performance } from "../timing.js";
@@ -206,6 +207,11 @@ export abstract class RunHolder<R extends Run> implements RunningConsumer {
   /** @internal */
   get waitsForCallers(): boolean {
     return this.run?.quiescence.waitsForCallers ?? false;
+  }
+
+  /** @internal */
+  get checks(): readonly HealthCheck[] {
+    return [];
   }
 
   /** @internal */

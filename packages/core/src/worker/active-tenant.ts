@@ -46,6 +46,8 @@ export class ActiveTenant {
   isHot = false;
   /** Something says that there is work: the next look most likely brings some. */
   expectsWork = true;
+  /** Since when it has wanted slots that it was not given, by performance.now(). */
+  wantsSince = Number.POSITIVE_INFINITY;
   /** When entries were delivered last for which there may be no slot, by performance.now(). */
   deliveredAt = 0;
   /** The group has to be opened, for the first time or again. */

@@ -6,9 +6,9 @@ import type { Connection } from "../connection.js";
 import type { ConsumerRunOptions } from "../consumer/assembly.js";
 import { BegunRecord } from "../consumer/begun.js";
 import { Changes } from "../consumer/changes.js";
-import type { Due } from "../consumer/due-clock.js";
 import type { Emitter } from "../consumer/events.js";
 import { Executor } from "../consumer/executor.js";
+import type { FinishedAttempt } from "../consumer/finished-attempt.js";
 import { GroupCalls } from "../consumer/group-calls.js";
 import { HandlerRunner } from "../consumer/handler-runner.js";
 import type { Handlers } from "../consumer/handlers.js";
@@ -21,6 +21,7 @@ import { Requests } from "../consumer/requests.js";
 import type { ConsumerStats } from "../consumer/stats.js";
 import { SuspectRun } from "../consumer/suspect-run.js";
 import { Suspects } from "../consumer/suspects.js";
+import { Watchdog } from "../consumer/watchdog.js";
 import { type Logger, withFields } from "../logger.js";
 import type { Outages } from "../outages.js";
 import { performance } from "../timing.js";
@@ -80,7 +81,7 @@ export function assemble(
   events: WorkerRunEvents,
 ) {
   const { stream, settings, stats, emitter, outages, logger, deadlineMs, workerStats } = parts;
-  const { group, consumer, leaseMs, concurrency, tenantConcurrency, weight } = settings;
+  const { group, consumer, leaseMs, handlerTimeoutMs, concurrency, tenantConcurrency, weight } = settings;
   const member: Member = { group, consumer, incarnation: options.incarnation };
   const budget = { left: options.budget };
   const phase = new PhaseHolder();
@@ -120,6 +121,8 @@ export function assemble(
   };
 
   const kick = () => turns.kick();
+  const activeOf = ({ inFlight }: { readonly inFlight: InFlight }) =>
+    tenants.get(inFlight.scope.tenantId ?? "")?.active;
   const suspects: Suspects = new Suspects({
     latestBegun: () => executor.latestBegun,
     record: () => Promise.all([...tenants.withWork].map(({ membership }) => membership.begun.write())),
@@ -128,17 +131,13 @@ export function assemble(
       kick();
     },
   });
-  const slots: Slots = new Slots(
-    order,
-    (attempt) => tenants.get(attempt.inFlight.scope.tenantId ?? "")?.active,
-    (attempt) => {
-      const { lane } = tenants.get(attempt.inFlight.scope.tenantId ?? "")?.active ?? {};
-      const held = lane === undefined ? undefined : order.heldBy(lane);
-      const isNoisy = held === "cap" || held === "window" || held === "reserve";
-      workerStats.dwell[isNoisy ? "noisy" : "quiet"].observe(Date.now() - addedAt(attempt.entry.id));
-      events.onBusy();
-    },
-  );
+  const slots: Slots = new Slots(order, activeOf, (attempt) => {
+    const { lane } = activeOf(attempt) ?? {};
+    const held = lane === undefined ? undefined : order.heldBy(lane);
+    const isNoisy = held === "cap" || held === "window" || held === "reserve";
+    workerStats.dwell[isNoisy ? "noisy" : "quiet"].observe(Date.now() - addedAt(attempt.entry.id));
+    events.onBusy();
+  });
   const probes: Probes = new Probes({
     stream,
     group,
@@ -157,16 +156,25 @@ export function assemble(
       kick();
     },
   });
-  const runner = new HandlerRunner({
-    ...parts,
-    onFinished: (finished) => {
-      slots.ended(finished);
-      executor.finished(finished);
-      for (const { attempt } of finished) {
-        const active = tenants.get(attempt.inFlight.scope.tenantId ?? "")?.active;
-        if (active !== undefined) tenants.announce(active);
-      }
+  const onFinished = (finished: readonly FinishedAttempt[]) => {
+    slots.ended(finished);
+    executor.finished(finished);
+    for (const { attempt } of finished) {
+      const active = activeOf(attempt);
+      if (active !== undefined) tenants.announce(active);
+    }
+  };
+  const runner = new HandlerRunner({ ...parts, onFinished });
+  const watchdog = new Watchdog({
+    handlerTimeoutMs,
+    leaseMs,
+    running: () => slots.running,
+    expire: (attempt) => {
+      if (handlerTimeoutMs === undefined) return;
+      onFinished([runner.expire(attempt, handlerTimeoutMs)]);
+      observer.timedOut();
     },
+    tell: (attempt) => observer.stuck(attempt),
   });
   const executor: Executor = new Executor({
     source: slots,
@@ -186,9 +194,6 @@ export function assemble(
       kick();
     },
   });
-  const activeOf = (membership: Membership<Due>) => {
-    return tenants.get(membership.inFlight.scope.tenantId ?? "")?.active;
-  };
   const suspectRun: SuspectRun = new SuspectRun({
     connection,
     deadlineMs,
@@ -261,7 +266,7 @@ export function assemble(
     slots,
     probes,
     tenants,
-    runner,
+    watchdog,
     executor,
     suspectRun,
     releases,

@@ -4,7 +4,6 @@
  */
 import type { BellListener, Bells, Polled, Slots } from "../bells.js";
 import type { Connection } from "../connection.js";
-import { slotOfKey } from "../ioredis/slots.js";
 import type { Logger } from "../logger.js";
 import { clearTimeout, performance, setTimeout } from "../timing.js";
 
@@ -82,11 +81,6 @@ export class Listening {
     if (this.missedAt.length < MISSED) return;
     this.missedAt = [];
     this.distrustedUntil = now + MISSED_WITHIN_MS;
-  }
-
-  /** The hash slot of a tenant's keys. */
-  slotOf(tenantId: string): number {
-    return slotOfKey(`{${tenantId}}`);
   }
 
   async close(): Promise<void> {

@@ -42,6 +42,7 @@ export interface RepliesParts {
   readonly areBellsOn: () => boolean;
   /** An entry was found late by the sweep although its tenant's bell was armed. */
   readonly onMissedRing: () => void;
+  readonly onOpened: (tenant: Tenant) => void;
   /** A newer process has the worker's name. */
   readonly onSuperseded: (error: unknown) => void;
 }
@@ -68,6 +69,7 @@ export class Replies {
     if (trip.open !== undefined && result.opened === undefined) {
       active.needsOpen = false;
       tenant.openedAt = now;
+      this.parts.onOpened(tenant);
     }
     if (result.failure === undefined) tenant.usedAt = now;
     if (result.pending !== undefined && !(result.pending instanceof RequestFailure)) {

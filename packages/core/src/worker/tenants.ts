@@ -93,6 +93,9 @@ export class Tenants {
     active.releaseSlots(order);
     slots.offer(active);
     const { wanted } = active;
+    if (wanted > 0) active.wantsSince = Math.min(active.wantsSince, performance.now());
+    else if (active.trips === 0 && !active.membership.moreToRead)
+      active.wantsSince = Number.POSITIVE_INFINITY;
     if (wanted > 0) active.lane = order.ready(tenant.tenantId, wanted, performance.now());
     else if (active.lane !== undefined && active.lane.ready > 0) order.drained(active.lane);
     if (active.hasToSend) this.sending.add(active);

@@ -8,17 +8,19 @@ import type { ConsumerRunOptions } from "../consumer/assembly.js";
 import { Quiescence } from "../consumer/quiescence.js";
 import type { Recovery } from "../consumer/recovery.js";
 import type { Run } from "../consumer/run-holder.js";
-import { Watchdog } from "../consumer/watchdog.js";
 import { ConsumerStoppedError } from "../errors.js";
 import type { KnownTenant } from "../registry/listing.js";
-import { clearTimeout, performance, setTimeout } from "../timing.js";
+import { performance } from "../timing.js";
+import { Alarm } from "./alarm.js";
 import { assemble, type WorkerRunParts } from "./assembly.js";
+import { Beats } from "./beats.js";
+import { FirstLook } from "./first-look.js";
 import { hasNoBacklogs, releaseAll } from "./leave.js";
 import { Listening } from "./listening.js";
 import { Roster } from "./roster.js";
-import type { Tenant } from "./tenant.js";
 import { Totals } from "./totals.js";
 import { Upkeep } from "./upkeep.js";
+import { Visits } from "./visits.js";
 
 export interface WorkerRunSources {
   /** All tenants of the registry, or those that a scan finds. */
@@ -31,13 +33,14 @@ export class WorkerRun implements Run {
   private readonly connection: Connection;
   private readonly made: ReturnType<typeof assemble>;
   private readonly totals: Totals;
+  private readonly visits: Visits;
+  private readonly beats: Beats;
   private readonly roster: Roster;
   private readonly listening: Listening;
   private readonly upkeep: Upkeep;
-  private readonly watchdog: Watchdog;
   private readonly stopListening: () => void;
-  private dueTimer: ReturnType<typeof setTimeout> | undefined;
-  private dueTimerAt = Number.POSITIVE_INFINITY;
+  private readonly alarm: Alarm;
+  private readonly firstLook: FirstLook;
   private stopped: Promise<void> | undefined;
   private recovered: (recovery: Recovery) => void = () => {};
   private notRecovered: (error: unknown) => void = () => {};
@@ -52,7 +55,7 @@ export class WorkerRun implements Run {
       onSuperseded: (error) => this.fail(error),
       onMissedRing: () => this.listening.missed(),
       areBellsOn: () => this.listening.isOn,
-      onApplied: () => this.scheduleDue(),
+      onApplied: () => this.alarm.set(),
       onBusy: () => this.upkeep.busy(),
       onOpened: (tenant) => this.upkeep.opened(tenant),
     });
@@ -74,6 +77,24 @@ export class WorkerRun implements Run {
       isSending: () => turns.isSending,
       isStill: () => !turns.isSending && !suspectRun.isAsking,
     });
+    this.visits = new Visits({
+      ...settings,
+      ...this.made,
+      beats: () => this.beats,
+      kick: () => turns.kick(),
+    });
+    this.beats = new Beats({
+      connection,
+      deadlineMs,
+      stream,
+      group: settings.group,
+      worker: settings.consumer,
+      logger,
+      needHelp: () => this.visits.needHelp(),
+      hasSpare: () => phase.now === "running" && this.visits.hasSpare(),
+      onPeers: (change) => this.visits.peersChanged(change),
+      onHelp: (tenantIds) => this.visits.help(tenantIds),
+    });
     this.roster = new Roster({
       connection,
       stream,
@@ -81,8 +102,8 @@ export class WorkerRun implements Run {
       tenants: settings.tenants,
       list: parts.list,
       logger,
-      onTenant: (tenantId, isFirst) => this.add(tenantId, isFirst),
-      onAll: (all) => this.forgetOthers(all),
+      onTenant: (tenantId, isFirst, lastSeenAt) => this.visits.add(tenantId, isFirst, lastSeenAt),
+      onAll: (all) => this.visits.keepOnly(all),
     });
     const listener: BellListener = {
       ring: (key) => this.ring(key),
@@ -95,8 +116,9 @@ export class WorkerRun implements Run {
       listener,
       lookAtAll: (hashSlots) => this.deaf(hashSlots),
     });
+    this.alarm = new Alarm(tenants, () => turns.kick());
+    this.firstLook = new FirstLook(this.made, parts);
     this.upkeep = new Upkeep({ ...parts, ...this.made, connection, kick: () => turns.kick() });
-    this.watchdog = this.makeWatchdog();
     this.stopListening = connection.onReconnect(() => this.reconnected());
   }
 
@@ -107,7 +129,7 @@ export class WorkerRun implements Run {
   }
 
   get stuck() {
-    return this.watchdog.stuck;
+    return this.made.watchdog.stuck;
   }
 
   get error(): unknown {
@@ -164,6 +186,7 @@ export class WorkerRun implements Run {
     try {
       // Before tenants are looked at, so that those looks arm the bells; without them, where it is for one run.
       if (this.options.blocks) await this.listening.start();
+      if (this.options.blocks) await this.beats.start();
       phase.open();
       if (!phase.ended) suspects.join();
       await this.roster.start();
@@ -174,40 +197,10 @@ export class WorkerRun implements Run {
       throw error;
     }
     this.upkeep.start();
-    this.watchdog.start();
+    this.made.watchdog.start();
     phase.begin();
     turns.kick();
-    this.firstLook(startedAt).then(this.recovered, this.notRecovered);
-  }
-
-  /** Resolves once all tenants that were there have been looked at, and what was found to recover is recovered. */
-  private async firstLook(startedAt: number): Promise<Recovery> {
-    const { changes, probes, phase } = this.made;
-    const before = this.recoveries();
-    await changes.until(() => phase.isStopping || (probes.size === 0 && !this.totals.isRecovering));
-    if (phase.isStopping) throw phase.error ?? new ConsumerStoppedError(this.parts.settings);
-    const after = this.recoveries();
-    return {
-      own: after.own - before.own,
-      stale: after.stale - before.stale,
-      retried: after.retried - before.retried,
-      duplicates: after.duplicates - before.duplicates,
-      deadLettered: after.deadLettered - before.deadLettered,
-      trimmed: after.trimmed - before.trimmed,
-      durationMs: performance.now() - startedAt,
-    };
-  }
-
-  private recoveries(): Omit<Recovery, "durationMs"> {
-    const { recoveredOwn, recoveredStale, retried, duplicates, deadLetters, trimmed } = this.parts.stats;
-    return {
-      own: recoveredOwn,
-      stale: recoveredStale,
-      retried,
-      duplicates,
-      deadLettered: deadLetters,
-      trimmed,
-    };
+    this.firstLook.over(startedAt, this.isFirstLookOver).then(this.recovered, this.notRecovered);
   }
 
   pause(): void {
@@ -241,6 +234,8 @@ export class WorkerRun implements Run {
   private async drainAndRelease(drainTimeoutMs: number): Promise<void> {
     const { phase, turns, slots, suspectRun, executor, changes, observer, member } = this.made;
     this.roster.stop();
+    this.visits.stop();
+    this.beats.stop();
     this.upkeep.drain();
     this.stopListening();
     if (phase.drain()) this.releaseUnstarted();
@@ -258,66 +253,28 @@ export class WorkerRun implements Run {
       phase.close();
     }
     executor.close();
-    clearTimeout(this.dueTimer);
+    this.alarm.stop();
     this.upkeep.stop();
-    this.watchdog.stop();
+    this.made.watchdog.stop();
     observer.stopped();
     for (const attempt of slots.running) attempt.abort(new ConsumerStoppedError(member));
     if (phase.opened) await releaseAll({ ...this.parts, ...this.made, connection: this.connection });
     suspectRun.leave();
+    await this.beats.leave();
     await this.listening.close();
     await this.connection.close();
     changes.tell();
   }
 
-  // --- tenants that come, ring and go ------------------------------------------------------------------------------
-
-  private add(tenantId: string, isFirst: boolean): void {
-    const { tenants, phase } = this.made;
-    if (phase.isStopping) return;
-    const startsAtEnd = this.parts.settings.startFrom === "$" && !isFirst;
-    const tenant = tenants.add(tenantId, startsAtEnd ? "0-0" : undefined);
-    if (tenant === undefined) return;
-    tenant.maintainedAt = performance.now();
-    tenants.look(tenant);
-    this.made.turns.kick();
-  }
-
-  private forgetOthers(all: ReadonlySet<string>): void {
-    const { tenants, probes } = this.made;
-    for (const tenant of [...tenants.all()]) {
-      if (all.has(tenant.tenantId)) continue;
-      // One with work is forgotten the next time.
-      if (tenants.forget(tenant)) probes.delete(tenant);
-    }
-  }
-
   private ring(key: string): void {
-    if (this.stopping) return;
-    if (key === this.roster.key) {
-      this.roster.ring();
-      return;
-    }
-    const tenant = this.tenantOf(key);
-    if (tenant === undefined) return;
-    this.made.tenants.wake(tenant);
-    this.made.turns.kick();
-  }
-
-  /** Of the name of a stream: `tenant:{acme}:orders`. */
-  private tenantOf(key: string): Tenant | undefined {
-    const end = key.indexOf("}");
-    return end === -1 ? undefined : this.made.tenants.get(key.slice(key.indexOf("{") + 1, end));
+    if (key === this.roster.key) this.roster.ring();
+    else this.visits.ring(key);
   }
 
   /** Rings may have been lost. */
   private deaf(hashSlots: HashSlots): void {
-    if (this.stopping) return;
     this.roster.ring();
-    for (const tenant of this.made.tenants.all()) {
-      if (hashSlots === "all" || hashSlots.has(this.listening.slotOf(tenant.tenantId)))
-        this.made.tenants.look(tenant);
-    }
+    this.visits.deaf(hashSlots);
   }
 
   /** Replies may have been lost with the connection. */
@@ -332,44 +289,7 @@ export class WorkerRun implements Run {
     turns.kick();
   }
 
-  // --- on the side -------------------------------------------------------------------------------------------------
-
-  /** Wakes up when the next tenant is to be looked at in time. */
-  private scheduleDue(): void {
-    const { tenants, phase } = this.made;
-    const at = tenants.nextDueAt ?? Number.POSITIVE_INFINITY;
-    if (phase.over || at >= this.dueTimerAt) return;
-    clearTimeout(this.dueTimer);
-    this.dueTimerAt = at;
-    const inMs = Math.min(Math.max(0, Math.ceil(at - performance.now())), MAX_TIMER_MS);
-    this.dueTimer = setTimeout(() => {
-      this.dueTimerAt = Number.POSITIVE_INFINITY;
-      tenants.lookAtDue(performance.now());
-      this.made.turns.kick();
-      this.scheduleDue();
-    }, inMs);
-  }
-
-  private makeWatchdog(): Watchdog {
-    const { handlerTimeoutMs, leaseMs } = this.parts.settings;
-    const { slots, runner, executor, observer, tenants } = this.made;
-    return new Watchdog({
-      handlerTimeoutMs,
-      leaseMs,
-      running: () => slots.running,
-      expire: (attempt) => {
-        if (handlerTimeoutMs === undefined) return;
-        const finished = [runner.expire(attempt, handlerTimeoutMs)];
-        slots.ended(finished);
-        executor.finished(finished);
-        observer.timedOut();
-        const active = tenants.get(attempt.inFlight.scope.tenantId ?? "")?.active;
-        if (active !== undefined) tenants.announce(active);
-      },
-      tell: (attempt) => observer.stuck(attempt),
-    });
-  }
+  private readonly isFirstLookOver = (): boolean => {
+    return this.made.probes.size === 0 && !this.totals.isRecovering;
+  };
 }
-
-/** The longest time that a timer takes, in milliseconds. */
-const MAX_TIMER_MS = 2 ** 31 - 1;

@@ -13,6 +13,7 @@ import type { RunningConsumer } from "../consumer/running-consumer.js";
 import { ConsumerStats } from "../consumer/stats.js";
 import type { UntypedEventHandler } from "../handler.js";
 import { type Logger, withFields } from "../logger.js";
+import type { HealthCheck } from "../monitoring/health.js";
 import type { Metrics } from "../monitoring/metrics.js";
 import type { Outages } from "../outages.js";
 import type { KnownTenant } from "../registry/listing.js";
@@ -69,8 +70,26 @@ export class Worker<C extends EventSchemas = EventSchemas> extends RunHolder<Wor
     return new WorkerRun(this.parts, options);
   }
 
-  /** @internal Why tenants are looked at each second; undefined where bells ring, and while it does not run. */
-  get polled(): string | undefined {
-    return this.run?.polled;
+  /** @internal */
+  override get checks(): readonly HealthCheck[] {
+    const { run, group } = this;
+    if (run === undefined) return [];
+    const name = `worker:${group}`;
+    const checks: HealthCheck[] = [];
+    const { polled } = run;
+    if (polled !== undefined) {
+      const detail =
+        `no bell rings (${polled}): tenants are looked at each second, which costs more and finds events later; ` +
+        "let the worker's user run CLIENT ID, TRACKING and CACHING and SUBSCRIBE to __redis__:invalidate";
+      checks.push({ name, status: "degraded", detail });
+    }
+    const { suspended } = run.tenantCounts;
+    if (suspended > 0) {
+      const detail =
+        `${suspended === 1 ? "1 tenant is" : `${suspended} tenants are`} suspended, since calls for ` +
+        `${suspended === 1 ? "it" : "them"} are refused: the log names each with its error`;
+      checks.push({ name, status: "degraded", detail });
+    }
+    return checks;
   }
 }
