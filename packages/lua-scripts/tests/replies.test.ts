@@ -1,8 +1,12 @@
 /** How clients read replies that name only some of the items asked about. */
 import {
+  beatCall,
+  beatReply,
   groupKeys,
   leaseAfterReply,
   leaseReply,
+  leaveCall,
+  peerKeys,
   publishReply,
   settleCall,
   settleReply,
@@ -87,6 +91,26 @@ test("a lease of what nobody has named yet names all that it found", () => {
   });
 });
 
+test("a beat tells names of workers first, and then of tenants", () => {
+  expect(beatReply(["OK", NOW, NOW - 5, 2, "w1", "w2", "acme"])).toEqual({
+    status: "OK",
+    now: NOW,
+    born: NOW - 5,
+    workers: ["w1", "w2"],
+    needHelp: ["acme"],
+  });
+  expect(beatReply(["OK", NOW, -1, 0])).toMatchObject({ born: undefined, workers: [], needHelp: [] });
+  expect(beatReply(["WRONGTYPE", "k", "string", "zset"])).toMatchObject({ status: "WRONGTYPE", key: "k" });
+});
+
+test("a beat names the tenants that need help, and those that need none any more", () => {
+  const keys = peerKeys("orders", "billing");
+  const beat = beatCall(keys, { worker: "w1", spare: true, needHelp: ["acme"], helped: ["globex"] });
+  expect(beat.keys).toEqual(["{orders}/billing/workers", "{orders}/billing/help", "{orders}/billing/born"]);
+  expect(beat.args).toEqual(["w1", "BEAT", 1, "acme", 1, "globex", 0]);
+  expect(leaveCall(keys, { worker: "w1", helped: ["acme"] }).args).toEqual(["w1", "LEAVE", 0, "acme", 0]);
+});
+
 test("a refusal names nothing", () => {
   expect(leaseReply(["NOGROUP"], 2)).toEqual({ status: "NOGROUP" });
   expect(leaseAfterReply(["NOGROUP"])).toEqual({ status: "NOGROUP" });
@@ -117,6 +141,12 @@ describe("a reply is refused", () => {
     const attempts = [skip({ key: "k1", token: "1-0|c|1|n.5" }), skip({ key: "k2", token: "2-0|c|1|n.5" })];
     expect(() => settleReply(["OK", -1, NOW, 2, "FENCED", 3, "DEAD"], attempts)).toThrow(
       'reply of a script: [2,"FENCED",3,"DEAD"]: wanted positions that ascend from 1 to 2, each with WAITING | HANDED_BACK | DEAD | FENCED',
+    );
+  });
+
+  test("that has fewer workers than it says", () => {
+    expect(() => beatReply(["OK", NOW, NOW, 2, "w1"])).toThrow(
+      "reply of a script: 1 names: wanted 2 workers first",
     );
   });
 

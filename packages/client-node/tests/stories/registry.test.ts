@@ -232,7 +232,30 @@ describe("where the registry is out of reach", () => {
   });
 });
 
-it("a tenant that a bus forgets is enrolled at once when it publishes again, and one that came back meanwhile stays", async () => {
+it("a listing whose connection is lost begins again, as cursors are of one server, and tells each tenant once", async () => {
+  const stream = uniqueName("orders");
+  const { watched, reconnected } = connection();
+  const cursors: unknown[] = [];
+  const lossy: Connection = {
+    ...watched,
+    async send(requests, options) {
+      const [request] = requests;
+      if (request?.kind === "command" && request.name === "ZSCAN") cursors.push(request.args[1]);
+      const replies = await watched.send(requests, options);
+      if (cursors.length === 2) reconnected();
+      return replies;
+    },
+  };
+  const bus = createBus(lossy, { stream, events, tenancy: "multi", logger: silentLogger });
+  onTestFinished(() => bus.close());
+  await plainRedis().zadd(`{${stream}}/tenants`, ...names(3_000).flatMap((name) => [1, name]));
+  const listed: string[] = [];
+  for await (const { tenantId } of bus.tenants()) listed.push(tenantId);
+  expect([...listed].sort()).toEqual(names(3_000).sort());
+  expect(cursors.filter((cursor) => cursor === "0")).toHaveLength(2);
+});
+
+it("a tenant that a bus forgets is enrolled at once when it publishes again", async () => {
   const stream = uniqueName("orders");
   const bus = await openBus({ events, stream, tenancy: "multi" });
   const redis = plainRedis();

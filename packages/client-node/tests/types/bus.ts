@@ -63,6 +63,17 @@ same<typeof acme.tenantId, string>(true);
 acme.tenant("globex");
 // @ts-expect-error a tenant's name is text
 multi.tenant(5);
+for await (const { tenantId, lastSeenAt } of multi.tenants({ seenSince: new Date() })) {
+  same<typeof tenantId, string>(true);
+  same<typeof lastSeenAt, Date | undefined>(true);
+}
+same<ReturnType<typeof multi.forgetTenant>, Promise<boolean>>(true);
+// @ts-expect-error a single-tenant bus has none to list
+single.tenants();
+// @ts-expect-error and none to forget
+single.forgetTenant("acme");
+// @ts-expect-error a tenant lists no others
+acme.tenants();
 same<ReturnType<typeof publishInTenant>, Promise<Receipt>>(true);
 export function publishInTenant() {
   return withTenant("acme", () => multi.publish("order.placed", { orderId: "o1", amount: 5 }));
