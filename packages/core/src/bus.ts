@@ -397,11 +397,10 @@ class StreamBus<C extends EventSchemas> implements CommonBus<Tenancy, C> {
     const tenantId = this.tenancy === "single" ? undefined : (this.tenantId ?? currentTenant());
     const stream = this.tenancy === "single" || tenantId !== undefined ? this.streamName : undefined;
     const health = await checkHealth({ connection, known, stream, tenantId, deadlineMs });
-    const ours = [...consumers].map(({ stuck }) => stuck).filter((of) => of.stream === this.streamName);
-    const stuck = stuckChecks(ours.filter((of) => (tenantId ?? of.tenantId) === of.tenantId));
-    const ofWorkers = [...consumers].filter(({ stuck: { stream } }) => stream === this.streamName);
-    const checks = tenantId === undefined ? ofWorkers.flatMap((worker) => worker.checks) : [];
-    return withChecks(health, [...stuck, ...checks]);
+    const ours = [...consumers].filter(({ stream }) => stream === this.streamName);
+    const stuck = ours.flatMap((one) => one.stuck).filter((of) => (tenantId ?? of.tenantId) === of.tenantId);
+    const checks = tenantId === undefined ? ours.flatMap((one) => one.checks) : [];
+    return withChecks(health, [...stuckChecks(stuck), ...checks]);
   }
 
   deadLetters(group: string): DeadLetters {

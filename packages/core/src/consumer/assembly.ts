@@ -98,7 +98,7 @@ export function assemble(parts: ConsumerRunParts, options: ConsumerRunOptions, o
     onLostEnded: (attempt) => suspectRun.over(attempt),
     onYielded: () => scheduler.yielded(),
   });
-  const failures = new FailureHandler({ phase, policy, membership, calls, observer, logger }, () => {
+  const failures = new FailureHandler({ phase, policy, membership, calls, observer }, () => {
     scheduler.end();
     onFailed();
   });

@@ -215,9 +215,18 @@ export abstract class RunHolder<R extends Run> implements RunningConsumer {
   }
 
   /** @internal */
-  get stuck(): StuckAttempts {
-    const { stream, tenantId } = this.held;
-    return { stream, tenantId, group: this.group, attempts: this.run?.stuck ?? [] };
+  get stream(): string {
+    return this.held.stream;
+  }
+
+  /** @internal */
+  get stuck(): readonly StuckAttempts[] {
+    const byTenant = new Map<string | undefined, LeasedAttempt[]>();
+    for (const attempt of this.run?.stuck ?? []) {
+      const { tenantId } = attempt.inFlight.scope;
+      byTenant.set(tenantId, [...(byTenant.get(tenantId) ?? []), attempt]);
+    }
+    return [...byTenant].map(([tenantId, attempts]) => ({ tenantId, group: this.group, attempts }));
   }
 
   /**

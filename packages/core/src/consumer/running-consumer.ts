@@ -11,6 +11,7 @@ export interface RunningConsumer {
   readonly waitsForCallers: boolean;
   /** What is not in order with it, as `health()` tells. */
   readonly checks: readonly HealthCheck[];
-  /** Its attempts that have run for ten leases. */
-  readonly stuck: StuckAttempts;
+  readonly stream: string;
+  /** Its attempts that have run for ten leases, by tenant. */
+  readonly stuck: readonly StuckAttempts[];
 }

@@ -61,6 +61,11 @@ export class Beats {
     return this.isYoung && !(lastSeenAt !== undefined && lastSeenAt.getTime() > this.bornAt);
   }
 
+  /** Entries from here on came after the group's birth: `$` would pass over those of a tenant that is opened later. */
+  get bornId(): string | undefined {
+    return this.bornAt === undefined ? undefined : `${this.bornAt}-0`;
+  }
+
   private schedule(): void {
     if (this.isStopped || this.isForbidden) return;
     this.timer = setTimeout(() => void this.look(), HELP_MS);

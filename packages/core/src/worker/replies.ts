@@ -69,7 +69,10 @@ export class Replies {
     if (isCounted) active.trips -= 1;
     const result = decodeTrip(trip, replies, from, membership.requests, calls);
     const now = performance.now();
-    if (trip.open !== undefined && result.opened === undefined) {
+    const { opened } = result;
+    if (opened !== undefined && !(opened instanceof RequestFailure)) {
+      if (opened === "HEALED" || (trip.open === "REJOIN" && opened === "CREATED"))
+        active.observer.recreated(opened);
       active.needsOpen = false;
       tenant.openedAt = now;
       this.parts.onOpened(tenant);
@@ -223,6 +226,8 @@ export class Replies {
     const { suspension } = active;
     active.suspension = suspend(error, suspension, now, isNoGroup(error));
     tenant.lookBy(active.suspension.until);
+    // That it was missing is told when it is recreated.
+    if (isNoGroup(error)) return;
     if (active.suspension.isTrouble) this.trouble(error);
     else if (suspension === undefined || suspension.isTrouble) active.observer.suspended(error);
   }

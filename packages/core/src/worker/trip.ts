@@ -5,7 +5,7 @@
 import { leaseAfterReply } from "@sluice/lua-scripts";
 import type { Request } from "../connection.js";
 import { isNoGroup } from "../consumer/failure-policy.js";
-import type { GroupCalls } from "../consumer/group-calls.js";
+import type { GroupCalls, Opened } from "../consumer/group-calls.js";
 import type { LeasedRead } from "../consumer/membership.js";
 import type { Requests } from "../consumer/requests.js";
 import {
@@ -43,7 +43,7 @@ export interface PendingCounts {
 }
 
 export interface TripResult {
-  readonly opened: RequestFailure | undefined;
+  readonly opened: Opened | RequestFailure | undefined;
   readonly roundTrip: RoundTripResult | undefined;
   /** Undefined where it was not asked, or is not known. */
   readonly pending: PendingCounts | RequestFailure | undefined;
@@ -83,9 +83,10 @@ export function decodeTrip(
   const { consumer } = requests.member;
   if (trip.open !== undefined) {
     const opened = openedIn(replies[from], calls);
-    const counts = opened ?? pendingCounts(replies[from + 1], consumer);
+    const isRefused = opened instanceof RequestFailure;
+    const counts = isRefused ? opened : pendingCounts(replies[from + 1], consumer);
     // A script that the server did not know is sent again, and runs behind the request that follows it.
-    const wasEarly = opened === undefined && counts instanceof RequestFailure && isNoGroup(counts.error);
+    const wasEarly = !isRefused && counts instanceof RequestFailure && isNoGroup(counts.error);
     const pending = wasEarly ? undefined : counts;
     const failure = pending instanceof RequestFailure ? pending : undefined;
     return { opened, roundTrip: undefined, pending, read: undefined, failure };
@@ -103,10 +104,9 @@ export function decodeTrip(
   return { opened: undefined, roundTrip, pending, read: { read, leased }, failure };
 }
 
-function openedIn(reply: unknown, calls: GroupCalls): RequestFailure | undefined {
+function openedIn(reply: unknown, calls: GroupCalls): Opened | RequestFailure {
   try {
-    calls.opened(reply);
-    return undefined;
+    return calls.opened(reply);
   } catch (error) {
     return new RequestFailure(error, reply instanceof SluiceError ? "failed" : "refused");
   }

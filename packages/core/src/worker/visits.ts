@@ -54,7 +54,8 @@ export class Visits {
     const { tenants, beats, startFrom } = this.parts;
     if (this.isStopped || tenants.get(tenantId) !== undefined) return;
     const isNew = startFrom === "$" && !(isFirst && beats().mayPrecede(lastSeenAt));
-    const tenant = tenants.add(tenantId, isNew ? "0-0" : undefined);
+    const beginsAt = isNew ? "0-0" : startFrom === "$" ? beats().bornId : undefined;
+    const tenant = tenants.add(tenantId, beginsAt);
     if (tenant === undefined) return;
     tenant.rank = beats().peers.rankOf(tenantId);
     tenant.maintainedAt = performance.now();
