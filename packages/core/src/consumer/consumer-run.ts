@@ -53,7 +53,7 @@ export class ConsumerRun implements Run {
       moreToRead: () => membership.moreToRead,
       isRecovering: () => membership.passes.current !== undefined,
       phase,
-      concurrency,
+      isFull: () => membership.inFlight.running >= concurrency,
       unnamedCallers: parts.handlers.handling.unnamed,
       isSending: () => scheduler.isSending,
       isStill: () => scheduler.isStill,

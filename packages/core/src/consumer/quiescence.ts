@@ -20,7 +20,8 @@ export interface QuiescenceParts {
   readonly moreToRead: () => boolean;
   readonly isRecovering: () => boolean;
   readonly phase: PhaseHolder;
-  readonly concurrency: number;
+  /** Nothing begins before an attempt ends that runs now. */
+  readonly isFull: () => boolean;
   /** Stands for attempts of which is not known which of them waits. */
   readonly unnamedCallers: { readonly waits: number };
   /** Round trips are under way. */
@@ -65,9 +66,9 @@ export class Quiescence {
     return this.inFlight.delivered + this.inFlight.ready === 0 && !this.isRecovering;
   }
 
-  /** Attempts that wait for this consumer have every slot, so that nothing begins until one of them ends. */
+  /** Attempts that wait for this consumer have every slot that they may have: nothing begins until one of them ends. */
   get heldByCallers(): boolean {
-    return this.inFlight.running >= this.parts.concurrency && this.callersOnly;
+    return this.inFlight.running > 0 && this.parts.isFull() && this.callersOnly;
   }
 
   private get isRecovering(): boolean {

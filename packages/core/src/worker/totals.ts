@@ -36,6 +36,14 @@ export class Totals implements InFlightCounts {
     return this.slots.running;
   }
 
+  /** Tenants that want slots may not have one before an attempt ends. */
+  isFull(order: FairOrder, concurrency: number): boolean {
+    if (this.running >= concurrency) return true;
+    if (this.ready > 0 || order.next() !== undefined) return false;
+    for (const { wanted } of this.tenants.withWork) if (wanted > 0) return true;
+    return false;
+  }
+
   get isRecovering(): boolean {
     for (const { membership } of this.tenants.withWork)
       if (membership.passes.current !== undefined) return true;

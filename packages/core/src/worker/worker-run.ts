@@ -72,7 +72,7 @@ export class WorkerRun implements Run {
       moreToRead: () => this.isLooking,
       isRecovering: () => this.totals.isRecovering,
       phase,
-      concurrency: settings.concurrency,
+      isFull: () => this.totals.isFull(this.made.order, settings.concurrency),
       unnamedCallers: handlers.handling.unnamed,
       isSending: () => turns.isSending,
       isStill: () => !turns.isSending && !suspectRun.isAsking,
@@ -160,8 +160,8 @@ export class WorkerRun implements Run {
 
   async hasNothingLeft(butCallers: boolean): Promise<boolean> {
     const { quiescence, totals, made } = this;
+    if (butCallers && quiescence.waitsForCallers && quiescence.heldByCallers) return true;
     if (!(butCallers ? quiescence.settledButCallers : quiescence.settled) || this.isLooking) return false;
-    if (butCallers && quiescence.heldByCallers) return true;
     const { size } = made.tenants;
     await this.roster.refresh();
     if (made.tenants.size !== size) return false;
