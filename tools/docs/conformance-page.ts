@@ -33,6 +33,8 @@ export interface Covering {
   readonly covers: readonly string[];
   /** Where its text is, from the page. */
   readonly link: string;
+  /** Whether it is run a second time, through workers. */
+  readonly isOfWorkers?: boolean;
 }
 
 /** The lines of stories.yaml, in its order. */
@@ -46,8 +48,13 @@ export function readStories(text = readFileSync(STORIES_FILE, "utf8")): readonly
 /** Every case, and the scenarios that are code. */
 export async function readCoverings(): Promise<readonly Covering[]> {
   const cases = await loadCases();
+  const ofWorkers = new Set(cases.filter(({ through }) => through === "worker").map(({ file }) => file));
   return [
-    ...cases.map(({ id, covers }) => ({ id, covers, link: join(CASES_LINK, `${id}.yaml`) })),
+    ...cases
+      .filter(({ through }) => through === "consumer")
+      .map(({ file, covers }) => {
+        return { id: file, covers, link: join(CASES_LINK, `${file}.yaml`), isOfWorkers: ofWorkers.has(file) };
+      }),
     ...loadScenarios().map(({ id, covers }) => ({ id, covers, link: SCENARIOS_LINK })),
   ];
 }
@@ -79,6 +86,7 @@ export function renderConformancePage(
     "## Servers and runtimes",
     `${MATRIX_BEGIN}\n\n${matrixOf(page)}\n\n${MATRIX_END}`,
     "## Stories and their cases",
+    LEGEND,
     ...stories.flatMap((story) => [
       `### ${story}`,
       storyTable(
@@ -113,13 +121,20 @@ const INTRODUCTION = [
   "server of your own is in the [README of the suite](../../packages/conformance-tests/README.md).",
 ].join("\n");
 
+const LEGEND = [
+  "Cases marked W are run twice: with consumers of a tenant, and with workers (`bus.worker()`) in their places, by the same",
+  "steps. A case that is about consumers alone says why, by `consumerOnly`.",
+].join("\n");
+
 function matrixOf(page: string): string {
   return page.split(MATRIX_BEGIN)[1]?.split(MATRIX_END)[0]?.trim() ?? "Not recorded yet.";
 }
 
 function storyTable(lines: readonly StoryLine[], cases: readonly Covering[]): string {
   const rows = lines.map(({ id, text }) => {
-    const shown = cases.filter(({ covers }) => covers.includes(id)).map((it) => `[${it.id}](${it.link})`);
+    const shown = cases
+      .filter(({ covers }) => covers.includes(id))
+      .map((it) => `[${it.id}](${it.link})${it.isOfWorkers ? " · W" : ""}`);
     return `| \`${id}\` | ${text} | ${shown.join("<br>")} |`;
   });
   return ["| line | what it says | cases |", "| --- | --- | --- |", ...rows].join("\n");

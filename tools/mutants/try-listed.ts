@@ -42,7 +42,8 @@ export async function tryListed(
 
 async function testsFor(names: readonly string[]): Promise<Map<string, Test>> {
   const vectors = loadVectors();
-  const cases = await loadCases();
+  // Mutants are of the scripts, which a worker calls as a consumer does.
+  const cases = (await loadCases()).filter(({ through }) => through === "consumer");
   return new Map(
     names.map((name): [string, Test] => {
       const vector = vectors.find(({ id }) => id === name);

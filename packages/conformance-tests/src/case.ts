@@ -56,12 +56,20 @@ export interface Step {
   readonly eventually?: true;
 }
 
+/** What the `consumer` steps of a case open: consumers of a tenant, or workers that serve this tenant alone. */
+export type Through = "consumer" | "worker";
+
 export interface Case {
-  /** Its path without extension: `idempotency/second-entry-is-skipped`. */
+  /** That of its file, and ` (worker)` behind it for the run through workers. */
   readonly id: string;
+  /** The path of its file without extension: `idempotency/second-entry-is-skipped`. */
+  readonly file: string;
+  readonly through: Through;
   /** The promise, as a sentence. */
   readonly title: string;
   readonly level: Level;
+  /** Why it is not run through workers, if it has consumers and is not. */
+  readonly consumerOnly?: string;
   /** IDs of lines in `stories.yaml`. */
   readonly covers: readonly string[];
   readonly needs: readonly Need[];

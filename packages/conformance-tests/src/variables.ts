@@ -1,12 +1,14 @@
 /**
  * `${…}` in the data of a case or a vector. What a name stands for is the caller's; here is how text refers to it:
- * a text that is one reference becomes the value, of whatever type; in longer text it is inserted as text.
+ * a text that is one reference becomes the value, of whatever type; in longer text it is inserted as text. A reference may
+ * hold another one: `${tenant:t${i}}`.
  */
 
 /** What a reference stands for, or undefined if there is no such thing. */
 export type Lookup = (reference: string) => unknown;
 
-const REFERENCE = /\$\{([^}]+)\}/g;
+const REFERENCE = /\$\{((?:\$\{[^}]+\}|[^}])+)\}/g;
+const WHOLE = new RegExp(`^${REFERENCE.source}$`);
 const ARITHMETIC = /^(.*[^+-])([+-])(\d+)$/;
 const REPEATED = /^repeat:(.*)\*(\d+)$/s;
 
@@ -25,7 +27,7 @@ export function fill(value: unknown, lookup: Lookup): unknown {
 }
 
 function fillText(text: string, lookup: Lookup): unknown {
-  const whole = /^\$\{([^}]+)\}$/.exec(text);
+  const whole = WHOLE.exec(text);
   if (whole?.[1] !== undefined) return resolve(whole[1], lookup);
   return text.replaceAll(REFERENCE, (_, reference: string) => {
     const value = resolve(reference, lookup);
@@ -33,7 +35,8 @@ function fillText(text: string, lookup: Lookup): unknown {
   });
 }
 
-function resolve(reference: string, lookup: Lookup): unknown {
+function resolve(outer: string, lookup: Lookup): unknown {
+  const reference = outer.includes("${") ? String(fillText(outer, lookup)) : outer;
   const repeated = REPEATED.exec(reference);
   if (repeated) return (repeated[1] ?? "").repeat(Number(repeated[2]));
   const found = lookup(reference);

@@ -1,12 +1,13 @@
 /** The judge is judged: a case whose promise does not hold fails, and one that cannot run is not passed. */
 
-import { groupKeys } from "@sluice/lua-scripts";
+import { groupKeys, peerKeys } from "@sluice/lua-scripts";
 import { startServer } from "@sluice/test-server";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { findRuntimes, openSuite, type Suite } from "../src/index.js";
 import { readCase } from "../src/runner/load.js";
 import { Names } from "../src/runner/names.js";
 import { rewriteShas } from "../src/runner/rewrite.js";
+import { throughWorkers } from "../src/runner/through.js";
 
 const HEAD = "title: A case\nlevel: core\ncovers: [errors.options]\n";
 const PUBLISHED = `
@@ -20,6 +21,11 @@ describe("a case is refused with its field", () => {
     ["no level", "title: A case\ncovers: [a]\nsteps: [{ connect: {} }]", "at level"],
     ["an unknown field", `${HEAD}step: []\nsteps: [{ connect: {} }]`, '"step"'],
     ["two verbs", `${HEAD}steps: [{ connect: {}, publish: {} }]`, "wanted one verb, found connect, publish"],
+    [
+      "consumerOnly and no consumer",
+      `${HEAD}consumerOnly: so\nsteps: [{ connect: {} }]`,
+      'it has "consumerOnly" and no consumer',
+    ],
     ["an unknown actor", `${HEAD}steps: [{ connect: {}, on: nobody }]`, 'there is no actor "nobody"'],
   ])("%s", (_, text, told) => expect(() => readCase("a/case", text)).toThrow(told));
 });
@@ -98,6 +104,30 @@ describe("the runner", () => {
     expect(await run(PUBLISHED)).toMatchObject({ status: "passed" });
   });
 
+  test("opens a worker of the step's tenant in a consumer's place, and nothing else is another", async () => {
+    const steps = `
+  - connect: {}
+  - repeat:
+      times: 1
+      steps:
+        - publish: { tenant: "t\${i}", type: order.placed, data: { orderId: o1, amount: 5 } }
+        - consumer: { tenant: "t\${i}", group: billing, handlers: [{ types: [order.placed] }] }
+        - start: {}
+        - wait: { for: handled, where: { tenantId: "\${tenant:t\${i}}" } }
+  - metrics: { consumer: consumer }
+    expect: { gauges: { sluice_worker_tenants_known: 1 } }
+`;
+    const one = readCase("a/case", `${HEAD}steps:${steps}`);
+    const [worker] = throughWorkers(one);
+    expect(worker).toMatchObject({ id: "a/case (worker)", steps: one.steps });
+    expect(await suite.run(worker ?? one, "node")).toMatchObject({ status: "passed" });
+    expect(await suite.run(one, "node")).toMatchObject({
+      status: "failed",
+      reason: expect.stringContaining("sluice_worker_tenants_known"),
+    });
+    expect(throughWorkers({ ...one, consumerOnly: "so" })).toEqual([]);
+  });
+
   test("makes due what waits for a time, and neither what was handed back nor suspects", async () => {
     const retries = "'${key:acme/billing/retries}'";
     const waiting = `${PUBLISHED}
@@ -134,6 +164,9 @@ test("the runner's names of keys are those of the clients", () => {
   expect(names.key("acme/billing/leases")).toBe(keys.leases);
   expect([...names.keysOf(names.stream("orders"), names.tenant("acme"))].sort()).toEqual(
     Object.values(keys).sort(),
+  );
+  expect(names.allKeys()).toEqual(
+    expect.arrayContaining(Object.values(peerKeys(names.stream("orders"), "billing"))),
   );
   const single = groupKeys(names.stream("orders"), "billing");
   expect([...names.keysOf(names.stream("orders"), undefined)].sort()).toEqual(Object.values(single).sort());

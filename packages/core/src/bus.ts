@@ -34,6 +34,8 @@ import { type Outages, outagesOf } from "./outages.js";
 import { atIndex, type Destination, MAX_BATCH, Publisher, type Receipt } from "./publisher.js";
 import type { KnownTenant, TenantsOptions } from "./registry/listing.js";
 import { Registries, type Registry } from "./registry/registry.js";
+import type { WorkerOptions } from "./worker/settings.js";
+import { Worker } from "./worker/worker.js";
 
 /** Whether a bus keeps tenants apart. */
 export type Tenancy = "single" | "multi";
@@ -131,6 +133,11 @@ export interface SingleTenantBus<C extends EventSchemas = EventSchemas> extends 
 
 /** A bus of many tenants: each is kept apart, and named by `tenant()` or `withTenant`. */
 export interface MultiTenantBus<C extends EventSchemas = EventSchemas> extends CommonBus<"multi", C> {
+  /**
+   * One worker for every tenant, not started yet: it handles the events of all of them on two connections of its own, each
+   * in the context of its tenant, and lets no tenant keep the others waiting.
+   */
+  worker(options: WorkerOptions<C>): Worker<C>;
   /** @throws {InvalidNameError} when the name is not 1 to 64 of A-Z a-z 0-9 . _ - */
   tenant(tenantId: string): TenantBus<C>;
   /**
@@ -362,6 +369,22 @@ class StreamBus<C extends EventSchemas> implements CommonBus<Tenancy, C> {
     return new Consumer<C>(parts, options);
   }
 
+  worker(options: WorkerOptions<C>): Worker<C> {
+    const { shared } = this;
+    const registry = this.registryFor("worker()");
+    if (shared.closing) throw new ClosedError({ attempted: "worker", closed: "bus" });
+    return new Worker<C>(
+      {
+        ...shared,
+        compose: this.compose,
+        catalog: this.compose.catalog,
+        stream: this.streamName,
+        list: () => registry.tenants(),
+      },
+      options,
+    );
+  }
+
   async getStreamInfo(): Promise<StreamInfo> {
     const tenantId = this.tenantFor("getStreamInfo");
     const { connection, known, deadlineMs } = this.shared;
@@ -374,8 +397,10 @@ class StreamBus<C extends EventSchemas> implements CommonBus<Tenancy, C> {
     const tenantId = this.tenancy === "single" ? undefined : (this.tenantId ?? currentTenant());
     const stream = this.tenancy === "single" || tenantId !== undefined ? this.streamName : undefined;
     const health = await checkHealth({ connection, known, stream, tenantId, deadlineMs });
-    const ours = [...consumers].map(({ stuck }) => stuck).filter((of) => of.stream === this.streamName);
-    return withChecks(health, stuckChecks(ours.filter((of) => (tenantId ?? of.tenantId) === of.tenantId)));
+    const ours = [...consumers].filter(({ stream }) => stream === this.streamName);
+    const stuck = ours.flatMap((one) => one.stuck).filter((of) => (tenantId ?? of.tenantId) === of.tenantId);
+    const checks = tenantId === undefined ? ours.flatMap((one) => one.checks) : [];
+    return withChecks(health, [...stuckChecks(stuck), ...checks]);
   }
 
   deadLetters(group: string): DeadLetters {

@@ -62,3 +62,5 @@ export type { ConsumerInfo, GroupInfo, StreamInfo } from "./monitoring/stream-in
 export type { Receipt } from "./publisher.js";
 export type { KnownTenant, TenantsOptions } from "./registry/listing.js";
 export { failure, type Result, retry, success } from "./results.js";
+export type { WorkerOptions, WorkerTenants } from "./worker/settings.js";
+export { Worker } from "./worker/worker.js";

@@ -8,6 +8,7 @@
  */
 
 import { warningsOnConsole } from "./console.js";
+import { ConnectionError, DeadlineError, ServerError, SluiceError } from "./errors.js";
 import { type Logger, toLogger } from "./logger.js";
 import { clearTimeout, performance, setTimeout } from "./timing.js";
 
@@ -147,4 +148,11 @@ class Outage {
 function named(all: ReadonlySet<string>): string[] {
   const names = [...all].slice(0, MAX_NAMED);
   return all.size > names.length ? [...names, `and ${all.size - names.length} more`] : names;
+}
+
+/** What kind of outage a call that failed tells of. */
+export function outageKindOf(error: unknown): OutageKind {
+  if (error instanceof ConnectionError || error instanceof DeadlineError) return "unreachable";
+  if (error instanceof ServerError) return `failing:${error.prefix}`;
+  return `failing:${error instanceof SluiceError ? error.code : "ERROR"}`;
 }

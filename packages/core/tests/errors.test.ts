@@ -171,12 +171,6 @@ const table: readonly (readonly [SluiceError, code: string, retryable: boolean, 
     "run publish: the Redis server answered READONLY You can't write against a read only replica.",
   ],
   [
-    new errors.AlreadyRunningError({ group: "billing", consumer: "c1" }),
-    "ALREADY_RUNNING",
-    false,
-    'start consumer "c1" of group "billing": it is already running',
-  ],
-  [
     new errors.SupersededError({ group: "billing", consumer: "c1" }),
     "SUPERSEDED",
     false,

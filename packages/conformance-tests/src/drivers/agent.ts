@@ -3,32 +3,13 @@
  * (`bus`, `consumer`) are the runner's; each stands for one thing until it is closed.
  */
 
-import type {
-  Bus,
-  ConnectOptions,
-  Consumer,
-  ConsumerEvents,
-  EventCatalog,
-  EventHandler,
-  EventSchemas,
-  Logger,
-} from "@sluice/node";
+import type { Bus, ConnectOptions, EventCatalog, EventSchemas, Logger } from "@sluice/node";
 import { REFUSED_SCHEMAS, schemas } from "./catalog.js";
 import type { Runtime } from "./client.js";
+import { type ConsumingParts, type OpenConsumer, openConsumer, openWorker } from "./consuming.js";
 import { plainError } from "./failures.js";
-import { type HandlerDescription, HeldAttempts, makeHandler, type Outcome } from "./handlers.js";
+import type { Outcome } from "./handlers.js";
 import { DRIVER_PROTOCOL, type Input, receive, send } from "./wire.js";
-
-const CONSUMER_EVENTS = [
-  "handled",
-  "skipped",
-  "retry",
-  "deadLetter",
-  "leaseLost",
-  "trimmed",
-  "recovered",
-  "error",
-] as const satisfies readonly (keyof ConsumerEvents)[];
 
 /** The most that `publishMany` takes. */
 const MAX_BATCH = 1_000;
@@ -36,11 +17,6 @@ const MAX_BATCH = 1_000;
 interface OpenBus {
   readonly bus: Bus<"multi"> | Bus<"single">;
   readonly lines: Record<string, unknown>[];
-}
-
-interface OpenConsumer {
-  readonly consumer: Consumer;
-  readonly held: HeldAttempts;
 }
 
 type Operation = (input: Input) => unknown;
@@ -126,7 +102,19 @@ class Agent {
 
   private consuming(): Record<string, Operation> {
     return {
-      consumer: (input) => this.addConsumer(input),
+      consumer: ({ consumer, as, ...input }) => {
+        const { bus, tenant, within, ...options } = input;
+        const parts = this.partsOf(consumer, bus);
+        return this.add(
+          consumer,
+          this.within(input, (on) => openConsumer(on, options, parts)),
+        );
+      },
+      worker: ({ consumer, as, bus, ...options }) => {
+        // A single-tenant bus, too, is asked for a worker: it refuses by name.
+        const on = this.bus(bus) as Bus<"multi">;
+        return this.add(consumer, openWorker(on, options, this.partsOf(consumer, bus)));
+      },
       start: ({ consumer }) => this.consumer(consumer).start(),
       stop: ({ consumer }) => this.consumer(consumer).stop(),
       pause: ({ consumer }) => this.consumer(consumer).pause(),
@@ -220,32 +208,15 @@ class Agent {
     return ids;
   }
 
-  private addConsumer({ consumer: name, bus, handlers, as, ...input }: Input): { name: string } {
-    const held = new HeldAttempts();
-    const report = (event: string, fields: object) => send({ event, consumer: name, ...fields });
+  private partsOf(name: unknown, bus: unknown): ConsumingParts {
     const call = (what: "stop" | "idle" | "close") =>
       what === "close" ? this.bus(bus).close() : this.consumer(name)[what]();
-    const parts = { client: this.runtime.client, events: this.events, report, held, call };
-    const { tenant, within, name: consumerName, ...options } = input;
-    const made = this.within({ bus, tenant, within }, (on) =>
-      on.consumer({
-        ...(options as { group: string }), // the case's, for the client to check
-        handlers: Array.isArray(handlers)
-          ? handlers.map((one: HandlerDescription, index) => makeHandler(one, index, parts))
-          : (handlers as EventHandler[]), // what is no list is for the client to refuse
-        ...(consumerName !== undefined && { consumer: String(consumerName) }),
-      }),
-    );
-    for (const event of CONSUMER_EVENTS) {
-      made.on(event, (fields: object) => report(event, this.plainFields(fields)));
-    }
-    this.consumers.set(String(name), { consumer: made, held });
-    return { name: made.name };
+    return { client: this.runtime.client, events: this.events, name: String(name), call };
   }
 
-  private plainFields(fields: object): object {
-    const { error, ...others } = Object(fields);
-    return error === undefined ? fields : { ...others, error: plainError(error, this.runtime.client) };
+  private add(name: unknown, made: OpenConsumer): { name: string } {
+    this.consumers.set(String(name), made);
+    return { name: made.consumer.name };
   }
 
   private async contextAlongAwaits(tenant: string): Promise<Record<string, unknown>> {
@@ -281,7 +252,7 @@ class Agent {
     return found;
   }
 
-  private consumer(name: unknown): Consumer {
+  private consumer(name: unknown): OpenConsumer["consumer"] {
     return this.entryOf(name).consumer;
   }
 

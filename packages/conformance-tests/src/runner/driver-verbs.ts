@@ -24,11 +24,11 @@ const ABOUT_A_TENANT = new Set(["forgetTenant"]);
 const WITH_A_BUS = new Set([
   ...FOR_A_TENANT,
   ...ABOUT_A_TENANT,
-  ...["connect", "closeBus", "log", "metrics", "tenants"],
+  ...["connect", "closeBus", "log", "metrics", "tenants", "worker"],
 ]);
 const WITH_A_CONSUMER = new Set([
   ...["start", "stop", "pause", "resume", "idle", "runOnce", "recovery", "finish"],
-  "consumer",
+  ...["consumer", "worker"],
 ]);
 const OTHERS = new Set(["context", "define"]);
 
@@ -39,7 +39,16 @@ export function isDriverVerb(verb: string): boolean {
 /** Does a driver's verb, and resolves with what the driver answers. */
 export async function askDriver(stage: Stage, verb: string, input: unknown, actor: string): Promise<unknown> {
   const process = await stage.process(actor);
-  return await process.request(verb, requestOf(stage, verb, Object(input), actor));
+  const request = requestOf(stage, verb, Object(input), actor);
+  if (verb === "consumer" && stage.parts.case.through === "worker") {
+    return await process.request("worker", ofOneTenant(request));
+  }
+  return await process.request(verb, request);
+}
+
+/** What opens a worker in the place of a tenant's consumer. */
+function ofOneTenant({ tenant, within, ...request }: Fields): Fields {
+  return { ...request, tenants: [tenant ?? within] };
 }
 
 function requestOf(stage: Stage, verb: string, input: Fields, actor: string): Fields {
@@ -55,6 +64,7 @@ function requestOf(stage: Stage, verb: string, input: Fields, actor: string): Fi
     ...(verb === "metrics" && consumer !== undefined && { consumer: `${stage.prefix}${consumer}` }),
   };
   if (verb === "connect") return connectRequest(stage, request, String(bus), actor);
+  if (verb === "worker") return withTenants(stage, request);
   if (ABOUT_A_TENANT.has(verb)) return { ...request, tenant: tenantOf(stage, request.tenant) };
   return FOR_A_TENANT.has(verb) ? withTenant(stage, request, String(bus)) : request;
 }
@@ -91,6 +101,16 @@ function withTenant(stage: Stage, request: Fields, bus: string): Fields {
   const goesWithoutSaying =
     tenant === undefined && within === undefined && stage.buses.get(bus)?.multi !== false;
   return goesWithoutSaying ? { ...named, tenant: tenantOf(stage, "acme") } : named;
+}
+
+/** `tenants` is a list, or "registered"; `answered` is the list that a function answers with. */
+function withTenants(stage: Stage, { tenants, answered, ...request }: Fields): Fields {
+  const named = (list: unknown) => (Array.isArray(list) ? list.map((one) => tenantOf(stage, one)) : list);
+  return {
+    ...request,
+    ...(tenants !== undefined && { tenants: named(tenants) }),
+    ...(answered !== undefined && { answered: named(answered) }),
+  };
 }
 
 /** What is no text is for the client to refuse. */

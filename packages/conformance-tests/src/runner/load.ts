@@ -6,6 +6,7 @@ import { parse } from "yaml";
 import { z } from "zod";
 import { type Actor, type Case, LEVELS, NEEDS, type Step } from "../case.js";
 import { CASES_FOLDER } from "../folders.js";
+import { opensConsumers, throughWorkers } from "./through.js";
 
 const actor = z.strictObject({
   runtime: z.enum(["first", "second", "third"]).default("first"),
@@ -17,6 +18,8 @@ const file = z.strictObject({
   level: z.enum(LEVELS),
   covers: z.array(z.string()).min(1),
   needs: z.array(z.enum(NEEDS)).default([]),
+  /** Why the case is not run a second time through workers. */
+  consumerOnly: z.string().min(1).optional(),
   /** Options of redis.conf for the server of a case that needs one of its own. */
   server: z.array(z.string()).default([]),
   actors: z.record(z.string(), actor.nullable()).default({ main: null }),
@@ -27,7 +30,7 @@ const file = z.strictObject({
 const MODIFIERS = ["on", "as", "expect", "fails", "eventually"];
 
 /**
- * All cases whose ID holds the pattern, sorted by ID.
+ * All cases whose ID holds the pattern, sorted by ID; those with consumers twice, the second time through workers.
  *
  * @param pattern a part of the ID, or a glob in which `*` stands for anything.
  * @throws {TypeError} naming the file and what is wrong in it.
@@ -38,8 +41,9 @@ export async function loadCases(pattern = "", folder = CASES_FOLDER): Promise<Ca
   const wanted = toExpression(pattern);
   const cases: Case[] = [];
   for (const name of files) {
-    const id = relative(".", name).slice(0, -".yaml".length).split(sep).join("/");
-    if (wanted.test(id)) cases.push(readCase(id, await readFile(join(folder, name), "utf8")));
+    const file = relative(".", name).slice(0, -".yaml".length).split(sep).join("/");
+    const one = readCase(file, await readFile(join(folder, name), "utf8"));
+    cases.push(...[one, ...throughWorkers(one)].filter(({ id }) => wanted.test(id)));
   }
   return cases;
 }
@@ -52,9 +56,9 @@ export function toExpression(pattern: string): RegExp {
 
 /** @throws {TypeError} naming the case and what is wrong in it. */
 export function readCase(id: string, text: string): Case {
-  const read = file.safeParse(parse(text));
-  if (!read.success) throw new TypeError(`read the case "${id}": ${z.prettifyError(read.error)}`);
-  const { actors, steps, needs, ...rest } = read.data;
+  const parsed = file.safeParse(parse(text));
+  if (!parsed.success) throw new TypeError(`read the case "${id}": ${z.prettifyError(parsed.error)}`);
+  const { actors, steps, needs, consumerOnly, ...rest } = parsed.data;
   const actorsByName = new Map<string, Actor>();
   for (const [name, given] of Object.entries(actors)) {
     const { runtime, own } = given ?? { runtime: "first", own: false };
@@ -63,12 +67,14 @@ export function readCase(id: string, text: string): Case {
     actorsByName.set(name, { runtime, own: own || apart });
   }
   const [first = "main"] = actorsByName.keys();
+  const read = steps.map((step, index) => readStep(step, first, actorsByName, `${id}, step ${index + 1}`));
+  if (consumerOnly !== undefined && !opensConsumers(read)) {
+    throw new TypeError(`read the case "${id}": it has "consumerOnly" and no consumer`);
+  }
   return {
-    id,
-    ...rest,
-    needs,
-    actors: actorsByName,
-    steps: steps.map((step, index) => readStep(step, first, actorsByName, `${id}, step ${index + 1}`)),
+    ...{ id, file: id, through: "consumer", ...rest, needs },
+    ...(consumerOnly !== undefined && { consumerOnly }),
+    ...{ actors: actorsByName, steps: read },
   };
 }
 

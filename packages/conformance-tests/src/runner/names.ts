@@ -11,6 +11,8 @@ const ALIAS = /^[a-z][a-z0-9]{0,19}$/;
 const ON_STREAM = ["", "/meta", "/published.0", "/published.1"];
 /** Of all tenants of a stream. */
 const OF_TENANTS = "/tenants";
+/** Of the workers that serve a group of all tenants. */
+const OF_WORKERS = ["workers", "help", "born"];
 const OF_GROUP = [
   ...["leases", "retries", "dead", "state"],
   ...[0, 1, 2, 3, 4].map((bucket) => `processed.${bucket}`),
@@ -77,7 +79,10 @@ export class Names {
     const owners = [undefined, ...this.ofKind("tenant")];
     const derived = this.streams.flatMap((stream) => {
       const registry = keyOf(stream, OF_TENANTS, undefined);
-      return [registry, ...owners.flatMap((owner) => this.keysOf(stream, owner))];
+      const workers = [...this.groups].flatMap((group) =>
+        OF_WORKERS.map((name) => keyOf(stream, `/${group}/${name}`, undefined)),
+      );
+      return [registry, ...workers, ...owners.flatMap((owner) => this.keysOf(stream, owner))];
     });
     return [...new Set([...derived, ...this.named])];
   }

@@ -8,6 +8,7 @@ import { BegunRecord } from "./begun.js";
 import { BlockingReader } from "./blocking-reader.js";
 import { Changes } from "./changes.js";
 import { mayRunSuspect } from "./decide.js";
+import { DueClock } from "./due-clock.js";
 import { Executor } from "./executor.js";
 import { FailureHandler } from "./failure-handler.js";
 import { FailurePolicy } from "./failure-policy.js";
@@ -79,6 +80,7 @@ export function assemble(parts: ConsumerRunParts, options: ConsumerRunOptions, o
     inFlight,
     requests,
     begun,
+    due: new DueClock(),
     observer,
     budget: { left: options.budget },
     onSuspectSettled: (attempt) => suspectRun.over(attempt),
@@ -96,7 +98,7 @@ export function assemble(parts: ConsumerRunParts, options: ConsumerRunOptions, o
     onLostEnded: (attempt) => suspectRun.over(attempt),
     onYielded: () => scheduler.yielded(),
   });
-  const failures = new FailureHandler({ phase, policy, membership, calls, observer, logger }, () => {
+  const failures = new FailureHandler({ phase, policy, membership, calls, observer }, () => {
     scheduler.end();
     onFailed();
   });
@@ -109,8 +111,8 @@ export function assemble(parts: ConsumerRunParts, options: ConsumerRunOptions, o
     observer,
     mayLease: () => mayRunSuspect(scheduler.snapshot, settings),
     mayBegin: isRunning,
-    release: (items) => releases.items(items),
-    onFailure: ({ error }) => void failures.failed(error),
+    release: (_, items) => releases.items(items),
+    onFailure: (_, { error }) => void failures.failed(error),
     onOver: () => {
       changes.tell();
       scheduler.kick();

@@ -16,7 +16,42 @@ export interface Backlog {
 
 const UNKNOWN: Backlog = { isEmpty: false, lastDelivered: undefined };
 
-/** @param except - IDs of entries that may be pending with it. */
+/** How many requests {@link backlogRequests} makes. */
+export const BACKLOG_REQUESTS = 4;
+
+/** @param max - entries that may be pending with the consumer. */
+export function backlogRequests(keys: GroupKeys, { group, consumer }: Member, max: number): Request[] {
+  const command = (name: string, ...args: (string | number)[]): Request => ({ kind: "command", name, args });
+  return [
+    command("XREVRANGE", keys.stream, "+", "-", "COUNT", 1),
+    command("XINFO", "GROUPS", keys.stream),
+    command("XPENDING", keys.stream, group, "-", "+", max + 1, consumer),
+    command("ZCARD", keys.retries),
+  ];
+}
+
+/**
+ * @param replies - to {@link backlogRequests}.
+ * @param except - IDs of entries that may be pending with the consumer.
+ */
+export function backlogIn(
+  replies: readonly unknown[],
+  { group }: Member,
+  except: readonly string[],
+): Backlog {
+  const [newest, groups, pending, waiting] = replies;
+  // A failed look tells nothing; the next one may.
+  if (replies.some((reply) => reply instanceof SluiceError)) return UNKNOWN;
+  // The commands' documented shapes in RESP2, which every connection gives.
+  const newestId = (newest as [string, unknown][])[0]?.[0];
+  const lastDelivered = lastDeliveredTo(group, groups as (string | number)[][]);
+  const allRead =
+    newestId === undefined || (lastDelivered !== undefined && !isAfter(newestId, lastDelivered));
+  const allSettled = (pending as [string][]).every(([id]) => except.includes(id));
+  return { isEmpty: allRead && allSettled && waiting === 0, lastDelivered };
+}
+
+/** @param except - IDs of entries that may be pending with the consumer. */
 export async function lookAtBacklog(
   connection: Connection,
   keys: GroupKeys,
@@ -24,25 +59,8 @@ export async function lookAtBacklog(
   deadlineMs: number,
   except: readonly string[],
 ): Promise<Backlog> {
-  const command = (name: string, ...args: (string | number)[]): Request => ({ kind: "command", name, args });
-  const [newest, groups, pending, waiting] = await connection.send(
-    [
-      command("XREVRANGE", keys.stream, "+", "-", "COUNT", 1),
-      command("XINFO", "GROUPS", keys.stream),
-      command("XPENDING", keys.stream, member.group, "-", "+", except.length + 1, member.consumer),
-      command("ZCARD", keys.retries),
-    ],
-    { deadlineMs },
-  );
-  // A failed look tells nothing; the next one may.
-  if ([newest, groups, pending, waiting].some((reply) => reply instanceof SluiceError)) return UNKNOWN;
-  // The commands' documented shapes in RESP2, which every connection gives.
-  const newestId = (newest as [string, unknown][])[0]?.[0];
-  const lastDelivered = lastDeliveredTo(member.group, groups as (string | number)[][]);
-  const allRead =
-    newestId === undefined || (lastDelivered !== undefined && !isAfter(newestId, lastDelivered));
-  const allSettled = (pending as [string][]).every(([id]) => except.includes(id));
-  return { isEmpty: allRead && allSettled && waiting === 0, lastDelivered };
+  const replies = await connection.send(backlogRequests(keys, member, except.length), { deadlineMs });
+  return backlogIn(replies, member, except);
 }
 
 function lastDeliveredTo(

@@ -13,7 +13,7 @@ import { SluiceError } from "../errors.js";
 import { clearTimeout, performance, setTimeout } from "../timing.js";
 
 export interface BegunParts {
-  readonly connection: Connection;
+  readonly connection: Pick<Connection, "send">;
   readonly keys: GroupKeys;
   readonly deadlineMs: number;
 }
@@ -26,6 +26,9 @@ const AHEAD = 64;
  * call leased counts as begun.
  */
 const LATE_MS = 20;
+
+const NEW: BegunState = { calls: 0, high: 0 };
+const NOTHING_NAMED = { suspect: "" };
 
 /** A call whose reply has not come, or whose entries are not begun. */
 interface Unheard {
@@ -40,9 +43,15 @@ interface Unheard {
   isNamed: boolean;
 }
 
+/** Where the record of a group goes on that this process has served before. */
+export interface BegunState {
+  readonly calls: number;
+  readonly high: number;
+}
+
 export class BegunRecord {
-  private calls = 0;
-  private high = 0;
+  private calls: number;
+  private high: number;
   /** In the order made; mostly one or two. A list, and no map: see `in-flight.ts`. */
   private readonly unheard: Unheard[] = [];
   private timer: ReturnType<typeof setTimeout> | undefined;
@@ -55,7 +64,21 @@ export class BegunRecord {
     private readonly member: Member,
     /** What the record says of suspects at this moment. */
     private readonly suspect: () => string,
-  ) {}
+    /** What {@link state} was; as new unless given. */
+    { calls, high }: BegunState = NEW,
+  ) {
+    this.calls = calls;
+    this.high = high;
+    if (high > 0) this.written = NOTHING_NAMED;
+  }
+
+  /** By what it goes on later; undefined while it names calls or a suspect, and while one of its calls is under way. */
+  get state(): BegunState | undefined {
+    const { calls, high } = this;
+    return this.unheard.length === 0 && (high === 0 || this.written?.suspect === "")
+      ? { calls, high }
+      : undefined;
+  }
 
   /**
    * The nonce of a call that may lease; until `heard`, what it leases is not begun.

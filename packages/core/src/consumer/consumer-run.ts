@@ -12,6 +12,7 @@ import { MAINTENANCE_INTERVAL_MS, maintain, retireSelf } from "./maintenance.js"
 import { Quiescence } from "./quiescence.js";
 import type { Recovery } from "./recovery.js";
 import { repeat } from "./repeat.js";
+import type { Run } from "./run-holder.js";
 import { Watchdog } from "./watchdog.js";
 
 /** Bounds of the time between two recovery passes of a running consumer, in milliseconds; a quarter of the lease within them. */
@@ -22,7 +23,7 @@ const RECOVERY_INTERVAL_MS = { min: 50, max: 30_000 };
  */
 const TAKEOVER_MS = 1_000;
 
-export class ConsumerRun {
+export class ConsumerRun implements Run {
   readonly quiescence: Quiescence;
   readonly watchdog: Watchdog;
   /** What the first recovery did. Rejects with what has ended it; nobody has to listen. */
@@ -48,9 +49,11 @@ export class ConsumerRun {
     });
     this.recovery.catch(() => {});
     this.quiescence = new Quiescence({
-      membership,
+      inFlight: membership.inFlight,
+      moreToRead: () => membership.moreToRead,
+      isRecovering: () => membership.passes.current !== undefined,
       phase,
-      concurrency,
+      isFull: () => membership.inFlight.running >= concurrency,
       unnamedCallers: parts.handlers.handling.unnamed,
       isSending: () => scheduler.isSending,
       isStill: () => scheduler.isStill,
@@ -69,8 +72,13 @@ export class ConsumerRun {
     return this.made.member;
   }
 
-  get inFlight() {
-    return this.made.inFlight;
+  get inHand() {
+    const { delivered, leasing, ready, running, finished, settling } = this.made.inFlight;
+    return { running, prefetched: delivered + leasing + ready, unsettled: finished + settling };
+  }
+
+  get stuck() {
+    return this.watchdog.stuck;
   }
 
   /** What ended it; undefined unless it failed. */
@@ -100,7 +108,8 @@ export class ConsumerRun {
    */
   async hasNothingLeft(butCallers: boolean): Promise<boolean> {
     const { connection, keys, deadlineMs } = this.parts;
-    const { quiescence, inFlight, member } = this;
+    const { quiescence, member } = this;
+    const { inFlight } = this.made;
     if (!(butCallers ? quiescence.settledButCallers : quiescence.settled)) return false;
     if (butCallers && quiescence.heldByCallers) return true;
     const except = butCallers ? [...inFlight.runningNow].map(({ entry }) => entry.id) : [];

@@ -2,6 +2,8 @@
 
 import type { AsyncContext } from "../async-context.js";
 import { type AnyFunction, callGuarded } from "../guard.js";
+import type { Logger } from "../logger.js";
+import { toLoggable } from "../thrown.js";
 import type { Recovery } from "./recovery.js";
 
 /** What every event about one entry says. Never the payload. */
@@ -31,9 +33,9 @@ export interface ConsumerEvents {
   /** Others removed events of the group, or made it pass over them, before it had settled them: they are lost to it. */
   trimmed: { readonly group: string; readonly tenantId?: string; readonly entries: number };
   /** A recovery pass ended that had something to do, or the first one. */
-  recovered: Recovery;
+  recovered: Recovery & { readonly tenantId?: string };
   /** Something went wrong that the consumer goes on from, or, if `fatal`, stops at. */
-  error: { readonly error: unknown; readonly fatal: boolean };
+  error: { readonly error: unknown; readonly fatal: boolean; readonly tenantId?: string };
 }
 
 /** What it returns is of no consequence; the promise that an async one returns is watched for rejections. */
@@ -73,4 +75,9 @@ export class Emitter {
       else this.context.run(call, undefined);
     }
   }
+}
+
+/** An emitter that logs what its listeners throw. */
+export function emitterFor(logger: Logger): Emitter {
+  return new Emitter((event, thrown) => logger.error("listener threw", { event, err: toLoggable(thrown) }));
 }

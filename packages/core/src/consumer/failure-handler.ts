@@ -1,6 +1,5 @@
 /** Does what the failure policy says of a call that failed: for one group, whatever calls of it fail side by side. */
 import { hasMaybeExecuted } from "../connection.js";
-import type { Logger } from "../logger.js";
 import { sleep } from "../timing.js";
 import { type FailurePolicy, isNoGroup, REOPEN_PAUSE_MS } from "./failure-policy.js";
 import type { GroupCalls } from "./group-calls.js";
@@ -14,7 +13,6 @@ export interface FailureHandlerParts {
   readonly membership: Membership;
   readonly calls: GroupCalls;
   readonly observer: Observer;
-  readonly logger: Logger;
 }
 
 export class FailureHandler {
@@ -49,10 +47,10 @@ export class FailureHandler {
 
   /** The group is missing: recreates it where it was, and recovers what that delivers anew. */
   private async reopen(): Promise<void> {
-    const { membership, calls, logger } = this.parts;
+    const { membership, calls, observer } = this.parts;
     try {
       const how = await calls.open("REJOIN");
-      logger.warn("consumer group was missing; recreated it", { how });
+      observer.recreated(how);
       membership.begun.doubt();
       void membership.begun.write();
       membership.recoverSoon();

@@ -2,6 +2,7 @@
 import { MAX_ENTRIES, type ReleaseItem } from "@sluice/lua-scripts";
 import type { Connection } from "../connection.js";
 import { SluiceError } from "../errors.js";
+import type { Due } from "./due-clock.js";
 import type { GroupCalls } from "./group-calls.js";
 import type { GroupScope } from "./group-scope.js";
 import type { Membership } from "./membership.js";
@@ -10,7 +11,7 @@ import type { Observer } from "./observer.js";
 export interface FinalReleaseParts {
   readonly connection: Connection;
   readonly deadlineMs: number;
-  readonly membership: Membership;
+  readonly membership: Membership<Due>;
   readonly calls: GroupCalls;
   readonly observer: Observer;
   readonly scope: GroupScope;

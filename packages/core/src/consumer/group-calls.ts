@@ -6,6 +6,7 @@ import {
   type ReleaseItem,
   type ReleaseVerdict,
   releaseReply,
+  type ScriptCall,
 } from "@sluice/lua-scripts";
 import { again, type Connection, evaluate } from "../connection.js";
 import { SluiceError } from "../errors.js";
@@ -21,6 +22,8 @@ export interface GroupCallsParts {
   >;
   /** The event types that the handlers declare. */
   readonly types: readonly string[];
+  /** Where the group begins if nothing is recorded of it; as the settings say unless given. */
+  readonly startFrom?: string | undefined;
   readonly deadlineMs: number;
 }
 
@@ -32,12 +35,18 @@ export class GroupCalls {
   private beganAt: string;
 
   constructor(private readonly parts: GroupCallsParts) {
-    this.beganAt = parts.settings.startFrom;
+    this.beganAt = parts.startFrom ?? parts.settings.startFrom;
   }
 
   /** Opens the group and takes the consumer's name; throws what keeps it from that. */
   async open(mode: "TAKE" | "REJOIN"): Promise<Opened> {
-    const { connection, requests, settings, types, deadlineMs } = this.parts;
+    const { connection, deadlineMs } = this.parts;
+    const call = this.openCall(mode);
+    return this.opened(await again({ deadlineMs }, (options) => evaluate(connection, call, options)));
+  }
+
+  openCall(mode: "TAKE" | "REJOIN"): ScriptCall {
+    const { requests, settings, types } = this.parts;
     const { changeSettings: change, leaseMs, maxAttempts, idempotencyTtlMs } = settings;
     const asked = {
       mode,
@@ -48,9 +57,14 @@ export class GroupCalls {
       idempotencyTtlMs,
       types,
     };
-    const call = openCall(requests.keys, { ...requests.member, ...asked });
-    const reply = openReply(await again({ deadlineMs }, (options) => evaluate(connection, call, options)));
-    if (reply.status !== "OK") throw requests.refused("open", reply);
+    return openCall(requests.keys, { ...requests.member, ...asked });
+  }
+
+  /** Reads the reply to {@link openCall}; throws what it refuses. */
+  opened(replied: unknown): Opened {
+    if (replied instanceof SluiceError) throw replied;
+    const reply = openReply(replied);
+    if (reply.status !== "OK") throw this.parts.requests.refused("open", reply);
     this.beganAt = reply.lowWaterId;
     return reply.how;
   }

@@ -8,7 +8,7 @@ import { performance } from "../timing.js";
 import type { BegunRecord } from "./begun.js";
 import { Bounds } from "./bounds.js";
 import type { Decision } from "./decide.js";
-import { DueClock } from "./due-clock.js";
+import type { Due, DueClock } from "./due-clock.js";
 import { bytesOf, type Entry } from "./entry.js";
 import type { InFlight, SettleBatch } from "./in-flight.js";
 import { LeasedAttempt, recoveredAttempt } from "./leased-attempt.js";
@@ -22,10 +22,11 @@ export interface Budget {
   left: number;
 }
 
-export interface MembershipParts {
+export interface MembershipParts<D extends Due = DueClock> {
   readonly inFlight: InFlight;
   readonly requests: Requests;
   readonly begun: BegunRecord;
+  readonly due: D;
   readonly observer: Observer;
   readonly budget: Budget;
   /** An attempt that ran by itself was settled. */
@@ -44,13 +45,13 @@ export interface LeasedRead {
   readonly isFresh: boolean;
 }
 
-export class Membership {
+export class Membership<D extends Due = DueClock> {
   readonly inFlight: InFlight;
   readonly requests: Requests;
   readonly begun: BegunRecord;
   readonly bounds = new Bounds();
   readonly passes = new RecoveryPasses();
-  readonly due = new DueClock();
+  readonly due: D;
   readonly budget: Budget;
   /** The stream had more to read at the last look. */
   moreToRead = true;
@@ -61,10 +62,11 @@ export class Membership {
   /** The entry read last: what comes next is behind it. */
   lastRead = "0-0";
 
-  constructor(private readonly parts: MembershipParts) {
+  constructor(private readonly parts: MembershipParts<D>) {
     this.inFlight = parts.inFlight;
     this.requests = parts.requests;
     this.begun = parts.begun;
+    this.due = parts.due;
     this.budget = parts.budget;
   }
 

@@ -2,14 +2,14 @@
 import type { LeaseVerdict, RecoveryCounts, SettleVerdict } from "@sluice/lua-scripts";
 import { storyOf } from "../context.js";
 import { decodeEvent } from "../envelope.js";
-import { ConnectionError, DeadlineError, ServerError, SluiceError } from "../errors.js";
-import { type Logger, writesDebug } from "../logger.js";
-import type { OutageKind, Outages } from "../outages.js";
+import { type Logger, withFields, writesDebug } from "../logger.js";
+import { type Outages, outageKindOf } from "../outages.js";
 import { givenKey, partsOfKey } from "../stored-key.js";
 import { performance } from "../timing.js";
 import type { Entry } from "./entry.js";
 import type { ConsumerEvents, Emitter, EntryReport } from "./events.js";
 import { type FinishedAttempt, reasonOfDeath } from "./finished-attempt.js";
+import type { Opened } from "./group-calls.js";
 import type { GroupScope } from "./group-scope.js";
 import { aboutAttempt, type LeasedAttempt } from "./leased-attempt.js";
 import type { Recovery } from "./recovery.js";
@@ -216,7 +216,7 @@ export class Observer {
   recoveryEnded(recovery: Recovery, worthTelling: boolean): void {
     if (!worthTelling) return;
     this.logger.info("recovered", recovery);
-    this.emitter.emit("recovered", recovery);
+    this.emitter.emit("recovered", { ...recovery, ...this.tenant });
   }
 
   failed(error: unknown, fatal: boolean): void {
@@ -227,7 +227,7 @@ export class Observer {
     } else {
       this.trouble(error);
     }
-    this.emitter.emit("error", { error, fatal });
+    this.emitter.emit("error", { error, fatal, ...this.tenant });
   }
 
   /** A call failed that is made again; one warning tells of all consumers that this happens to. */
@@ -237,12 +237,39 @@ export class Observer {
     const { stream, tenantId, group } = this.scope;
     const of = tenantId === undefined ? "" : ` of tenant '${tenantId}'`;
     const consumer = `group '${group}'${of}, stream '${stream}'`;
-    this.outages.begin(kindOf(error), this, { error, consumer });
+    this.outages.begin(outageKindOf(error), this, { error, consumer });
+  }
+
+  /** The calls of this group are refused: it is left alone for a while, and others of the worker go on. */
+  suspended(error: unknown): void {
+    this.stats.add("errors", 1);
+    this.logger.error("tenant suspended: its calls are made again after a pause, those of others go on", {
+      err: error,
+    });
+    this.emitter.emit("error", { error, fatal: false, ...this.tenant });
+  }
+
+  /** The consumer group was missing. */
+  recreated(how: Opened): void {
+    this.logger.warn("consumer group was missing; recreated it", { how });
+  }
+
+  resumed(): void {
+    this.logger.info("tenant resumed: its calls succeed again");
+  }
+
+  /** A logger of one of the tenants that it observes together. */
+  loggerFor(tenantId: string): Logger {
+    return withFields(this.logger, { tenantId });
+  }
+
+  releasedLate(entries: number): void {
+    this.logger.debug("released entries that found no free slot", { entries });
   }
 
   /** A call on the side failed, which is made again at its time: `what` it was is warned of, unless it is an outage. */
   sideCallFailed(what: string, error: unknown): void {
-    if (kindOf(error) === "unreachable") this.trouble(error);
+    if (outageKindOf(error) === "unreachable") this.trouble(error);
     else this.logger.warn(`${what} failed`, { err: error });
   }
 
@@ -276,10 +303,4 @@ export class Observer {
     const { tenantId } = this.scope;
     return tenantId === undefined ? {} : { tenantId };
   }
-}
-
-function kindOf(error: unknown): OutageKind {
-  if (error instanceof ConnectionError || error instanceof DeadlineError) return "unreachable";
-  if (error instanceof ServerError) return `failing:${error.prefix}`;
-  return `failing:${error instanceof SluiceError ? error.code : "ERROR"}`;
 }

@@ -2,14 +2,26 @@
  * Whether a consumer has come to rest: drained, settled, or held up by nothing but handlers that wait for it themselves
  * (`inside.ts`). By what is in flight and under way; what Redis says is `backlog.ts`.
  */
-import type { InFlight } from "./in-flight.js";
-import type { Membership } from "./membership.js";
 import type { PhaseHolder } from "./phase.js";
 
+/** What is in flight, of one group or of many. */
+export interface InFlightCounts {
+  readonly delivered: number;
+  readonly ready: number;
+  readonly running: number;
+  readonly finished: number;
+  readonly size: number;
+  readonly runningNow: Iterable<{ readonly waits: number }>;
+}
+
 export interface QuiescenceParts {
-  readonly membership: Membership;
+  readonly inFlight: InFlightCounts;
+  /** There was more to read at the last look. */
+  readonly moreToRead: () => boolean;
+  readonly isRecovering: () => boolean;
   readonly phase: PhaseHolder;
-  readonly concurrency: number;
+  /** Nothing begins before an attempt ends that runs now. */
+  readonly isFull: () => boolean;
   /** Stands for attempts of which is not known which of them waits. */
   readonly unnamedCallers: { readonly waits: number };
   /** Round trips are under way. */
@@ -19,15 +31,15 @@ export interface QuiescenceParts {
 }
 
 export class Quiescence {
-  private readonly inFlight: InFlight;
+  private readonly inFlight: InFlightCounts;
 
   constructor(private readonly parts: QuiescenceParts) {
-    this.inFlight = parts.membership.inFlight;
+    this.inFlight = parts.inFlight;
   }
 
   /** Nothing was there to read at the last look, and no recovery is under way. */
   get quiet(): boolean {
-    return !this.parts.membership.moreToRead && !this.isRecovering && this.parts.isStill();
+    return !this.parts.moreToRead() && !this.isRecovering && this.parts.isStill();
   }
 
   /** Nothing runs, nothing is left to settle, and no call is under way. */
@@ -54,13 +66,13 @@ export class Quiescence {
     return this.inFlight.delivered + this.inFlight.ready === 0 && !this.isRecovering;
   }
 
-  /** Attempts that wait for this consumer have every slot, so that nothing begins until one of them ends. */
+  /** Attempts that wait for this consumer have every slot that they may have: nothing begins until one of them ends. */
   get heldByCallers(): boolean {
-    return this.inFlight.running >= this.parts.concurrency && this.callersOnly;
+    return this.inFlight.running > 0 && this.parts.isFull() && this.callersOnly;
   }
 
   private get isRecovering(): boolean {
-    return this.parts.membership.passes.current !== undefined;
+    return this.parts.isRecovering();
   }
 
   private get callersOnly(): boolean {

@@ -4,6 +4,7 @@
  */
 import { type ReleaseItem, recoverReply } from "@sluice/lua-scripts";
 import type { Connection } from "../connection.js";
+import type { Due } from "./due-clock.js";
 import type { Executor } from "./executor.js";
 import type { LeasedAttempt } from "./leased-attempt.js";
 import type { Membership } from "./membership.js";
@@ -21,8 +22,8 @@ export interface SuspectRunParts {
   readonly mayLease: () => boolean;
   /** Whether it may begin, once it is leased. */
   readonly mayBegin: () => boolean;
-  readonly release: (items: readonly ReleaseItem[]) => Promise<void>;
-  readonly onFailure: (failure: RequestFailure) => void;
+  readonly release: (membership: Membership<Due>, items: readonly ReleaseItem[]) => Promise<void>;
+  readonly onFailure: (membership: Membership<Due>, failure: RequestFailure) => void;
   /** It is over, whatever became of it. */
   readonly onOver: () => void;
 }
@@ -45,7 +46,7 @@ export class SuspectRun {
   }
 
   /** Asks for a suspect of the group, unless one runs in this process. The next look at what is due asks again. */
-  ask(membership: Membership): void {
+  ask(membership: Membership<Due>): void {
     const { suspects, mayLease } = this.parts;
     if (this.asking || !mayLease() || !suspects.take()) return;
     this.asking = true;
@@ -63,7 +64,7 @@ export class SuspectRun {
     this.parts.suspects.leave();
   }
 
-  private async run(membership: Membership): Promise<void> {
+  private async run(membership: Membership<Due>): Promise<void> {
     const { suspects, executor, observer, mayLease, mayBegin } = this.parts;
     const { inFlight } = membership;
     try {
@@ -75,7 +76,7 @@ export class SuspectRun {
       await suspects.announce(inFlight, attempt.entry.id);
       if (!mayBegin()) {
         // Before the run ends and releases the rest, and it is forgotten that this is a suspect.
-        await this.parts.release([inFlight.withdraw(attempt)]);
+        await this.parts.release(membership, [inFlight.withdraw(attempt)]);
         return;
       }
       const over = new Promise<void>((resolve) => {
@@ -94,7 +95,7 @@ export class SuspectRun {
     }
   }
 
-  private async lease(membership: Membership): Promise<LeasedAttempt | undefined> {
+  private async lease(membership: Membership<Due>): Promise<LeasedAttempt | undefined> {
     const { connection, deadlineMs, onFailure } = this.parts;
     const { requests, begun } = membership;
     const nonce = begun.nonce({ isNamed: true });
@@ -105,7 +106,7 @@ export class SuspectRun {
     const recovered = readReply("recover", reply, requests, recoverReply, undefined);
     if (recovered instanceof RequestFailure) {
       membership.leaseFailed(nonce, recovered);
-      onFailure(recovered);
+      onFailure(membership, recovered);
       return undefined;
     }
     return membership.adoptRecovered(recovered, nonce)[0];

@@ -19,7 +19,8 @@ export interface HealthCheck {
   /**
    * `connection`, `server`, `role`, `persistence`, `maxmemory-policy`, `memory`, `lazy-expire`; of a stream `protocol`,
    * `stream-memory` where its size is not known, `group:NAME`, `consumers:NAME`, or `stream` where it could not be looked at;
-   * of this process's own consumers `handlers:NAME` where handlers have run for ten leases.
+   * of this process's own consumers `handlers:NAME` where handlers have run for ten leases, and of its workers `worker:NAME`
+   * where no bell rings, or tenants are suspended.
    */
   readonly name: string;
   readonly status: HealthStatus;

@@ -3,9 +3,8 @@
 import { performance } from "../timing.js";
 import type { HealthCheck } from "./health.js";
 
-/** Attempts of one consumer that have run for ten leases, without `handlerTimeoutMs` to bound them. */
+/** Attempts of one consumer, or of one tenant of a worker, that have run for ten leases, without `handlerTimeoutMs` to bound them. */
 export interface StuckAttempts {
-  readonly stream: string;
   readonly tenantId: string | undefined;
   readonly group: string;
   readonly attempts: readonly {
@@ -21,9 +20,8 @@ const MAX_NAMED = 10;
 
 /** A check for each consumer that has such attempts; none where all is well. */
 export function stuckChecks(all: readonly StuckAttempts[]): HealthCheck[] {
-  const stuck = all.filter(({ attempts }) => attempts.length > 0);
-  const checks = stuck.slice(0, MAX_NAMED).map(checkOf);
-  const more = stuck.length - checks.length;
+  const checks = all.slice(0, MAX_NAMED).map(checkOf);
+  const more = all.length - checks.length;
   if (more > 0) {
     const detail = `handlers of ${more} more consumers ran for longer than ten leases, and still hold slots`;
     checks.push({ name: "handlers", status: "degraded", detail });
