@@ -125,6 +125,7 @@ export class Replies {
   private came(active: ActiveTenant, asked: number, came: number): void {
     // A tenant with little work is looked at with its bell armed each time: there is seldom more.
     active.isHot = came === asked && asked >= HOT;
+    active.deliveredAt = performance.now();
     active.readSize = readSizeAfter(active.readSize, asked, came);
   }
 
