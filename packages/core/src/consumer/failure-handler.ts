@@ -2,7 +2,7 @@
 import { hasMaybeExecuted } from "../connection.js";
 import { sleep } from "../timing.js";
 import { type FailurePolicy, isNoGroup, REOPEN_PAUSE_MS } from "./failure-policy.js";
-import type { GroupCalls } from "./group-calls.js";
+import { type GroupCalls, tellRecreated } from "./group-calls.js";
 import type { Membership } from "./membership.js";
 import type { Observer } from "./observer.js";
 import type { PhaseHolder } from "./phase.js";
@@ -47,10 +47,10 @@ export class FailureHandler {
 
   /** The group is missing: recreates it where it was, and recovers what that delivers anew. */
   private async reopen(): Promise<void> {
-    const { membership, calls, observer } = this.parts;
+    const { membership, calls } = this.parts;
     try {
       const how = await calls.open("REJOIN");
-      observer.recreated(how);
+      tellRecreated(membership.inFlight.scope, how);
       membership.begun.doubt();
       void membership.begun.write();
       membership.recoverSoon();

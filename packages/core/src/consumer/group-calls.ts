@@ -10,6 +10,7 @@ import {
 } from "@sluice/lua-scripts";
 import { again, type Connection, evaluate } from "../connection.js";
 import { SluiceError } from "../errors.js";
+import type { GroupScope } from "./group-scope.js";
 import type { Requests } from "./requests.js";
 import type { ConsumerSettings } from "./settings.js";
 
@@ -29,6 +30,11 @@ export interface GroupCallsParts {
 
 /** How a group was opened. */
 export type Opened = "CREATED" | "JOINED" | "HEALED";
+
+/** Says that a group was missing. */
+export function tellRecreated({ logger }: Pick<GroupScope, "logger">, how: Opened): void {
+  logger.warn("consumer group was missing; recreated it", { how });
+}
 
 export class GroupCalls {
   /** Where the group begins if nothing is recorded of it: `$` only once, since later that would skip entries. */

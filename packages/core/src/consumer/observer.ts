@@ -9,7 +9,6 @@ import { performance } from "../timing.js";
 import type { Entry } from "./entry.js";
 import type { ConsumerEvents, Emitter, EntryReport } from "./events.js";
 import { type FinishedAttempt, reasonOfDeath } from "./finished-attempt.js";
-import type { Opened } from "./group-calls.js";
 import type { GroupScope } from "./group-scope.js";
 import { aboutAttempt, type LeasedAttempt } from "./leased-attempt.js";
 import type { Recovery } from "./recovery.js";
@@ -247,11 +246,6 @@ export class Observer {
       err: error,
     });
     this.emitter.emit("error", { error, fatal: false, ...this.tenant });
-  }
-
-  /** The consumer group was missing. */
-  recreated(how: Opened): void {
-    this.logger.warn("consumer group was missing; recreated it", { how });
   }
 
   resumed(): void {

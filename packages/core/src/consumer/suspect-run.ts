@@ -17,7 +17,7 @@ export interface SuspectRunParts {
   readonly deadlineMs: number;
   readonly executor: Executor;
   readonly suspects: Suspects;
-  readonly observer: Observer;
+  readonly observer: Pick<Observer, "suspectBegins">;
   /** Whether one may be leased now: there is a slot, and nothing fails or stops. */
   readonly mayLease: () => boolean;
   /** Whether it may begin, once it is leased. */

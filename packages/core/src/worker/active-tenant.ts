@@ -51,7 +51,7 @@ export class ActiveTenant {
   expectsWork = true;
   /** Since when it has wanted slots that it was not given, by performance.now(). */
   wantsSince = Number.POSITIVE_INFINITY;
-  /** When entries were delivered last for which there may be no slot, by performance.now(). */
+  /** When entries were delivered last, by performance.now(). */
   deliveredAt = 0;
   /** The group has to be opened, for the first time or again. */
   needsOpen: boolean;

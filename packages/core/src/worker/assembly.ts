@@ -123,6 +123,7 @@ export function assemble(
   const kick = () => turns.kick();
   const activeOf = ({ inFlight }: { readonly inFlight: InFlight }) =>
     tenants.get(inFlight.scope.tenantId ?? "")?.active;
+  const observerOf = (of: { readonly inFlight: InFlight }) => activeOf(of)?.observer ?? observer;
   const suspects: Suspects = new Suspects({
     latestBegun: () => executor.latestBegun,
     record: () => Promise.all([...tenants.withWork].map(({ membership }) => membership.begun.write())),
@@ -174,7 +175,7 @@ export function assemble(
       onFinished([runner.expire(attempt, handlerTimeoutMs)]);
       observer.timedOut();
     },
-    tell: (attempt) => observer.stuck(attempt),
+    tell: (attempt) => observerOf(attempt).stuck(attempt),
   });
   const executor: Executor = new Executor({
     source: slots,
@@ -199,7 +200,7 @@ export function assemble(
     deadlineMs,
     executor,
     suspects,
-    observer,
+    observer: { suspectBegins: (attempt) => observerOf(attempt).suspectBegins(attempt) },
     mayLease: () => phase.now === "running" && order.free > 0 && budget.left > 0,
     mayBegin: () => phase.now === "running",
     release: async (membership, items) => {

@@ -2,6 +2,7 @@
 import { hasMaybeExecuted } from "../connection.js";
 import type { Entry } from "../consumer/entry.js";
 import { isNoGroup } from "../consumer/failure-policy.js";
+import { tellRecreated } from "../consumer/group-calls.js";
 import type { Observer } from "../consumer/observer.js";
 import { RequestFailure } from "../consumer/round-trip.js";
 import type { SuspectRun } from "../consumer/suspect-run.js";
@@ -72,7 +73,7 @@ export class Replies {
     const { opened } = result;
     if (opened !== undefined && !(opened instanceof RequestFailure)) {
       if (opened === "HEALED" || (trip.open === "REJOIN" && opened === "CREATED"))
-        active.observer.recreated(opened);
+        tellRecreated(active.inFlight.scope, opened);
       active.needsOpen = false;
       tenant.openedAt = now;
       this.parts.onOpened(tenant);
@@ -125,6 +126,7 @@ export class Replies {
   private came(active: ActiveTenant, asked: number, came: number): void {
     // A tenant with little work is looked at with its bell armed each time: there is seldom more.
     active.isHot = came === asked && asked >= HOT;
+    active.deliveredAt = performance.now();
     active.readSize = readSizeAfter(active.readSize, asked, came);
   }
 
