@@ -15,6 +15,7 @@ export const WORKLOADS = {
   growthStreamsConsume: "growth: streams, consume",
   growthPayloadPublish: "growth: payload, publish",
   growthPayloadConsume: "growth: payload, consume",
+  tenants: "tenants, one process",
 } as const;
 
 /** Ours all begin with this word, and no peer does. */
@@ -96,6 +97,12 @@ export const publishManyOfEach = (size: number) => `sluice publishMany of 100, $
 export const rawPipelineOfEach = (size: number) => `raw pipelines of 100, ${bytes(size)} each`;
 export const consumerOfEach = (size: number) => `sluice consumer at 64, ${bytes(size)} each`;
 export const rawLoopOfEach = (size: number) => `raw overlapped loop at 64, ${bytes(size)} each`;
+
+/** Events of each tenant, by tenants. */
+const ofTenants = (each: number, tenants: number) => `${counted(each)} x ${counted(tenants)}`;
+export const consumersOfTenants = (each: number, tenants: number) =>
+  `sluice consumer per tenant, ${ofTenants(each, tenants)}`;
+export const bullmqForTenants = "BullMQ worker, one queue";
 
 /** What claims are about; the plan has more sizes. */
 export const GROWTH = {

@@ -10,10 +10,12 @@ import { recovery } from "./growth/recovery.js";
 import { streamsConsume, streamsPublish } from "./growth/streams.js";
 import { latency } from "./latency.js";
 import { publish } from "./publish.js";
+import { tenants } from "./tenants.js";
 
 const WORKLOADS: readonly Workload[] = [
   ...[publish, consume, consumeByTwo, latency, cost],
   ...[processedKeys, pending, recovery, streamsPublish, streamsConsume, payloadPublish, payloadConsume],
+  tenants,
 ];
 
 /** Most events of a sample with `--quick`: a few batches, to see that everything works. */

@@ -1,45 +1,46 @@
 /**
- * How many slots a lane may have. A slot that is taken cannot be taken back, so an order in which lanes are served is not
- * enough: what comes later would wait for handlers that began earlier. Three rules keep slots free for it: a cap for each
- * lane, a window that opens as its attempts end (slow start), and a reserve that slow work leaves to quick work.
+ * How many slots a lane may have. A running handler cannot be preempted, so a fair order alone is not enough: events that
+ * arrive later would wait for handlers that began earlier. Three rules keep slots free for them: a cap per lane, a window
+ * that grows as the lane's attempts end (slow start), and a reserve that slow work leaves to quick work.
  */
 import { type Lane, SLOW_MS } from "./lane.js";
 import { MEMORY_MS } from "./lanes.js";
 
-/** Why a lane that is ready may begin nothing now. */
+/** The rule that keeps a lane from another slot. */
 export type HeldBy = "slots" | "cap" | "window" | "reserve";
 
-/** The part of all slots that one lane gets at most while others are about, unless `tenantConcurrency` says otherwise. */
+/** The most of all slots that one lane gets while other tenants are active, unless `tenantConcurrency` is set. */
 const CAP = 0.75;
-/** The part of all slots that the reserve takes at most. */
+/** The most of all slots that the reserve keeps. A half would not do where quiet tenants alone need a half. */
 const MAX_RESERVE = 0.75;
-/** How far back the means of what quick work takes reach, in milliseconds: it grows within one, and is kept for the other. */
+/** Time constants of the reserve, in milliseconds: it grows with quick work within a second, and shrinks over ten. */
 const RISE_MS = 1_000;
 const FALL_MS = 10_000;
 
 export class Allowance {
-  /** The latest time given. */
+  /** The latest time that a caller passed. */
   now: number;
-  /** Slots that are taken; of lanes whose work is slow. */
+  /** Taken slots, and those of them that slow lanes have taken. */
   private used = 0;
   private usedBySlow = 0;
-  /** Lanes that have work, and their weights; those whose work is slow. */
+  /** Active lanes, the sum of their weights, and the sum of the weights of the slow ones. */
   private active = 0;
   private activeWeight = 0;
   private slowWeight = 0;
-  /** Of whom an event was begun last, and when; when one of anybody else was. */
+  /** The lane that began an event last, when it did, and when any other lane last did. */
   private lastLane: Lane | undefined;
   private lastAt = Number.NEGATIVE_INFINITY;
   private lastOfOthersAt = Number.NEGATIVE_INFINITY;
   private readonly capAlone: number;
   private readonly capBesideOthers: number;
   private readonly firstWindow: number;
-  /** Slots that slow work leaves to others, however many of them are in use. */
+  /** Slots that slow work leaves to quick work, whether or not quick work uses them. */
   private reserve = 0;
-  /** Handler time of quick work since the last tick, and how many slots it took in the mean. */
+  /** Handler time of quiet tenants' quick attempts that ended since the last tick. */
   private quickMs = 0;
+  /** Mean number of slots of such attempts over about a second, and the peak of that mean over about ten. */
   private lately = 0;
-  private before = 0;
+  private quickSlots = 0;
   private tickedAt: number;
 
   constructor(
@@ -63,27 +64,27 @@ export class Allowance {
     return this.active;
   }
 
-  /** Whether slow work has all that the reserve leaves it: then a slow lane may have its share, and no more. */
+  /** Whether slow work has taken all slots outside the reserve. A slow lane may then have its share, and no more. */
   get isReserveReached(): boolean {
     return this.usedBySlow >= this.concurrency - this.reserve;
   }
 
-  /** Most slots that the lane may have as things are. */
+  /** The most slots that the lane may have. */
   cap(lane: Lane): number {
     return this.areOthersAbout(lane) ? this.capBesideOthers : this.capAlone;
   }
 
-  /** The same, and no more than its window. */
+  /** The smaller of the lane's cap and its window. */
   limit(lane: Lane): number {
     return Math.min(this.cap(lane), this.firstWindow + lane.completed);
   }
 
-  /** Whether the reserve may hold the lane back: not quick work, and not the event by which a lane shows what its work is. */
+  /** Whether the reserve applies to the lane: not to quick work, and not to the first attempt of an unknown lane. */
   isReserveFor(lane: Lane): boolean {
     return lane.isSlow && !(lane.isUnknown && lane.taken === 0);
   }
 
-  /** Slots that the lane is to have in any case. With more lanes than slots nobody has a share. */
+  /** Slots that the reserve leaves the lane in any case; 0 with more active lanes than slots. */
   share(lane: Lane): number {
     const { concurrency, active } = this;
     if (active > concurrency) return 0;
@@ -92,7 +93,7 @@ export class Allowance {
     return Math.min(ofAll, ((concurrency - this.reserve) * lane.weight) / this.slowWeight);
   }
 
-  /** How many slots more the lane may have. */
+  /** How many more slots the lane may have. */
   room(lane: Lane): number {
     const room = Math.max(0, Math.min(this.free, this.limit(lane) - lane.taken));
     if (!lane.isSlow) return room;
@@ -102,7 +103,7 @@ export class Allowance {
     return Math.max(0, Math.min(room, Math.max(ofAll, ofShare)));
   }
 
-  /** What holds the lane back; undefined if it may have a slot. */
+  /** The rule that keeps the lane from another slot; undefined if none does. */
   heldBy(lane: Lane): HeldBy | undefined {
     if (this.free === 0) return "slots";
     if (lane.taken >= this.cap(lane)) return "cap";
@@ -110,7 +111,7 @@ export class Allowance {
     return this.room(lane) === 0 ? "reserve" : undefined;
   }
 
-  /** Counts slots that the lane takes, or gives back if negative. */
+  /** Counts slots that the lane takes, or frees if negative. */
   take(lane: Lane, count: number): void {
     this.used += count;
     if (lane.isSlow) this.usedBySlow += count;
@@ -125,13 +126,14 @@ export class Allowance {
     this.lastAt = this.now;
   }
 
-  /** An attempt of the lane took so long; its slot is still taken. */
+  /** An attempt of the lane has ended after so long. To be called before its slot is freed. */
   ended(lane: Lane, ms: number): void {
-    // What needs no more than half of its share is kept room for; what could do with more takes its turn.
+    // The reserve is for tenants that need at most half of their share. A quick tenant with a backlog takes its turns, or
+    // its own load would keep slow tenants from their share.
     if (ms < SLOW_MS && lane.taken <= Math.max(1, this.share(lane) / 2)) this.quickMs += ms;
   }
 
-  /** Finds out whether the lane's work is slow. */
+  /** Decides whether the lane's work is slow. To be called when its mean, its oldest attempt or what runs has changed. */
   judge(lane: Lane): void {
     const isSlow = lane.isUnknown || Math.max(lane.meanMs, lane.oldestMs) >= SLOW_MS;
     if (isSlow === lane.isSlow) return;
@@ -140,7 +142,7 @@ export class Allowance {
     if (lane.isActive) this.slowWeight += isSlow ? lane.weight : -lane.weight;
   }
 
-  /** Notes whether the lane has work. */
+  /** Keeps the counts of active lanes. To be called when what is ready or taken has changed. */
   update(lane: Lane): void {
     const isActive = lane.ready > 0 || lane.taken > 0;
     if (isActive === lane.isActive) return;
@@ -152,7 +154,7 @@ export class Allowance {
     if (lane.isSlow) this.slowWeight += weight;
   }
 
-  /** Sets the reserve by what quick work took since the last tick. */
+  /** Updates the reserve by the quick work since the last tick. */
   tick(): void {
     const passedMs = this.now - this.tickedAt;
     if (passedMs <= 0) return;
@@ -160,14 +162,13 @@ export class Allowance {
     const slots = this.quickMs / passedMs;
     this.quickMs = 0;
     this.lately += (1 - Math.exp(-passedMs / RISE_MS)) * (slots - this.lately);
-    this.before += (1 - Math.exp(-passedMs / FALL_MS)) * (slots - this.before);
+    this.quickSlots = Math.max(this.lately, this.quickSlots * Math.exp(-passedMs / FALL_MS));
     this.setReserve();
   }
 
   private setReserve(): void {
-    const { concurrency } = this;
-    const quickSlots = Math.max(this.lately, this.before);
-    // Three standard deviations above the mean, as far as events come at random.
+    const { concurrency, quickSlots } = this;
+    // Three standard deviations above the mean of a Poisson process.
     const forQuickWork = quickSlots + 3 * Math.sqrt(quickSlots);
     this.reserve = Math.min(MAX_RESERVE * concurrency, forQuickWork + Math.min(2, concurrency / 16));
   }

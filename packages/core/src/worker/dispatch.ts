@@ -1,7 +1,7 @@
 /**
  * The order in which a worker begins the events of many tenants: start-time fair queueing by handler time (P. Goyal, H. Vin,
- * H. Cheng, SIGCOMM 1996), among the lanes that {@link Allowance} lets have a slot. Without I/O, clock and timers: times
- * are given, in milliseconds of any monotonic clock.
+ * H. Cheng, SIGCOMM 1996). {@link Allowance} says how many slots each tenant may have. No I/O, clock or timers: callers
+ * pass the time, in milliseconds of any monotonic clock.
  */
 import { Allowance, type HeldBy } from "./allowance.js";
 import { Heap } from "./heap.js";
@@ -18,15 +18,18 @@ export interface FairOrderSettings {
   /** Most slots of one tenant at any time: an integer from 1 to `concurrency`. */
   readonly tenantConcurrency?: number | undefined;
   /**
-   * A tenant's part of the handler time beside others. Asked when its lane is made. To be guarded by the caller: it must
-   * not throw, and give what {@link isWeight} takes.
+   * A tenant's share of handler time relative to other tenants; called when the tenant's lane is created. The caller
+   * guards it: it must not throw, and must return a value that {@link isWeight} accepts.
    */
   readonly weight: (tenantId: string) => number;
 }
 
-/** What an event costs the process beside its handler, about, in milliseconds: handlers that take no time take turns too. */
+/** About what an event costs the process besides its handler, in milliseconds; makes handlers of 0 ms take turns too. */
 const EVENT_MS = 0.05;
-/** What a lane has missed while it ran and was not to be served counts for so many milliseconds of the whole process. */
+/**
+ * Milliseconds of all slots that a lane may claim of what others received while it ran and could not begin more. Without a
+ * limit it would later take every slot until it has caught up; with 0, a lane close to its cap gets less than its weight.
+ */
 const CLAIM_MS = 50;
 
 function isBefore(a: Lane, b: Lane): boolean {
@@ -34,22 +37,22 @@ function isBefore(a: Lane, b: Lane): boolean {
 }
 
 /**
- * The worker says what there is to do ({@link ready}) and asks who is to have a slot ({@link next}) until the answer is
- * undefined. For each answer it begins an event ({@link begun}), or keeps slots for events that it reads ({@link reserve},
- * {@link begunReserved}, {@link release}); or it takes the lane out ({@link drained}). A lane is made for a tenant that has
- * work, and forgotten a minute or two after it had any.
+ * The worker reports which tenants have events ({@link ready}) and calls {@link next} until it returns undefined. For each
+ * lane returned it begins an event ({@link begun}), or reserves slots for events that it is about to read ({@link reserve},
+ * then {@link begunReserved} and {@link release}), or takes the lane out ({@link drained}). Otherwise `next` would return
+ * the same lane again. A lane exists while its tenant has work, and for one to three minutes after that.
  */
 export class FairOrder {
   private readonly allowance: Allowance;
   private readonly lanes: Lanes;
-  /** Lanes that are ready and below their cap and window: those that the reserve may hold back are in `slow`. */
+  /** Ready lanes below their cap and window; the reserve may hold back those in `slow`, never those in `quick`. */
   private readonly quick = new Heap<Lane>(isBefore);
   private readonly slow = new Heap<Lane>(isBefore);
   private readonly slots: readonly Slot[];
   private readonly freeSlots: Slot[];
-  /** The most that any lane had been served when an event of it was begun: where a lane begins that had no work. */
+  /** The most service that a lane had received when one of its events began. A lane that becomes ready starts here. */
   private virtualTime = 0;
-  /** Added to the virtual time of every lane in `slow`: what others were served while the reserve held all of them back. */
+  /** Added to the virtual time of every lane in `slow`: the service of others while the reserve held all of `slow` back. */
   private slowLead = 0;
   private turns = 0;
 
@@ -64,25 +67,25 @@ export class FairOrder {
     this.freeSlots = [...this.slots];
   }
 
-  /** Slots that neither run nor are reserved. */
+  /** Slots that are neither running nor reserved. */
   get free(): number {
     return this.allowance.free;
   }
 
-  /** Tenants with work. */
+  /** Tenants that have events ready, slots reserved or attempts running. */
   get active(): number {
     return this.allowance.activeLanes;
   }
 
-  /** Lanes in memory: of tenants with work, and of those that had some within a minute or two. */
+  /** Lanes in memory: tenants that have work, or had work within the last three minutes. */
   get size(): number {
     return this.lanes.size;
   }
 
   /**
-   * So many events of the tenant in all, from 1, could be begun. Its lane is good for as long as it has work.
+   * Sets how many events of the tenant could begin now, from 1. The lane is valid until the tenant has no work left.
    *
-   * @throws {RangeError} for a weight that {@link isWeight} refuses.
+   * @throws {RangeError} if the tenant's weight is not a weight; nothing has changed then.
    */
   ready(tenantId: string, count: number, now: number): Lane {
     this.allowance.now = now;
@@ -93,13 +96,13 @@ export class FairOrder {
     return lane;
   }
 
-  /** No event of the lane could be begun any more, but for those that slots are reserved for. */
+  /** The lane has no ready events left. Its reserved slots stay reserved. */
   drained(lane: Lane): void {
     lane.ready = 0;
     this.changed(lane);
   }
 
-  /** Who is to have a slot: of the ready lanes that may have one, the one of least virtual time. */
+  /** The lane that gets the next slot: of the ready lanes that may have a slot, the one with the least virtual time. */
   next(): Lane | undefined {
     if (this.free === 0) return undefined;
     const slow = this.nextSlow();
@@ -108,22 +111,22 @@ export class FairOrder {
     return slow.virtualTime + this.slowLead < quick.virtualTime ? slow : quick;
   }
 
-  /** How many slots the lane may have now, whoever's turn it is: the most events to read for it. */
+  /** How many more slots the lane may have now, whether or not it is next: the limit for {@link reserve}. */
   room(lane: Lane): number {
     return this.allowance.room(lane);
   }
 
-  /** Most slots that the lane may have as things are: fewer while other tenants are about. */
+  /** The most slots that the lane may have: fewer while other tenants are active, or were within the last minute. */
   cap(lane: Lane): number {
     return this.allowance.cap(lane);
   }
 
-  /** What holds the lane back; undefined if it may have a slot. */
+  /** Which rule keeps the lane from another slot; undefined if none does. */
   heldBy(lane: Lane): HeldBy | undefined {
     return this.allowance.heldBy(lane);
   }
 
-  /** A lane that is ready and held back by nothing. There is none once `next` has answered undefined; for assertions. */
+  /** For assertions: a ready lane that no rule holds back. There is none once `next` has returned undefined. */
   unserved(): Lane | undefined {
     for (const lane of this.lanes.values()) {
       if (lane.ready > 0 && this.heldBy(lane) === undefined) return lane;
@@ -131,7 +134,7 @@ export class FairOrder {
     return undefined;
   }
 
-  /** Keeps slots, up to {@link room}, for so many ready events that are read now. Nothing is charged yet. */
+  /** Reserves slots, up to {@link room}, for ready events that the worker is about to read. Charges nothing yet. */
   reserve(lane: Lane, count: number): void {
     if (count > this.free) throw new Error(`reserve ${count} slots: ${this.free} are free`);
     lane.ready = Math.max(0, lane.ready - count);
@@ -140,7 +143,7 @@ export class FairOrder {
     this.changed(lane);
   }
 
-  /** Gives back slots that the read did not fill. */
+  /** Frees reserved slots that the read did not fill. */
   release(lane: Lane, count: number): void {
     if (count > lane.reserved) throw new Error(`release ${count} slots: ${lane.reserved} are reserved`);
     lane.reserved -= count;
@@ -148,25 +151,23 @@ export class FairOrder {
     this.changed(lane);
   }
 
-  /** A ready event of the lane begins in a slot that was free. The slot is given to {@link ended}. */
+  /** Begins a ready event in a free slot. The caller passes the slot to {@link ended}. */
   begun(lane: Lane, now: number): Slot {
-    if (lane.ready === 0) throw new Error(`begin an event of tenant '${lane.tenantId}': none is ready`);
-    if (this.free === 0) throw new Error(`begin an event of tenant '${lane.tenantId}': no slot is free`);
+    if (lane.ready === 0) throw new Error(`begin an event of '${lane.tenantId}': none is ready`);
+    if (this.free === 0) throw new Error(`begin an event of '${lane.tenantId}': no slot is free`);
     lane.ready -= 1;
     this.allowance.take(lane, 1);
     return this.begin(lane, now);
   }
 
-  /** The same of an event for which a slot was reserved. */
+  /** Begins an event in a reserved slot. The caller passes the slot to {@link ended}. */
   begunReserved(lane: Lane, now: number): Slot {
-    if (lane.reserved === 0) {
-      throw new Error(`begin an event of tenant '${lane.tenantId}': no slot is reserved`);
-    }
+    if (lane.reserved === 0) throw new Error(`begin an event of '${lane.tenantId}': no slot is reserved`);
     lane.reserved -= 1;
     return this.begin(lane, now);
   }
 
-  /** The attempt in the slot has ended, whatever came of it. */
+  /** The attempt in the slot has ended, with any outcome. */
   ended(slot: Slot, now: number): void {
     const { lane } = slot;
     if (lane === undefined) throw new Error("end an attempt: nothing runs in its slot");
@@ -187,8 +188,8 @@ export class FairOrder {
   }
 
   /**
-   * Time has passed: charges what attempts have overrun, and forgets lanes. Each 50 ms while anything runs, else whenever
-   * it suits. Lanes that were held back may have a slot afterwards.
+   * Charges for attempts that take longer than estimated, updates the reserve, forgets idle lanes. To be called every 50 ms
+   * while attempts run, otherwise at any time; lanes may have become free to go on, so {@link next} is to follow.
    */
   tick(now: number): void {
     const { allowance, slots } = this;
@@ -209,17 +210,16 @@ export class FairOrder {
     if (slot === undefined) throw new Error("begin an event: more slots are taken than there are");
     this.allowance.now = now;
     this.allowance.begun(lane);
-    // What was charged ahead is no service yet: estimates that turn out wrong must not move others.
+    // Without what was charged ahead: an estimate that turns out too high would put newcomers behind this lane.
     const lead = lane.heap === this.slow ? this.slowLead : 0;
-    const servedMs = lane.virtualTime + lead - lane.aheadMs / lane.weight;
-    this.virtualTime = Math.max(this.virtualTime, servedMs);
-    const aheadMs = lane.meanMs + EVENT_MS;
+    this.virtualTime = Math.max(this.virtualTime, lane.virtualTime + lead - lane.aheadMs / lane.weight);
     slot.lane = lane;
     slot.startedAt = now;
-    slot.chargedMs = slot.aheadMs = aheadMs;
-    lane.virtualTime += aheadMs / lane.weight;
-    lane.aheadMs += aheadMs;
+    slot.chargedMs = slot.aheadMs = lane.meanMs + EVENT_MS;
+    lane.virtualTime += slot.chargedMs / lane.weight;
+    lane.aheadMs += slot.aheadMs;
     lane.running += 1;
+    this.allowance.judge(lane);
     this.takeTurn(lane);
     this.changed(lane);
     return slot;
@@ -240,25 +240,28 @@ export class FairOrder {
     slot.aheadMs = Math.max(0, -overrunMs);
     lane.aheadMs += slot.aheadMs;
     lane.oldestMs = Math.max(lane.oldestMs, ageMs);
+    // Right away: once several lanes of a heap are out of place, moving one after the other does not restore its order.
+    lane.heap?.put(lane);
   }
 
-  /** The first of the slow lanes that may have a slot. */
+  /** The first slow lane that may have a slot. */
   private nextSlow(): Lane | undefined {
     const { allowance } = this;
     const first = this.first(this.slow);
     if (first === undefined || !allowance.isReserveReached) return first;
     let found: Lane | undefined;
-    // Nobody has a share unless there are no more lanes than slots.
+    // With more active lanes than slots no lane has a share, so at most `concurrency` lanes get past this test.
     for (const lane of this.slow.values()) {
       if (lane.taken + 1 > allowance.share(lane) || lane.taken >= allowance.limit(lane)) continue;
       if (found === undefined || isBefore(lane, found)) found = lane;
     }
-    // Else they would gain a claim on what others are served meanwhile, and those that come later would never catch up.
+    // Otherwise slow lanes would gain a claim to what quick lanes receive meanwhile, and a new slow lane would wait for
+    // all of them to catch up, which they never do.
     if (found === undefined) this.slowLead = Math.max(this.slowLead, this.virtualTime - first.virtualTime);
     return found;
   }
 
-  /** The first of a heap. When others come caps fall, and lanes that are above theirs leave here. */
+  /** The first lane of a heap. Caps fall when another tenant becomes active; lanes above their cap leave the heap here. */
   private first(heap: Heap<Lane>): Lane | undefined {
     for (;;) {
       const { top } = heap;
@@ -272,7 +275,7 @@ export class FairOrder {
     this.place(lane);
   }
 
-  /** Puts the lane into the heap where it belongs now, if it belongs into one. */
+  /** Moves the lane to the heap that it belongs to, and to its place there. */
   private place(lane: Lane): void {
     const { allowance } = this;
     const isIn = lane.ready > 0 && lane.taken < allowance.limit(lane);
@@ -287,7 +290,7 @@ export class FairOrder {
     heap?.put(lane);
   }
 
-  /** A lane that had nothing to do, or was not to be served, gains no claim on what others were served meanwhile. */
+  /** Limits what a lane that was in no heap may claim of the service that others received meanwhile. */
   private catchUp(lane: Lane): void {
     const claimMs = lane.taken === 0 ? 0 : (CLAIM_MS * this.settings.concurrency) / lane.weight;
     lane.virtualTime = Math.max(lane.virtualTime, this.virtualTime - claimMs);

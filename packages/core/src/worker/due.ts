@@ -1,4 +1,4 @@
-/** When tenants are next to be looked at: each at one time at most, the earliest first. Without clock and timers. */
+/** When tenants are due to be visited: at most one time for each, the earliest first. No clock or timers. */
 import { Heap, type HeapItem } from "./heap.js";
 
 interface Due extends HeapItem {
@@ -14,12 +14,12 @@ export class DueTenants {
     return this.heap.size;
   }
 
-  /** When the first is due; undefined if none is. */
+  /** The earliest time at which a tenant is due; undefined if there is none. */
   get nextAt(): number | undefined {
     return this.heap.top?.at;
   }
 
-  /** The tenant is due then, and no longer when it was before. */
+  /** Sets when the tenant is due, in place of the time that was set before. */
   set(tenantId: string, at: number): void {
     let due = this.dues.get(tenantId);
     if (due === undefined) {
@@ -37,7 +37,7 @@ export class DueTenants {
     this.heap.remove(due);
   }
 
-  /** Takes out the tenant that is due first, if that is now or was before. */
+  /** Removes and returns the tenant that is due first; undefined if none is due by `now`. */
   take(now: number): string | undefined {
     const { top } = this.heap;
     if (top === undefined || top.at > now) return undefined;

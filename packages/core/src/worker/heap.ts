@@ -1,7 +1,7 @@
-/** A binary heap whose items know their place in it, so that any of them can be moved or removed in O(log n). */
+/** A binary heap whose items hold their own index, so that any item can be moved or removed in O(log n). */
 
 export interface HeapItem {
-  /** Index in the heap that holds it, -1 outside. Only the heap writes it; an item is in one heap at most. */
+  /** Index in the heap that holds the item, -1 outside of heaps. Written by the heap; an item is in one heap at most. */
   heapIndex: number;
 }
 
@@ -14,17 +14,17 @@ export class Heap<T extends HeapItem> {
     return this.items.length;
   }
 
-  /** The item that comes before all others. */
+  /** The first item. */
   get top(): T | undefined {
     return this.items[0];
   }
 
-  /** In no order, but that none comes after items that it is before. Not to be changed meanwhile. */
+  /** All items, in no particular order; the heap must not change meanwhile. */
   values(): readonly T[] {
     return this.items;
   }
 
-  /** Adds an item, or moves one that is in the heap already to where it now belongs. */
+  /** Adds an item, or moves an item whose order has changed. All other items have to be in order. */
   put(item: T): void {
     if (item.heapIndex < 0) {
       item.heapIndex = this.items.length;
@@ -35,7 +35,7 @@ export class Heap<T extends HeapItem> {
     if (item.heapIndex === from) this.sink(item);
   }
 
-  /** Does nothing about an item that is in no heap. */
+  /** Removes an item; does nothing if it is in no heap. */
   remove(item: T): void {
     const index = item.heapIndex;
     if (index < 0) return;

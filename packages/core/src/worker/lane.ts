@@ -1,40 +1,40 @@
-/** What the fair order knows of a tenant with work, and of an attempt that runs. Written by the order alone. */
+/** State that the fair order keeps for a tenant and for a running attempt. Only the order and its parts write it. */
 import type { Heap, HeapItem } from "./heap.js";
 
-/** Work is slow if handlers take this long, in milliseconds: a slot that it takes is gone for others for a while. */
+/** Handlers that take this long, in milliseconds, are slow: other tenants have to do without their slots for a while. */
 export const SLOW_MS = 50;
-/** How much of the mean the latest attempt makes up. */
+/** Weight of the latest attempt in the mean handler time. */
 const LATEST_SHARE = 0.2;
 
-/** A tenant that has work, or had some within the last minute or two. */
+/** A tenant that has work, or had work within the last three minutes. */
 export class Lane implements HeapItem {
-  /** Events that could be begun now. */
+  /** Events that could begin now. */
   ready = 0;
-  /** Slots kept for what reads under way may bring. */
+  /** Slots reserved for events that are being read. */
   reserved = 0;
-  /** Attempts that run. */
+  /** Running attempts. */
   running = 0;
-  /** Attempts that have ended. */
+  /** Ended attempts. */
   completed = 0;
   /** Mean handler time of the latest attempts, in milliseconds; 0 before the first has ended. */
   meanMs = 0;
-  /** Age of the oldest attempt that runs, as of the last tick. */
+  /** Age of the oldest running attempt at the last tick, in milliseconds. */
   oldestMs = 0;
-  /** Whether its work is slow; also while that is unknown. */
+  /** Whether its work is slow, or not known yet. */
   isSlow = true;
 
   heapIndex = -1;
-  /** The heap of ready lanes that it is in; undefined while nothing is ready, and while its cap or window is used up. */
+  /** The heap that holds the lane; undefined while nothing is ready, or its cap or window is reached. */
   heap: Heap<Lane> | undefined;
-  /** Handler time charged so far, in milliseconds, divided by the weight. */
+  /** Charged handler time in milliseconds, divided by the weight. */
   virtualTime = 0;
-  /** Charged for attempts that run, beyond what they have taken so far, in milliseconds. */
+  /** Charges for running attempts beyond the time that they have taken so far, in milliseconds. */
   aheadMs = 0;
-  /** Of lanes with the same virtual time, the one whose turn was longest ago comes first. */
+  /** Number of the lane's latest turn: of lanes with the same virtual time, the one served longest ago comes first. */
   turn = 0;
-  /** Whether anything is ready, reserved for or running. */
+  /** Whether it has ready events, reserved slots or running attempts. */
   isActive = false;
-  /** When that ended. */
+  /** When it last stopped being active. */
   idleSince = 0;
 
   constructor(
@@ -42,30 +42,30 @@ export class Lane implements HeapItem {
     readonly weight: number,
   ) {}
 
-  /** Slots that nobody else can have. */
+  /** Slots that are not available to others. */
   get taken(): number {
     return this.running + this.reserved;
   }
 
-  /** Whether it has yet to show how long its handlers take. */
+  /** Whether its handler time is not known yet: a few attempts that ended early say little about many that still run. */
   get isUnknown(): boolean {
-    return this.completed === 0;
+    return this.completed === 0 || 2 * this.completed < this.running;
   }
 
-  /** Counts an attempt that took so long. */
+  /** Counts an ended attempt. */
   learn(ms: number): void {
-    this.meanMs = this.isUnknown ? ms : this.meanMs + LATEST_SHARE * (ms - this.meanMs);
+    this.meanMs = this.completed === 0 ? ms : this.meanMs + LATEST_SHARE * (ms - this.meanMs);
     this.completed += 1;
   }
 }
 
-/** A slot of the process, used for one attempt after the other. */
+/** A slot of the process; one object serves one attempt after the other. */
 export class Slot {
-  /** Whose attempt runs in it; undefined while it is free. */
+  /** The lane of the attempt that runs in it; undefined while it is free. */
   lane: Lane | undefined;
   startedAt = 0;
-  /** What the lane was charged for the attempt so far, in milliseconds. */
+  /** Charged for the attempt so far, in milliseconds. */
   chargedMs = 0;
-  /** How much of that it has not taken yet, as of the last tick. */
+  /** How much of the charge the attempt has not taken yet, as of the last tick. */
   aheadMs = 0;
 }

@@ -1,20 +1,21 @@
-/** The lanes of all tenants: made for a tenant that has work, forgotten a minute or two after it had any. */
+/** The lanes by tenant: created when a tenant has work, forgotten one to three minutes after it had work last. */
 import { Lane } from "./lane.js";
 
-/** For how long it counts what a tenant did, in milliseconds. */
+/** How long the past of a tenant counts, in milliseconds. */
 export const MEMORY_MS = 60_000;
 const MIN_WEIGHT = 0.001;
 const MAX_WEIGHT = 1_000;
 
-/** Whether a value will do as a tenant's weight: a number from 0.001 to 1,000. */
+/** Whether a value is a tenant's weight: a number from 0.001 to 1,000. */
 export function isWeight(value: unknown): value is number {
   return typeof value === "number" && value >= MIN_WEIGHT && value <= MAX_WEIGHT;
 }
 
 export class Lanes {
   private readonly byTenant = new Map<string, Lane>();
-  /** Goes on where it was, also if lanes come and go meanwhile. */
-  private sweep: Iterator<Lane> = this.byTenant.values();
+  /** The current round over all lanes, and the most lanes that there were since it began. */
+  private round: Iterator<Lane> = this.byTenant.values();
+  private roundSize = 0;
   private sweptAt: number;
 
   constructor(
@@ -33,9 +34,9 @@ export class Lanes {
   }
 
   /**
-   * The tenant's lane, as new after a minute without work.
+   * The tenant's lane; a new one if it had no work for a minute.
    *
-   * @throws {RangeError} for a weight that {@link isWeight} refuses.
+   * @throws {RangeError} if the tenant's weight is not a weight.
    */
   of(tenantId: string, now: number): Lane {
     const found = this.byTenant.get(tenantId);
@@ -50,15 +51,20 @@ export class Lanes {
     return lane;
   }
 
-  /** Looks at as many lanes as are due for it, if each is looked at once a minute, and forgets those without work. */
+  /** Forgets idle lanes. Looks at a few lanes per call, so that a round over all takes a minute. */
   forget(now: number): void {
     const passedMs = Math.min(MEMORY_MS, now - this.sweptAt);
     this.sweptAt = now;
-    const count = Math.ceil((this.size * passedMs) / MEMORY_MS);
+    this.roundSize = Math.max(this.roundSize, this.size);
+    const count = Math.ceil((this.roundSize * passedMs) / MEMORY_MS);
     for (let looked = 0; looked < count; looked++) {
-      const { value: lane, done } = this.sweep.next();
-      if (done) this.sweep = this.byTenant.values();
-      else if (isOver(lane, now)) this.byTenant.delete(lane.tenantId);
+      const { value: lane, done } = this.round.next();
+      if (done) {
+        this.round = this.byTenant.values();
+        this.roundSize = this.size;
+      } else if (isOver(lane, now)) {
+        this.byTenant.delete(lane.tenantId);
+      }
     }
   }
 }

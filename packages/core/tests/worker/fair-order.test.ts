@@ -43,7 +43,7 @@ describe.each([0.05, 0.25, 0.5])("quiet tenants that need %d of all slots", (par
       25,
       [
         ...noisyTenants(2, { fromMs, backlog: MANY, handlerMs: spread(10) }, "quick"),
-        ...noisyTenants(10, { fromMs, backlog: 200, handlerMs: spread(2 * SECOND) }),
+        ...noisyTenants(10, { fromMs: fromMs + SECOND, backlog: 200, handlerMs: spread(2 * SECOND) }),
       ],
     ],
   ])("wait hardly longer beside %s", (_, moreMs, noisy) => {
@@ -76,6 +76,34 @@ describe("quiet tenants", () => {
       durationMs: 8 * SECOND,
     });
     expect(quietP99(beside, 3 * SECOND)).toBeLessThanOrEqual(solo(0.25) + 25);
+  });
+
+  test("wait hardly longer when handlers of another turn slow, which shows before any of them ends", () => {
+    const turning = { tenantId: "turning", perSecond: 200, handlerMs: turningSlow(3 * SECOND) };
+    const beside = run({ loads: [turning, ...quietTenants(0.5)], durationMs: 8 * SECOND });
+    expect(quietP99(beside, 3 * SECOND)).toBeLessThanOrEqual(solo(0.5) + 25);
+  });
+
+  test.each([4, 7])(
+    "wait hardly longer beside slow newcomers some of whose handlers end soon (seed %d)",
+    (seed) => {
+      const fromMs = 3 * SECOND;
+      const noisy = [
+        ...noisyTenants(2, { fromMs, backlog: MANY, handlerMs: spread(10) }, "quick"),
+        ...noisyTenants(10, { fromMs: fromMs + SECOND, backlog: 200, handlerMs: spread(2 * SECOND) }),
+      ];
+      const beside = run({ loads: [...noisy, ...quietTenants(0.05)], durationMs: 12 * SECOND, seed });
+      expect(quietP99(beside, fromMs)).toBeLessThanOrEqual(solo(0.05) + 25);
+    },
+  );
+
+  test("wait hardly longer beside slow work when they come in bursts some seconds apart", () => {
+    const bursts = [2, 6, 10, 14].flatMap((at) =>
+      quietTenants(0.25).map((load) => ({ ...load, fromMs: at * SECOND, untilMs: (at + 1.5) * SECOND })),
+    );
+    const noisy = noisyTenants(10, { fromMs: 2.5 * SECOND, backlog: MANY, handlerMs: spread(SECOND) });
+    const beside = run({ loads: [...noisy, ...bursts], durationMs: 17 * SECOND });
+    expect(quietP99(beside, 4 * SECOND)).toBeLessThanOrEqual(solo(0.25) + 25);
   });
 
   test("wait hardly longer beside others whose handlers turned from slow to quick", () => {
@@ -187,13 +215,15 @@ describe("a newcomer", () => {
 
 describe("handler time", () => {
   test.each([
-    ["10 ms each", 10, 10],
-    ["10 and 40 ms", 10, 40],
-    ["200 and 20 ms", 200, 20],
-    ["20 and 200 ms", 20, 200],
-    ["200 ms each", 200, 200],
-  ])("goes by weight, 1 to 3, to tenants that take %s", (_, ms1, ms3) => {
+    [10, 10, 64],
+    [10, 40, 64],
+    [200, 20, 64],
+    [20, 200, 64],
+    [200, 200, 64],
+    [10, 10, 16],
+  ])("goes by weight, 1 to 3, to tenants that take %d and %d ms, of %d slots", (ms1, ms3, concurrency) => {
     const beside = run({
+      concurrency,
       loads: [
         { tenantId: "1", backlog: MANY, handlerMs: spread(ms1) },
         { tenantId: "3", backlog: MANY, handlerMs: spread(ms3) },
@@ -204,6 +234,18 @@ describe("handler time", () => {
     const ratio = story(beside, "3").busyMs / story(beside, "1").busyMs;
     expect(ratio).toBeGreaterThan(2.8);
     expect(ratio).toBeLessThan(3.2);
+  });
+
+  test("is charged while handlers run that do not end, so that a tenant does not gather slots by them", () => {
+    const handlerMs = 200;
+    const beside = run({
+      loads: [
+        { tenantId: "hanging", backlog: MANY, handlerMs: (now) => (now < 3 * SECOND ? handlerMs : MANY) },
+        ...noisyTenants(100, { backlog: MANY, handlerMs }),
+      ],
+      durationMs: 13 * SECOND,
+    });
+    expect(story(beside, "hanging").running).toBeLessThanOrEqual(4);
   });
 
   test("is the same for one tenant with many streams as for one with one", () => {

@@ -1,0 +1,60 @@
+/** Events of many tenants, from the start of what consumes them in one process to the last acknowledgement. */
+
+import { bullmqForTenants, consumersOfTenants, WORKLOADS } from "../names.js";
+import { type ContenderPlan, program, type Workload } from "./contender-plan.js";
+import { THROUGHPUT_METRICS } from "./metrics.js";
+
+type Consumers = typeof import("../workloads/tenants/consumers.js");
+type BullMq = typeof import("../workloads/consume/bullmq.js");
+
+/** Events of each tenant, and tenants. */
+interface Shape {
+  readonly each: number;
+  readonly tenants: number;
+}
+
+/** With what each is with `--quick`. */
+const SHAPES: readonly (readonly [Shape, Shape])[] = [
+  [
+    { each: 50_000, tenants: 1 },
+    { each: 200, tenants: 1 },
+  ],
+  [
+    { each: 500, tenants: 100 },
+    { each: 20, tenants: 10 },
+  ],
+  [
+    { each: 100, tenants: 100 },
+    { each: 10, tenants: 10 },
+  ],
+  [
+    { each: 10, tenants: 1_000 },
+    { each: 5, tenants: 20 },
+  ],
+];
+
+function contender(
+  sized: (shape: Shape) => Pick<ContenderPlan, "name" | "program">,
+  [shape, quick]: readonly [Shape, Shape],
+): ContenderPlan {
+  const eventsOf = ({ each, tenants }: Shape) => each * tenants;
+  return { ...sized(shape), events: eventsOf(shape), quick: { ...sized(quick), events: eventsOf(quick) } };
+}
+
+const consumers = ({ each, tenants }: Shape) => ({
+  name: consumersOfTenants(each, tenants),
+  program: program<Consumers>("tenants/consumers.ts", { tenants, concurrency: 64 }),
+});
+/** A queue knows no tenants, so it is the same for any number of them. */
+const bullmq: ContenderPlan = {
+  name: bullmqForTenants,
+  program: program<BullMq>("consume/bullmq.ts", { concurrency: 100 }),
+  events: 10_000,
+  note: "one queue for all tenants, first come, first served",
+};
+
+export const tenants: Workload = {
+  name: WORKLOADS.tenants,
+  metrics: THROUGHPUT_METRICS,
+  contenders: [...SHAPES.map((shapes) => contender(consumers, shapes)), bullmq],
+};
