@@ -33,6 +33,19 @@ describe("the README's quick start", () => {
   });
 });
 
+describe("the README's worker", () => {
+  test("is the file that runs", () => {
+    expect(marked("worker: examples/quickstart/worker.ts")).toBe(read("examples/quickstart/worker.ts"));
+  });
+
+  test("prints what the README says, on a server that is started for it", async () => {
+    const { REDIS_URL: _, ...env } = process.env;
+    const tsx = join(REPOSITORY, "node_modules/.bin/tsx");
+    const { stdout } = await run(tsx, ["examples/quickstart/run.ts", "worker"], { cwd: REPOSITORY, env });
+    expect(stdout).toBe(marked("worker: what it prints"));
+  });
+});
+
 describe.each(DOCUMENTS)("%s", (path) => {
   test("every command of npm and every file run with tsx is there", () => {
     const { scripts }: { scripts: Record<string, string> } = JSON.parse(read("package.json"));
@@ -100,6 +113,15 @@ describe("the README's options", () => {
       expect(defined(settings[name]), name).toEqual(parsed(fallback));
     }
   });
+});
+
+test("the README's options of a worker are those that a consumer has not, or has with another default", () => {
+  const names = membersOf("packages/core/src/worker/settings.ts", "WorkerOptions");
+  expect(
+    optionRows("worker")
+      .map(({ name }) => name)
+      .sort(),
+  ).toEqual([...names].sort());
 });
 
 test("docs/errors.md is what the classes of errors make it", () => {

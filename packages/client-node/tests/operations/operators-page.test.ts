@@ -4,6 +4,7 @@ import { type Bus, NonRetryableError } from "@sluice/node";
 import type { TestServer } from "@sluice/test-server";
 import type { Redis } from "ioredis";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { events, openBus as openTenantsBus } from "../stories/support.js";
 import {
   onOrder,
   openBus,
@@ -123,13 +124,20 @@ describe("the tables", () => {
     await (await started(bus)).stop();
     const { checks } = await bus.health();
     const names = checks.map(({ name }) => name.replace(/:.*/, ":NAME"));
-    // The last three are shown only where something is wrong.
-    expect(named("health").sort()).toEqual([...names, "handlers:NAME", "stream", "stream-memory"].sort());
+    // These are shown only where something is wrong.
+    const troubles = ["handlers:NAME", "worker:NAME", "stream", "stream-memory"];
+    expect(named("health").sort()).toEqual([...names, ...troubles].sort());
   });
 
   it("have every metric", async () => {
-    const { counters, gauges, histograms } = (await openBus()).metrics();
-    expect(named("metrics").sort()).toEqual(Object.keys({ ...counters, ...gauges, ...histograms }).sort());
+    const ofBus = (await openBus()).metrics();
+    const multi = await openTenantsBus({ events, tenancy: "multi" });
+    const handler = events.handler({ name: "none", eventTypes: ["order.placed"], handle() {} });
+    const ofWorker = multi.worker({ group: "billing", handlers: [handler] }).metrics();
+    const names = [ofBus, ofWorker].flatMap(({ counters, gauges, histograms }) => {
+      return Object.keys({ ...counters, ...gauges, ...histograms });
+    });
+    expect(named("metrics").sort()).toEqual([...new Set(names)].sort());
   });
 
   it("have every reason of a dead letter", () => {

@@ -30,6 +30,9 @@ const SUSPECT_AGAIN_MS = 500;
 /** An entry that the sweep finds is late if it is older than this, in milliseconds. */
 const LATE_MS = 1_000;
 
+/** What is pending is not known: there may be something. */
+const UNKNOWN: PendingCounts = { own: 0, others: 1 };
+
 export interface RepliesParts {
   readonly tenants: Tenants;
   readonly leaseMs: number;
@@ -70,6 +73,7 @@ export class Replies {
       active.needsOpen = false;
       tenant.openedAt = now;
       this.parts.onOpened(tenant);
+      if (result.pending === undefined) this.pending(active, UNKNOWN, now);
     }
     if (result.failure === undefined) tenant.usedAt = now;
     if (result.pending !== undefined && !(result.pending instanceof RequestFailure)) {

@@ -4,6 +4,7 @@
  */
 import { leaseAfterReply } from "@sluice/lua-scripts";
 import type { Request } from "../connection.js";
+import { isNoGroup } from "../consumer/failure-policy.js";
 import type { GroupCalls } from "../consumer/group-calls.js";
 import type { LeasedRead } from "../consumer/membership.js";
 import type { Requests } from "../consumer/requests.js";
@@ -44,6 +45,7 @@ export interface PendingCounts {
 export interface TripResult {
   readonly opened: RequestFailure | undefined;
   readonly roundTrip: RoundTripResult | undefined;
+  /** Undefined where it was not asked, or is not known. */
   readonly pending: PendingCounts | RequestFailure | undefined;
   readonly read: Pick<LeasedRead, "read" | "leased"> | undefined;
   /** The first of the failures. */
@@ -81,7 +83,10 @@ export function decodeTrip(
   const { consumer } = requests.member;
   if (trip.open !== undefined) {
     const opened = openedIn(replies[from], calls);
-    const pending = opened ?? pendingCounts(replies[from + 1], consumer);
+    const counts = opened ?? pendingCounts(replies[from + 1], consumer);
+    // A script that the server did not know is sent again, and runs behind the request that follows it.
+    const wasEarly = opened === undefined && counts instanceof RequestFailure && isNoGroup(counts.error);
+    const pending = wasEarly ? undefined : counts;
     const failure = pending instanceof RequestFailure ? pending : undefined;
     return { opened, roundTrip: undefined, pending, read: undefined, failure };
   }

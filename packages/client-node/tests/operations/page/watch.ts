@@ -30,12 +30,19 @@ function exposition({ counters, gauges, histograms }: Metrics): string {
   for (const [name, value] of Object.entries(counters))
     lines.push(`# TYPE ${name} counter`, `${name} ${value}`);
   for (const [name, value] of Object.entries(gauges)) lines.push(`# TYPE ${name} gauge`, `${name} ${value}`);
-  for (const [name, { buckets, sum, count }] of Object.entries(histograms)) {
-    lines.push(`# TYPE ${name} histogram`);
+  const typed = new Set<string>();
+  for (const [key, { buckets, sum, count }] of Object.entries(histograms)) {
+    // Some have labels: name{class="quiet"}.
+    const [name = "", labels = ""] = key.split(/[{}]/);
+    if (!typed.has(name)) lines.push(`# TYPE ${name} histogram`);
+    typed.add(name);
+    const with_ = (more: string) => [labels, more].filter((text) => text !== "").join(",");
     for (const { le, count } of buckets) {
-      lines.push(`${name}_bucket{le="${le === Number.POSITIVE_INFINITY ? "+Inf" : le}"} ${count}`);
+      const bound = le === Number.POSITIVE_INFINITY ? "+Inf" : le;
+      lines.push(`${name}_bucket{${with_(`le="${bound}"`)}} ${count}`);
     }
-    lines.push(`${name}_sum ${sum}`, `${name}_count ${count}`);
+    const braced = labels === "" ? "" : `{${labels}}`;
+    lines.push(`${name}_sum${braced} ${sum}`, `${name}_count${braced} ${count}`);
   }
   return `${lines.join("\n")}\n`;
 }
