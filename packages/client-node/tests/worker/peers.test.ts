@@ -46,3 +46,25 @@ it("takes over what a worker had that was killed, and goes on with its tenants",
   const attempts = new Set(told.filter(({ attempt }) => attempt === 2).map(({ tenantId }) => tenantId));
   expect(attempts.size).toBe(20);
 });
+
+it("workers that do not listen to a tenant help with what its listeners cannot take", async () => {
+  const { bus } = await multi();
+  await publish(bus, ["acme"], "known");
+  const handled: string[][] = [[], [], [], []];
+  const slow = () => new Promise((resolve) => setTimeout(resolve, 10));
+  await Promise.all(
+    handled.map((list) => {
+      return started(bus, { group: "billing", concurrency: 2, handlers: [noting(list, slow)] });
+    }),
+  );
+  await until(() => handled.flat().length === 1);
+  const many = Array.from({ length: 2_000 }, (_, n) => {
+    return { type: "order.shipped" as const, data: { orderId: `${n}` } };
+  });
+  for (let from = 0; from < many.length; from += 500) {
+    await bus.tenant("acme").publishMany(many.slice(from, from + 500));
+  }
+  await until(() => handled.flat().length === 2_001);
+  expect(new Set(handled.flat()).size).toBe(2_001);
+  expect(handled.every((list) => list.length > 20)).toBe(true);
+});

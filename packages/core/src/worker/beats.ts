@@ -2,9 +2,9 @@
  * Tells the other workers of the group that this one lives, and which tenants need help, and hears the same of them. Where
  * this Redis user may not, a worker counts as the only one: all of them listen to every tenant, which costs looks in vain.
  */
-import { beatCall, beatReply, leaveCall, peerKeys } from "@sluice/lua-scripts";
+import { beatCall, beatReply, leaveCall, peerKeys, type ScriptCall } from "@sluice/lua-scripts";
 import { type Connection, evaluate } from "../connection.js";
-import { PermissionError } from "../errors.js";
+import { PermissionError, SluiceError } from "../errors.js";
 import type { Logger } from "../logger.js";
 import { refusalError } from "../refusals.js";
 import { clearTimeout, jittered, performance, setTimeout } from "../timing.js";
@@ -33,17 +33,21 @@ export interface BeatsParts {
 
 export class Beats {
   readonly peers: Peers;
+  /** Where workers ask for help. */
+  readonly helpKey: string;
   /** When the group was born, by the server; undefined while it is not known. */
   private bornAt: number | undefined;
   private isYoung = true;
   private asked: readonly string[] = [];
   private timer: ReturnType<typeof setTimeout> | undefined;
   private beatAt = Number.NEGATIVE_INFINITY;
+  private rang = false;
   private isForbidden = false;
   private isStopped = false;
 
   constructor(private readonly parts: BeatsParts) {
     this.peers = new Peers(parts.worker);
+    this.helpKey = peerKeys(parts.stream, parts.group).help;
   }
 
   /** Beats for the first time, and from then on. Never rejects. */
@@ -68,18 +72,20 @@ export class Beats {
 
   private async look(): Promise<void> {
     const isTime = performance.now() - this.beatAt >= BEAT_MS - HELP_MS / 2;
-    if (isTime || this.asked.length > 0 || this.parts.needHelp().length > 0) await this.beat();
+    const { needHelp, hasSpare } = this.parts;
+    const mayHelp = this.rang && hasSpare();
+    if (isTime || mayHelp || this.asked.length > 0 || needHelp().length > 0) await this.beat();
     this.schedule();
   }
 
   private async beat(): Promise<void> {
-    const { connection, deadlineMs, stream, group, worker, needHelp, hasSpare, logger } = this.parts;
+    const { stream, group, worker, needHelp, hasSpare, logger } = this.parts;
     this.beatAt = performance.now();
     const needs = needHelp();
     const helped = this.asked.filter((tenant) => !needs.includes(tenant));
     const call = beatCall(peerKeys(stream, group), { worker, spare: hasSpare(), needHelp: needs, helped });
     try {
-      const reply = beatReply(await evaluate(connection, call, { deadlineMs }));
+      const reply = beatReply(await this.send(call));
       if (reply.status !== "OK") throw refusalError("beat", reply, { stream, group, consumer: worker });
       if (this.isStopped) return;
       this.asked = needs;
@@ -100,6 +106,21 @@ export class Beats {
         logger.debug("a beat failed; the next one follows", { err: error });
       }
     }
+  }
+
+  /** Sends a beat, and behind it arms the bell of the list of those that need help. */
+  private async send(call: ScriptCall): Promise<unknown> {
+    const { connection, deadlineMs } = this.parts;
+    const arm = { kind: "command", name: "EXISTS", args: [this.helpKey], tracked: true } as const;
+    this.rang = false;
+    const [reply] = await connection.send([{ kind: "script", ...call }, arm], { deadlineMs });
+    if (reply instanceof SluiceError) throw reply;
+    return reply;
+  }
+
+  /** Somebody asks for help, or needs none any more. */
+  ring(): void {
+    this.rang = true;
   }
 
   stop(): void {

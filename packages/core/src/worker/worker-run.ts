@@ -268,6 +268,7 @@ export class WorkerRun implements Run {
 
   private ring(key: string): void {
     if (key === this.roster.key) this.roster.ring();
+    else if (key === this.beats.helpKey) this.beats.ring();
     else this.visits.ring(key);
   }
 
