@@ -23,7 +23,7 @@ export async function measureCost(bench: Bench, figures: Figures, settings: Cost
   await using worker = await bench.openWorker();
   await measureStart(bench, worker, figures, settings);
   await measureIdle(bench, worker, figures, settings);
-  await measureBacklogs(bench, worker, figures, tenantIds);
+  await measureBacklogs(bench, worker, figures, settings, tenantIds);
   await measureBusy(bench, worker, figures, settings, tenantIds);
   await measureNew(bench, worker, figures);
 }
@@ -42,6 +42,7 @@ async function measureBacklogs(
   bench: Bench,
   worker: WorkerClient,
   figures: Figures,
+  { profile }: CostSettings,
   tenantIds: readonly string[],
 ): Promise<void> {
   const events = tenantIds.length;
@@ -49,7 +50,10 @@ async function measureBacklogs(
     await worker.usageAfter({ kind: "pause" });
     await bench.publishToAll(tenantIds);
     const maxRedisUs = name === "one event each" ? 80 : undefined;
+    const file = `${profile}/backlog.cpuprofile`;
+    if (profile !== undefined) await worker.usageAfter({ kind: "profile", file });
     await measureBacklog(bench, worker, figures, { kind: "resume", events, name, maxRedisUs });
+    if (profile !== undefined) await worker.usageAfter({ kind: "endProfile" });
   }
 }
 

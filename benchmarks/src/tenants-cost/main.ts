@@ -39,7 +39,7 @@ const command = new Command("bench:tenants")
   .option("--only <part>", "cost or fairness", part)
   .option(
     "--profile <folder>",
-    "write CPU profiles of the worker there, whose cost is in the figures then: start, idle, busy",
+    "write CPU profiles of the worker there, whose cost is in the figures then: start, idle, backlog, busy",
   )
   .allowExcessArguments(false);
 
