@@ -39,7 +39,7 @@ const SHAPES: readonly Sizes[] = [
 /** More tenants than one process can serve with a consumer, and so a connection, for each. */
 const FOR_A_WORKER: Sizes = [
   { each: 1, tenants: 10_000 },
-  { each: 1, tenants: 50 },
+  { each: 1, tenants: 100 },
 ];
 
 function contender(
