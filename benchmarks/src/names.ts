@@ -100,6 +100,8 @@ export const rawLoopOfEach = (size: number) => `raw overlapped loop at 64, ${byt
 
 /** Events of each tenant, by tenants. */
 const ofTenants = (each: number, tenants: number) => `${counted(each)} x ${counted(tenants)}`;
+export const workerOfTenants = (each: number, tenants: number) =>
+  `sluice worker, ${ofTenants(each, tenants)}`;
 export const consumersOfTenants = (each: number, tenants: number) =>
   `sluice consumer per tenant, ${ofTenants(each, tenants)}`;
 export const bullmqForTenants = "BullMQ worker, one queue";

@@ -27,6 +27,8 @@ export class TenantReleases {
   late(active: ActiveTenant): void {
     const { patienceMs, budget } = this.parts;
     const { inFlight, deliveredAt } = active;
+    // Thousands of tenants may have nothing but work to come.
+    if (inFlight.ready + inFlight.delivered === 0) return;
     const before = performance.now() - patienceMs;
     const items = inFlight.takeReady(before);
     budget.left += items.length;

@@ -20,6 +20,8 @@ export interface TenantsParts {
 export class Tenants {
   private readonly byId = new Map<string, Tenant>();
   private readonly actives = new Set<ActiveTenant>();
+  /** Those for which slots are kept. */
+  private readonly holders = new Set<ActiveTenant>();
   /** Tenants with something to send that needs no slot. */
   private sending = new Set<ActiveTenant>();
   private readonly dues = new DueTenants();
@@ -91,6 +93,8 @@ export class Tenants {
     const { order, slots } = this.parts;
     const { tenant } = active;
     active.releaseSlots(order);
+    if ((active.lane?.reserved ?? 0) > 0) this.holders.add(active);
+    else this.holders.delete(active);
     slots.offer(active);
     const { wanted } = active;
     if (wanted > 0) active.wantsSince = Math.min(active.wantsSince, performance.now());
@@ -110,6 +114,7 @@ export class Tenants {
     this.parts.slots.withdraw(active);
     this.sending.delete(active);
     this.actives.delete(active);
+    this.holders.delete(active);
     tenant.active = undefined;
   }
 
@@ -129,10 +134,13 @@ export class Tenants {
     return this.sending.size;
   }
 
-  /** Slots that are kept for entries which have yet to be leased. */
+  /**
+   * Slots that are kept for entries which have yet to be leased. It is asked for each write, so it looks at no more tenants
+   * than there are slots.
+   */
   get unleased(): number {
     let count = 0;
-    for (const { lane, inFlight } of this.actives)
+    for (const { lane, inFlight } of this.holders)
       count += Math.max(0, (lane?.reserved ?? 0) - inFlight.ready);
     return count;
   }
