@@ -133,6 +133,7 @@ export function assemble(
     },
   });
   const slots: Slots = new Slots(order, activeOf, (attempt) => {
+    outbox.flush();
     const { lane } = activeOf(attempt) ?? {};
     const held = lane === undefined ? undefined : order.heldBy(lane);
     const isNoisy = held === "cap" || held === "window" || held === "reserve";

@@ -1,6 +1,6 @@
 /**
  * Requests that are to go soon and are worth no write of their own: they travel in the next write for tenants if that goes
- * in this tick, and by themselves otherwise.
+ * in this tick and before an attempt begins, and by themselves otherwise.
  */
 import type { Connection, Request, SendOptions } from "../connection.js";
 
@@ -11,13 +11,14 @@ interface Waiting {
 
 export class Outbox implements Pick<Connection, "send"> {
   private waiting: Waiting[] = [];
+  private options: SendOptions = { deadlineMs: 0 };
 
   constructor(private readonly connection: Pick<Connection, "send">) {}
 
   send(requests: readonly Request[], options: SendOptions): Promise<readonly unknown[]> {
+    this.options = options;
     return new Promise((resolve) => {
-      if (this.waiting.push({ requests, resolve }) === 1)
-        void Promise.resolve().then(() => this.flush(options));
+      if (this.waiting.push({ requests, resolve }) === 1) void Promise.resolve().then(() => this.flush());
     });
   }
 
@@ -35,10 +36,17 @@ export class Outbox implements Pick<Connection, "send"> {
     };
   }
 
-  private async flush(options: SendOptions): Promise<void> {
-    if (this.waiting.length === 0) return;
+  /**
+   * Sends what waits, before it returns. An attempt must not begin before that: what says that it counts has to be with the
+   * kernel by then, since its handler may end the process at once.
+   */
+  flush(): void {
+    if (this.waiting.length > 0) void this.sendWaiting();
+  }
+
+  private async sendWaiting(): Promise<void> {
     const requests: Request[] = [];
     const answer = this.moveTo(requests);
-    answer(await this.connection.send(requests, options), 0);
+    answer(await this.connection.send(requests, this.options), 0);
   }
 }
