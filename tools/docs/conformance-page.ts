@@ -8,7 +8,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { loadCases, loadScenarios } from "@sluice/conformance";
+import { loadCases, loadScenarios, throughWorkers } from "@sluice/conformance";
 import { parse } from "yaml";
 import { STORIES_FILE } from "../../packages/conformance-tests/src/folders.js";
 
@@ -33,7 +33,7 @@ export interface Covering {
   readonly covers: readonly string[];
   /** Where its text is, from the page. */
   readonly link: string;
-  /** Whether it is run a second time, through workers. */
+  /** Whether it has a second run, through workers. */
   readonly isOfWorkers?: boolean;
 }
 
@@ -48,13 +48,12 @@ export function readStories(text = readFileSync(STORIES_FILE, "utf8")): readonly
 /** Every case, and the scenarios that are code. */
 export async function readCoverings(): Promise<readonly Covering[]> {
   const cases = await loadCases();
-  const ofWorkers = new Set(cases.filter(({ through }) => through === "worker").map(({ file }) => file));
   return [
-    ...cases
-      .filter(({ through }) => through === "consumer")
-      .map(({ file, covers }) => {
-        return { id: file, covers, link: join(CASES_LINK, `${file}.yaml`), isOfWorkers: ofWorkers.has(file) };
-      }),
+    ...cases.map((one) => {
+      const { file, covers } = one;
+      const isOfWorkers = throughWorkers(one).length > 0;
+      return { id: file, covers, link: join(CASES_LINK, `${file}.yaml`), isOfWorkers };
+    }),
     ...loadScenarios().map(({ id, covers }) => ({ id, covers, link: SCENARIOS_LINK })),
   ];
 }

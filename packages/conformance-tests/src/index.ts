@@ -6,6 +6,7 @@ export type { CaseResult, Finding, Place, RuntimeFacts, ServerFacts, SuiteReport
 export { loadCases } from "./runner/load.js";
 export type { ServerUnderTest } from "./runner/server.js";
 export { openSuite, runSuite, type Suite, type SuiteOptions } from "./runner/suite.js";
+export { throughWorkers } from "./runner/through.js";
 export { type FoundRuntimes, findRuntimes, type Runtime } from "./runtimes.js";
 export type { Vector } from "./vectors/format.js";
 export { loadVectors } from "./vectors/load.js";

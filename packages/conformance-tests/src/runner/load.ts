@@ -30,7 +30,8 @@ const file = z.strictObject({
 const MODIFIERS = ["on", "as", "expect", "fails", "eventually"];
 
 /**
- * All cases whose ID holds the pattern, sorted by ID; those with consumers twice, the second time through workers.
+ * All cases whose ID holds the pattern, sorted by ID. A pattern that ends with "(worker)" is of second runs: of cases with
+ * consumers, through workers.
  *
  * @param pattern a part of the ID, or a glob in which `*` stands for anything.
  * @throws {TypeError} naming the file and what is wrong in it.
@@ -43,7 +44,8 @@ export async function loadCases(pattern = "", folder = CASES_FOLDER): Promise<Ca
   for (const name of files) {
     const file = relative(".", name).slice(0, -".yaml".length).split(sep).join("/");
     const one = readCase(file, await readFile(join(folder, name), "utf8"));
-    cases.push(...[one, ...throughWorkers(one)].filter(({ id }) => wanted.test(id)));
+    const runs = pattern.endsWith("(worker)") ? throughWorkers(one) : [one];
+    cases.push(...runs.filter(({ id }) => wanted.test(id)));
   }
   return cases;
 }

@@ -133,10 +133,9 @@ export class Replies {
   private askForSuspect({ active, trip }: Sent): void {
     const { membership, tenant } = active;
     if (trip.roundTrip?.recover === undefined || !membership.suspectsWait) return;
-    if (membership.passes.current !== undefined) return;
-    this.parts.suspectRun().ask(membership);
-    // Another one may run in this process.
-    tenant.dueAt = Math.min(tenant.dueAt, performance.now() + SUSPECT_AGAIN_MS);
+    // Another one may run in this process, or the pass go on.
+    tenant.suspectsAt = performance.now() + SUSPECT_AGAIN_MS;
+    if (membership.passes.current === undefined) this.parts.suspectRun().ask(membership);
   }
 
   /** What others have pending, or left behind, is recovered now and then. */

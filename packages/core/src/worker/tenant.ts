@@ -35,6 +35,8 @@ export class Tenant implements Due {
   maintainedAt = Number.NEGATIVE_INFINITY;
   /** When the next waiting entry is due. */
   dueAt = NEVER;
+  /** When to ask again for an entry that may only run alone; others' replies do not tell of those. */
+  suspectsAt = NEVER;
   /** When to look in any case. */
   lookAt = NEVER;
   /** How many workers come before this one for the tenant. */
@@ -53,7 +55,7 @@ export class Tenant implements Due {
 
   /** When there is something to do at a time; undefined if there is not. */
   get nextAt(): number | undefined {
-    const at = Math.min(this.dueAt, this.lookAt);
+    const at = Math.min(this.dueAt, this.suspectsAt, this.lookAt);
     return at === NEVER ? undefined : at;
   }
 
@@ -72,7 +74,8 @@ export class Tenant implements Due {
   // --- waiting entries ---------------------------------------------------------------------------------------------
 
   get isDue(): boolean {
-    return this.dueAt !== NEVER && performance.now() >= this.dueAt;
+    const at = Math.min(this.dueAt, this.suspectsAt);
+    return at !== NEVER && performance.now() >= at;
   }
 
   tell(nextDueInMs: number | undefined): void {
@@ -80,6 +83,7 @@ export class Tenant implements Due {
   }
 
   looked(nextDueInMs: number | undefined, more: boolean): void {
+    this.suspectsAt = NEVER;
     this.tell(more ? 0 : nextDueInMs);
   }
 }

@@ -44,9 +44,11 @@ export class Totals implements InFlightCounts {
     return false;
   }
 
+  /** What waits for its group to be opened may find something to recover. */
   get isRecovering(): boolean {
-    for (const { membership } of this.tenants.withWork)
-      if (membership.passes.current !== undefined) return true;
+    for (const { membership, needsOpen, suspension } of this.tenants.withWork) {
+      if (membership.passes.current !== undefined || (needsOpen && suspension === undefined)) return true;
+    }
     return false;
   }
 
