@@ -34,6 +34,9 @@ export const performance: { now: () => number } = {
   now: isFake(readClock) ? () => clock.now() : readClock.bind(clock),
 };
 
+/** The longest that a timer can be set to. */
+export const MAX_TIMER_MS = 2 ** 31 - 1;
+
 /** Runs `work` once the current turn of the event loop is over: what is called meanwhile travels together. */
 export function nextTick(work: () => void): void {
   if (immediately === undefined) setTimeout(work, 0);

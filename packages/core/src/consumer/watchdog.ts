@@ -3,13 +3,11 @@
  * limit, tells of those that have run for ten leases. One timer a consumer, whatever the number of attempts.
  */
 
-import { clearTimeout, performance, setTimeout } from "../timing.js";
+import { clearTimeout, MAX_TIMER_MS, performance, setTimeout } from "../timing.js";
 import type { LeasedAttempt } from "./leased-attempt.js";
 
 /** An attempt is stuck, for all that is known, when it has run for this many leases. */
 const STUCK_LEASES = 10;
-/** The longest time that a timer takes, in milliseconds. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 export interface WatchdogParts {
   readonly handlerTimeoutMs: number | undefined;

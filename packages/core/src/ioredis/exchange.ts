@@ -5,7 +5,7 @@
 
 import type { Request, SendOptions } from "../connection.js";
 import type { SluiceError } from "../errors.js";
-import { clearTimeout, performance, setTimeout } from "../timing.js";
+import { clearTimeout, MAX_TIMER_MS, performance, setTimeout } from "../timing.js";
 import { patienceMs } from "./silence.js";
 import type { WireArg } from "./types.js";
 
@@ -16,9 +16,6 @@ import type { WireArg } from "./types.js";
 export type Form = "hash" | "source" | "load";
 
 export type Stage = "waiting" | "sent" | "answered";
-
-/** The longest that a timer can be set to, in milliseconds. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** From when on a timer that fires late shows that the process itself stood still, in milliseconds. */
 const LATE_MS = 50;

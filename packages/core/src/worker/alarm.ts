@@ -1,9 +1,6 @@
 /** Wakes a worker up when the next of its tenants is to be looked at: one timer, whatever their number. */
-import { clearTimeout, performance, setTimeout } from "../timing.js";
+import { clearTimeout, MAX_TIMER_MS, performance, setTimeout } from "../timing.js";
 import type { Tenants } from "./tenants.js";
-
-/** The longest time that a timer takes, in milliseconds. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 export class Alarm {
   private timer: ReturnType<typeof setTimeout> | undefined;
