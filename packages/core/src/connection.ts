@@ -168,7 +168,12 @@ export function goesAwaySoon(error: unknown): boolean {
   return isRetryable(error) && !(error instanceof OutOfMemoryError);
 }
 
+/** Whether it is the server that was not reached, or not in time, rather than a server that refused. */
+export function isUnreachable(error: unknown): error is ConnectionError | DeadlineError {
+  return error instanceof ConnectionError || error instanceof DeadlineError;
+}
+
 /** Whether the call that failed with this error may have run all the same: its reply is what was lost. */
 export function hasMaybeExecuted(error: unknown): boolean {
-  return (error instanceof ConnectionError || error instanceof DeadlineError) && error.maybeExecuted;
+  return isUnreachable(error) && error.maybeExecuted;
 }

@@ -7,8 +7,9 @@
  * its name is that of its shape.
  */
 
+import { isUnreachable } from "./connection.js";
 import { warningsOnConsole } from "./console.js";
-import { ConnectionError, DeadlineError, ServerError, SluiceError } from "./errors.js";
+import { ServerError, SluiceError } from "./errors.js";
 import { type Logger, toLogger } from "./logger.js";
 import { clearTimeout, performance, setTimeout } from "./timing.js";
 
@@ -152,7 +153,7 @@ function named(all: ReadonlySet<string>): string[] {
 
 /** What kind of outage a call that failed tells of. */
 export function outageKindOf(error: unknown): OutageKind {
-  if (error instanceof ConnectionError || error instanceof DeadlineError) return "unreachable";
+  if (isUnreachable(error)) return "unreachable";
   if (error instanceof ServerError) return `failing:${error.prefix}`;
   return `failing:${error instanceof SluiceError ? error.code : "ERROR"}`;
 }

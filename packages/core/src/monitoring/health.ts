@@ -1,7 +1,7 @@
 /** Whether everything that Sluice relies on is in order, and if not, what is to be done. */
 import { type InfoGroup, LOSS_SHOWN_MS, PROTOCOL, streamKeys } from "@sluice/lua-scripts";
-import { again, type Connection, type Request, type SendOptions } from "../connection.js";
-import { ConnectionError, DeadlineError, SluiceError } from "../errors.js";
+import { again, type Connection, isUnreachable, type Request, type SendOptions } from "../connection.js";
+import { SluiceError } from "../errors.js";
 import { performance } from "../timing.js";
 import { type KnownGroups, readInfo } from "./stream-info.js";
 
@@ -64,7 +64,7 @@ export async function checkHealth(scope: HealthScope): Promise<Health> {
   const [, info, config] = await connection.send([place, command("INFO"), command("CONFIG", "GET", "*")], {
     deadlineMs,
   });
-  if (info instanceof ConnectionError || info instanceof DeadlineError) return notReached(info);
+  if (isUnreachable(info)) return notReached(info);
   const checks: HealthCheck[] = [
     { name: "connection", status: "ok", detail: `answered in ${roundTripMs.toFixed(1)} ms` },
     ...serverChecks(fieldsOf(info), settingsOf(config)),

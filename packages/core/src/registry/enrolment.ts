@@ -5,8 +5,8 @@
  */
 import { ENROLLED_MS, enrollCall, enrollReply, MAX_ENTRIES, registryKeys } from "@sluice/lua-scripts";
 import { retryDelayMs } from "../backoff.js";
-import { again, type Connection, evaluate } from "../connection.js";
-import { ConnectionError, DeadlineError, PermissionError, prefixOf } from "../errors.js";
+import { again, type Connection, evaluate, isUnreachable } from "../connection.js";
+import { PermissionError, prefixOf } from "../errors.js";
 import type { Logger } from "../logger.js";
 import { refusalError } from "../refusals.js";
 import { clearTimeout, nextTick, performance, setTimeout } from "../timing.js";
@@ -166,7 +166,7 @@ export class Enrolment {
     if (!this.#isDown) {
       this.#isDown = true;
       // What is wrong with a connection is told by whoever keeps it up.
-      const level = error instanceof ConnectionError || error instanceof DeadlineError ? "debug" : "warn";
+      const level = isUnreachable(error) ? "debug" : "warn";
       logger[level]("could not enroll tenants; publishing goes on, and they are enrolled later", about);
     }
     if (this.#isClosed) return;

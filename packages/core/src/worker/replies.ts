@@ -1,12 +1,12 @@
 /** Applies what replies say of tenants: what came, what is pending with others, and what failed. */
-import { hasMaybeExecuted } from "../connection.js";
+import { hasMaybeExecuted, isUnreachable } from "../connection.js";
 import type { Entry } from "../consumer/entry.js";
 import { isNoGroup } from "../consumer/failure-policy.js";
 import { tellRecreated } from "../consumer/group-calls.js";
 import type { Observer } from "../consumer/observer.js";
 import { RequestFailure } from "../consumer/round-trip.js";
 import type { SuspectRun } from "../consumer/suspect-run.js";
-import { ConnectionError, DeadlineError, SupersededError } from "../errors.js";
+import { SupersededError } from "../errors.js";
 import { performance } from "../timing.js";
 import type { ActiveTenant } from "./active-tenant.js";
 import { readSizeAfter } from "./read-size.js";
@@ -245,10 +245,6 @@ export class Replies {
     this.isTroubleTold = false;
     this.isSuccess = false;
   }
-}
-
-function isUnreachable(error: unknown): boolean {
-  return error instanceof ConnectionError || error instanceof DeadlineError;
 }
 
 /** By its ID, which Redis makes of its own clock; it is taken to be about that of this process. */
