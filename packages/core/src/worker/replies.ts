@@ -64,11 +64,11 @@ export class Replies {
   // --- a tenant with work ------------------------------------------------------------------------------------------
 
   apply(sent: Sent, replies: readonly unknown[], from: number): void {
-    const { active, trip, expected, isCounted } = sent;
+    const { active, trip, requests, expected, isCounted } = sent;
     const { membership, tenant, calls } = active;
     active.expected -= expected;
     if (isCounted) active.trips -= 1;
-    const result = decodeTrip(trip, replies, from, membership.requests, calls);
+    const result = decodeTrip(trip, replies, from, from + requests, membership.requests, calls);
     const now = performance.now();
     const { opened } = result;
     if (opened !== undefined && !(opened instanceof RequestFailure)) {

@@ -72,11 +72,12 @@ export function pendingRequest(stream: string, group: string): Request {
   return { kind: "command", name: "XPENDING", args: [stream, group], tracked: true };
 }
 
-/** @param replies - those of its requests, from `from` on. */
+/** @param replies - those of its requests, from `from` on and before `to`. */
 export function decodeTrip(
   trip: TenantTrip,
   replies: readonly unknown[],
   from: number,
+  to: number,
   requests: Requests,
   calls: GroupCalls,
 ): TripResult {
@@ -92,16 +93,17 @@ export function decodeTrip(
     return { opened, roundTrip: undefined, pending, read: undefined, failure };
   }
   const roundTrip = trip.roundTrip && decodeRoundTrip(trip.roundTrip, replies, requests, from);
-  let at = from + (trip.roundTrip === undefined ? 0 : requestsOf(trip.roundTrip));
   if (trip.look === undefined) {
     return { opened: undefined, roundTrip, pending: undefined, read: undefined, failure: roundTrip?.failure };
   }
-  const pending = pendingCounts(replies[at++], consumer);
-  const read = readEntries(replies[at++]);
-  const leased =
-    trip.look.nonce === ""
-      ? undefined
-      : readReply("lease", replies[at], requests, leaseAfterReply, undefined);
+  const leases = trip.look.nonce !== "";
+  // The look comes last.
+  const at = to - (leases ? 3 : 2);
+  const pending = pendingCounts(replies[at], consumer);
+  const read = readEntries(replies[at + 1]);
+  const leased = leases
+    ? readReply("lease", replies[at + 2], requests, leaseAfterReply, undefined)
+    : undefined;
   const failure = [roundTrip?.failure, pending, read, leased].find((one) => one instanceof RequestFailure);
   return { opened: undefined, roundTrip, pending, read: { read, leased }, failure };
 }
@@ -112,22 +114,6 @@ function openedIn(reply: unknown, calls: GroupCalls): Opened | RequestFailure {
   } catch (error) {
     return new RequestFailure(error, reply instanceof SluiceError ? "failed" : "refused");
   }
-}
-
-/** How many requests a trip makes. */
-export function requestCount({ open, roundTrip, look }: TenantTrip): number {
-  if (open !== undefined) return 2;
-  const ofLook = look === undefined ? 0 : look.nonce === "" ? 2 : 3;
-  return ofLook + (roundTrip === undefined ? 0 : requestsOf(roundTrip));
-}
-
-function requestsOf({ settle, lease, recover, read }: RoundTrip): number {
-  return (
-    Number(settle !== undefined) +
-    Number(lease !== undefined) +
-    Number(recover !== undefined) +
-    Number(read > 0)
-  );
 }
 
 /** Decodes the summary form of XPENDING: `[count, first ID, last ID, [[consumer, count], …]]`. */

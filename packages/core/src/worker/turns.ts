@@ -13,7 +13,7 @@ import type { Outbox } from "./outbox.js";
 import type { Probes } from "./probes.js";
 import type { Tenant } from "./tenant.js";
 import type { Tenants } from "./tenants.js";
-import { encodeTrip, requestCount, type TenantTrip } from "./trip.js";
+import { encodeTrip, type TenantTrip } from "./trip.js";
 
 /** Tenants that one write serves at most: about 3 ms of Redis. More at once cost no less for each. */
 const MAX_TENANTS = 64;
@@ -38,7 +38,7 @@ export interface TurnsParts {
   /** Nothing fresh may begin. */
   readonly isHeld: () => boolean;
   readonly budget: { readonly left: number };
-  /** The tenant's trip is over. Returns what failed. */
+  /** The tenant's trip is over. */
   readonly apply: (sent: Sent, replies: readonly unknown[], from: number) => void;
   /** All replies of a write are applied. */
   readonly onApplied: () => void;
@@ -48,6 +48,8 @@ export interface TurnsParts {
 export interface Sent {
   readonly active: ActiveTenant;
   readonly trip: TenantTrip;
+  /** How many requests it makes. */
+  readonly requests: number;
   /** Entries that were expected of it. */
   readonly expected: number;
   /** Whether it is one of the tenant's round trips under way. */
@@ -168,12 +170,13 @@ export class Turns {
   private claim(active: ActiveTenant, into: Request[], sent: Sent[], sentAt: number): void {
     const { expected, trips } = active;
     const trip = active.claim();
-    if (requestCount(trip) === 0) return;
-    const { requests } = active.membership;
-    into.push(...encodeTrip(trip, requests, active.calls));
+    const requests = encodeTrip(trip, active.membership.requests, active.calls);
+    if (requests.length === 0) return;
+    into.push(...requests);
     sent.push({
       active,
       trip,
+      requests: requests.length,
       expected: active.expected - expected,
       isCounted: active.trips > trips,
       sentAt,
@@ -193,7 +196,7 @@ export class Turns {
     let at = 0;
     for (const one of sent) {
       apply(one, replies, at);
-      at += requestCount(one.trip);
+      at += one.requests;
     }
     answer(replies, at + probes.apply(probed, replies, at));
     onApplied();
