@@ -85,18 +85,20 @@ export async function hasNoBacklogs(
   except: readonly LeasedAttempt[],
 ): Promise<boolean> {
   const { connection, deadlineMs, stream, member } = parts;
+  const exceptOf = new Map<string | undefined, string[]>();
+  for (const { inFlight, entry } of except) {
+    const { tenantId } = inFlight.scope;
+    exceptOf.set(tenantId, [...(exceptOf.get(tenantId) ?? []), entry.id]);
+  }
   for (const some of chunks([...tenants.all()])) {
-    const exceptOf = some.map(({ tenantId }) => {
-      return except.flatMap(({ inFlight, entry }) =>
-        inFlight.scope.tenantId === tenantId ? [entry.id] : [],
-      );
-    });
-    const requests = some.flatMap(({ tenantId }, at) => {
-      return backlogRequests(groupKeys(stream, member.group, tenantId), member, exceptOf[at]?.length ?? 0);
+    const requests = some.flatMap(({ tenantId }) => {
+      const keys = groupKeys(stream, member.group, tenantId);
+      return backlogRequests(keys, member, exceptOf.get(tenantId)?.length ?? 0);
     });
     const replies = await connection.send(requests, { deadlineMs });
-    for (const [at, ids] of exceptOf.entries()) {
+    for (const [at, { tenantId }] of some.entries()) {
       const from = at * BACKLOG_REQUESTS;
+      const ids = exceptOf.get(tenantId) ?? [];
       if (!backlogIn(replies.slice(from, from + BACKLOG_REQUESTS), member, ids).isEmpty) return false;
     }
   }
