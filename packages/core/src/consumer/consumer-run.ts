@@ -3,14 +3,14 @@
  * resume and stop.
  */
 import { ConsumerStoppedError, SupersededError } from "../errors.js";
-import { clearInterval, performance, setInterval } from "../timing.js";
+import { clearInterval, setInterval } from "../timing.js";
 import { assemble, type ConsumerRunOptions, type ConsumerRunParts } from "./assembly.js";
 import { lookAtBacklog } from "./backlog.js";
 import { type FinalReleaseParts, handOver, releaseAll } from "./final-release.js";
 import { applyHeartbeat, heartbeatOf } from "./heartbeat.js";
 import { MAINTENANCE_INTERVAL_MS, maintain, retireSelf } from "./maintenance.js";
 import { Quiescence } from "./quiescence.js";
-import type { Recovery } from "./recovery.js";
+import { FirstRecovery, type Recovery } from "./recovery.js";
 import { repeat } from "./repeat.js";
 import type { Run } from "./run-holder.js";
 import { Watchdog } from "./watchdog.js";
@@ -26,11 +26,8 @@ const TAKEOVER_MS = 1_000;
 export class ConsumerRun implements Run {
   readonly quiescence: Quiescence;
   readonly watchdog: Watchdog;
-  /** What the first recovery did. Rejects with what has ended it; nobody has to listen. */
-  readonly recovery: Promise<Recovery>;
   private readonly made: ReturnType<typeof assemble>;
-  private recovered: (recovery: Recovery) => void = () => {};
-  private notRecovered: (error: unknown) => void = () => {};
+  private readonly firstRecovery = new FirstRecovery();
   private readonly stopListening: readonly (() => void)[];
   private heartbeat: ReturnType<typeof setInterval> | undefined;
   private stopRepeating: readonly (() => void)[] = [];
@@ -43,11 +40,6 @@ export class ConsumerRun implements Run {
     this.made = assemble(parts, options, () => void this.stop(0));
     const { membership, phase, scheduler, reader, begun } = this.made;
     const { concurrency } = parts.settings;
-    this.recovery = new Promise((resolve, reject) => {
-      this.recovered = resolve;
-      this.notRecovered = reject;
-    });
-    this.recovery.catch(() => {});
     this.quiescence = new Quiescence({
       inFlight: membership.inFlight,
       moreToRead: () => membership.moreToRead,
@@ -67,6 +59,10 @@ export class ConsumerRun implements Run {
   }
 
   // --- what it is --------------------------------------------------------------------------------------------------
+
+  get recovery(): Promise<Recovery> {
+    return this.firstRecovery.outcome;
+  }
 
   get member() {
     return this.made.member;
@@ -110,7 +106,7 @@ export class ConsumerRun implements Run {
     const { connection, keys, deadlineMs } = this.parts;
     const { quiescence, member } = this;
     const { inFlight } = this.made;
-    if (!(butCallers ? quiescence.settledButCallers : quiescence.settled)) return false;
+    if (!quiescence.isSettled(butCallers)) return false;
     if (butCallers && quiescence.heldByCallers) return true;
     const except = butCallers ? [...inFlight.runningNow].map(({ entry }) => entry.id) : [];
     const { membership, reader } = this.made;
@@ -120,7 +116,7 @@ export class ConsumerRun implements Run {
     // What a blocking read has been given, and the lease behind it has acknowledged, is nowhere but in their replies. They
     // were written before the reply to this look, on another connection: they are here by the reply to a further one.
     const second = await lookAtBacklog(connection, keys, member, deadlineMs, except);
-    return second.isEmpty && (butCallers ? quiescence.settledButCallers : quiescence.settled);
+    return second.isEmpty && quiescence.isSettled(butCallers);
   }
 
   // --- what it does ------------------------------------------------------------------------------------------------
@@ -136,7 +132,7 @@ export class ConsumerRun implements Run {
       await this.maintainFirst();
       if (this.stopping) throw new ConsumerStoppedError(settings);
     } catch (error) {
-      this.notRecovered(error);
+      this.firstRecovery.fail(error);
       await this.stop(0);
       throw error;
     }
@@ -151,7 +147,7 @@ export class ConsumerRun implements Run {
     ];
     this.watchdog.start();
     phase.begin();
-    scheduler.recover(true).then(this.recovered, this.notRecovered);
+    this.firstRecovery.is(scheduler.recover(true));
   }
 
   pause(): void {
@@ -171,17 +167,12 @@ export class ConsumerRun implements Run {
   }
 
   private async drainAndRelease(drainTimeoutMs: number): Promise<void> {
-    const { phase, scheduler, reader, inFlight, suspectRun } = this.made;
+    const { phase, scheduler, reader, inFlight, suspectRun, changes } = this.made;
     for (const stop of [...this.stopRepeating, ...this.stopListening]) stop();
     scheduler.drain();
     // Closing it is what ends a blocking read; what it may have delivered meanwhile is released below.
     await reader?.close();
-    if (phase.error === undefined) {
-      const deadline = performance.now() + drainTimeoutMs;
-      const isOver = () =>
-        phase.error !== undefined || this.quiescence.drained || performance.now() >= deadline;
-      await this.until(isOver, Math.max(1, Math.min(drainTimeoutMs, 50)));
-    }
+    await this.quiescence.untilDrained(changes, drainTimeoutMs);
     await scheduler.close();
     clearInterval(this.heartbeat);
     this.watchdog.stop();
@@ -229,9 +220,8 @@ export class ConsumerRun implements Run {
       handlerTimeoutMs,
       leaseMs,
       running: () => inFlight.runningNow,
-      expire: (attempt) => {
-        if (handlerTimeoutMs === undefined) return;
-        executor.finished([runner.expire(attempt, handlerTimeoutMs)]);
+      expire: (attempt, timeoutMs) => {
+        executor.finished([runner.expire(attempt, timeoutMs)]);
         observer.timedOut();
       },
       tell: (attempt) => observer.stuck(attempt),

@@ -3,36 +3,21 @@
  * `start` and `stop` is `consumer-run.ts`.
  */
 import { groupKeys } from "@sluice/lua-scripts";
-import type { EventCatalog, EventSchemas } from "../catalog.js";
-import type { ComposeSettings } from "../compose.js";
-import type { Connection } from "../connection.js";
+import type { EventSchemas } from "../catalog.js";
 import type { UntypedEventHandler } from "../handler.js";
-import { type Logger, withFields } from "../logger.js";
-import type { Outages } from "../outages.js";
+import { withFields } from "../logger.js";
 import type { ConsumerRunOptions, ConsumerRunParts } from "./assembly.js";
 import { ConsumerRun } from "./consumer-run.js";
 import { emitterFor } from "./events.js";
 import { Handlers } from "./handlers.js";
 import { Observer } from "./observer.js";
+import type { PartsOfBus } from "./parts-of-bus.js";
 import { RunHolder } from "./run-holder.js";
-import type { RunningConsumer } from "./running-consumer.js";
 import { type ConsumerOptions, consumerSettings } from "./settings.js";
 import { ConsumerStats } from "./stats.js";
 
-export interface ConsumerParts {
-  /** The bus's consumers that run: this one is among them from `start` to `stop`. */
-  readonly consumers: Set<RunningConsumer>;
-  /** The sum over all of the bus's consumers. */
-  readonly stats: ConsumerStats;
-  readonly connection: Connection;
-  readonly catalog: EventCatalog;
-  readonly compose: ComposeSettings;
-  readonly stream: string;
+export interface ConsumerParts extends PartsOfBus {
   readonly tenantId: string | undefined;
-  readonly publishWindowMs: number;
-  readonly deadlineMs: number;
-  readonly logger: Logger;
-  readonly outages: Outages;
 }
 
 export class Consumer<C extends EventSchemas = EventSchemas> extends RunHolder<ConsumerRun> {

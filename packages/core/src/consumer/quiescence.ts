@@ -2,6 +2,8 @@
  * Whether a consumer has come to rest: drained, settled, or held up by nothing but handlers that wait for it themselves
  * (`inside.ts`). By what is in flight and under way; what Redis says is `backlog.ts`.
  */
+import { performance } from "../timing.js";
+import type { Changes } from "./changes.js";
 import type { PhaseHolder } from "./phase.js";
 
 /** What is in flight, of one group or of many. */
@@ -47,6 +49,14 @@ export class Quiescence {
     return this.inFlight.running + this.inFlight.finished === 0 && this.parts.isStill();
   }
 
+  /** Resolves once it is drained, or has failed; after `timeoutMs` in any case. */
+  async untilDrained(changes: Changes, timeoutMs: number): Promise<void> {
+    const { phase } = this.parts;
+    const deadline = performance.now() + timeoutMs;
+    const isOver = () => phase.error !== undefined || this.drained || performance.now() >= deadline;
+    await changes.until(isOver, Math.max(1, Math.min(timeoutMs, 50)));
+  }
+
   /** Nothing is in flight, or on its way to be. A recovery pass that is held up by `pause` is not on its way. */
   get settled(): boolean {
     const isHeldUp = this.parts.phase.now === "paused";
@@ -64,6 +74,11 @@ export class Quiescence {
     if (!this.waitsForCallers) return this.settled;
     if (this.heldByCallers) return true;
     return this.inFlight.delivered + this.inFlight.ready === 0 && !this.isRecovering;
+  }
+
+  /** As `idle` sees it, called by a handler or not. */
+  isSettled(butCallers: boolean): boolean {
+    return butCallers ? this.settledButCallers : this.settled;
   }
 
   /** Attempts that wait for this consumer have every slot that they may have: nothing begins until one of them ends. */

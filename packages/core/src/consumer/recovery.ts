@@ -7,6 +7,32 @@ export interface Recovery extends Omit<RecoveryCounts, "deferred"> {
   readonly durationMs: number;
 }
 
+/** What the first recovery of a run did, for whoever asks, if anybody does. */
+export class FirstRecovery {
+  /** Rejects with what has ended the run; nobody has to listen. */
+  readonly outcome: Promise<Recovery>;
+  private resolve: (recovery: Recovery) => void = () => {};
+  private reject: (error: unknown) => void = () => {};
+
+  constructor() {
+    this.outcome = new Promise((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
+    });
+    this.outcome.catch(() => {});
+  }
+
+  /** It is under way. */
+  is(recovery: Promise<Recovery>): void {
+    recovery.then(this.resolve, this.reject);
+  }
+
+  /** There is none. */
+  fail(error: unknown): void {
+    this.reject(error);
+  }
+}
+
 const FIELDS = ["own", "stale", "retried", "duplicates", "deadLettered", "trimmed"] as const;
 
 /** A pass over everything that is due, own or stale. It may take many calls, as slots come free. */

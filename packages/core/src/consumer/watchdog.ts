@@ -15,7 +15,7 @@ export interface WatchdogParts {
   /** What runs. */
   readonly running: () => readonly LeasedAttempt[];
   /** Called once for each attempt that has run for `handlerTimeoutMs`; takes it out of `running`. */
-  readonly expire: (attempt: LeasedAttempt) => void;
+  readonly expire: (attempt: LeasedAttempt, handlerTimeoutMs: number) => void;
   /** Called once for each attempt that has run for ten leases. */
   readonly tell: (attempt: LeasedAttempt) => void;
 }
@@ -54,7 +54,7 @@ export class Watchdog {
     for (const attempt of [...running()]) {
       const leftMs = attempt.begunAt + this.limitMs - now;
       if (leftMs > 0) nextInMs = Math.min(nextInMs, leftMs);
-      else if (handlerTimeoutMs !== undefined) expire(attempt);
+      else if (handlerTimeoutMs !== undefined) expire(attempt, handlerTimeoutMs);
       else if (!this.told.has(attempt)) {
         this.told.add(attempt);
         tell(attempt);

@@ -171,9 +171,8 @@ export function assemble(
     handlerTimeoutMs,
     leaseMs,
     running: () => [...slots.running],
-    expire: (attempt) => {
-      if (handlerTimeoutMs === undefined) return;
-      onFinished([runner.expire(attempt, handlerTimeoutMs)]);
+    expire: (attempt, timeoutMs) => {
+      onFinished([runner.expire(attempt, timeoutMs)]);
       observer.timedOut();
     },
     tell: (attempt) => observerOf(attempt).stuck(attempt),

@@ -7,33 +7,36 @@ import { ConsumerStoppedError } from "../errors.js";
 import { performance } from "../timing.js";
 import type { WorkerSettings } from "./settings.js";
 
-export class FirstLook {
-  constructor(
-    private readonly made: { readonly changes: Changes; readonly phase: PhaseHolder },
-    private readonly parts: { readonly stats: ConsumerStats; readonly settings: WorkerSettings },
-  ) {}
+export interface FirstLookParts {
+  readonly changes: Changes;
+  readonly phase: PhaseHolder;
+  readonly stats: ConsumerStats;
+  readonly settings: WorkerSettings;
+}
 
-  /**
-   * Resolves once `isOver`: all tenants have been looked at, and what was found to recover is recovered.
-   *
-   * @param startedAt - by performance.now().
-   */
-  async over(startedAt: number, isOver: () => boolean): Promise<Recovery> {
-    const { changes, phase } = this.made;
-    const before = countsOf(this.parts.stats);
-    await changes.until(() => phase.isStopping || isOver());
-    if (phase.isStopping) throw phase.error ?? new ConsumerStoppedError(this.parts.settings);
-    const after = countsOf(this.parts.stats);
-    return {
-      own: after.own - before.own,
-      stale: after.stale - before.stale,
-      retried: after.retried - before.retried,
-      duplicates: after.duplicates - before.duplicates,
-      deadLettered: after.deadLettered - before.deadLettered,
-      trimmed: after.trimmed - before.trimmed,
-      durationMs: performance.now() - startedAt,
-    };
-  }
+/**
+ * Resolves once `isOver`: all tenants have been looked at, and what was found to recover is recovered.
+ *
+ * @param startedAt - by performance.now().
+ */
+export async function firstLook(
+  { changes, phase, stats, settings }: FirstLookParts,
+  startedAt: number,
+  isOver: () => boolean,
+): Promise<Recovery> {
+  const before = countsOf(stats);
+  await changes.until(() => phase.isStopping || isOver());
+  if (phase.isStopping) throw phase.error ?? new ConsumerStoppedError(settings);
+  const after = countsOf(stats);
+  return {
+    own: after.own - before.own,
+    stale: after.stale - before.stale,
+    retried: after.retried - before.retried,
+    duplicates: after.duplicates - before.duplicates,
+    deadLettered: after.deadLettered - before.deadLettered,
+    trimmed: after.trimmed - before.trimmed,
+    durationMs: performance.now() - startedAt,
+  };
 }
 
 function countsOf(stats: ConsumerStats): Omit<Recovery, "durationMs"> {

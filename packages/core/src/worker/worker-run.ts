@@ -6,7 +6,7 @@ import type { BellListener, Slots as HashSlots } from "../bells.js";
 import type { Connection } from "../connection.js";
 import type { ConsumerRunOptions } from "../consumer/assembly.js";
 import { Quiescence } from "../consumer/quiescence.js";
-import type { Recovery } from "../consumer/recovery.js";
+import { FirstRecovery, type Recovery } from "../consumer/recovery.js";
 import type { Run } from "../consumer/run-holder.js";
 import { ConsumerStoppedError } from "../errors.js";
 import type { KnownTenant } from "../registry/listing.js";
@@ -14,7 +14,7 @@ import { performance } from "../timing.js";
 import { Alarm } from "./alarm.js";
 import { assemble, type WorkerRunParts } from "./assembly.js";
 import { Beats } from "./beats.js";
-import { FirstLook } from "./first-look.js";
+import { firstLook } from "./first-look.js";
 import { hasNoBacklogs, releaseAll } from "./leave.js";
 import { Listening } from "./listening.js";
 import { Roster } from "./roster.js";
@@ -29,9 +29,9 @@ export interface WorkerRunSources {
 
 export class WorkerRun implements Run {
   readonly quiescence: Quiescence;
-  readonly recovery: Promise<Recovery>;
   private readonly connection: Connection;
   private readonly made: ReturnType<typeof assemble>;
+  private readonly firstRecovery = new FirstRecovery();
   private readonly totals: Totals;
   private readonly visits: Visits;
   private readonly beats: Beats;
@@ -40,10 +40,7 @@ export class WorkerRun implements Run {
   private readonly upkeep: Upkeep;
   private readonly stopListening: () => void;
   private readonly alarm: Alarm;
-  private readonly firstLook: FirstLook;
   private stopped: Promise<void> | undefined;
-  private recovered: (recovery: Recovery) => void = () => {};
-  private notRecovered: (error: unknown) => void = () => {};
 
   constructor(
     private readonly parts: WorkerRunParts & WorkerRunSources,
@@ -61,11 +58,6 @@ export class WorkerRun implements Run {
     });
     const { tenants, phase, turns, suspectRun, slots } = this.made;
     const { settings, stream, logger, deadlineMs, handlers } = parts;
-    this.recovery = new Promise((resolve, reject) => {
-      this.recovered = resolve;
-      this.notRecovered = reject;
-    });
-    this.recovery.catch(() => {});
     this.totals = new Totals(tenants, slots);
     this.quiescence = new Quiescence({
       inFlight: this.totals,
@@ -117,12 +109,15 @@ export class WorkerRun implements Run {
       lookAtAll: (hashSlots) => this.deaf(hashSlots),
     });
     this.alarm = new Alarm(tenants, () => turns.kick());
-    this.firstLook = new FirstLook(this.made, parts);
     this.upkeep = new Upkeep({ ...parts, ...this.made, connection, kick: () => turns.kick() });
     this.stopListening = connection.onReconnect(() => this.reconnected());
   }
 
   // --- what it is --------------------------------------------------------------------------------------------------
+
+  get recovery(): Promise<Recovery> {
+    return this.firstRecovery.outcome;
+  }
 
   get inHand() {
     return this.totals.inHand;
@@ -161,7 +156,7 @@ export class WorkerRun implements Run {
   async hasNothingLeft(butCallers: boolean): Promise<boolean> {
     const { quiescence, totals, made } = this;
     if (butCallers && quiescence.waitsForCallers && quiescence.heldByCallers) return true;
-    if (!(butCallers ? quiescence.settledButCallers : quiescence.settled) || this.isLooking) return false;
+    if (!quiescence.isSettled(butCallers) || this.isLooking) return false;
     const { size } = made.tenants;
     await this.roster.refresh();
     if (made.tenants.size !== size) return false;
@@ -192,7 +187,7 @@ export class WorkerRun implements Run {
       await this.roster.start();
       if (this.stopping) throw new ConsumerStoppedError(this.parts.settings);
     } catch (error) {
-      this.notRecovered(error);
+      this.firstRecovery.fail(error);
       await this.stop(0);
       throw error;
     }
@@ -200,7 +195,7 @@ export class WorkerRun implements Run {
     this.made.watchdog.start();
     phase.begin();
     turns.kick();
-    this.firstLook.over(startedAt, this.isFirstLookOver).then(this.recovered, this.notRecovered);
+    this.firstRecovery.is(firstLook({ ...this.parts, ...this.made }, startedAt, this.isFirstLookOver));
   }
 
   pause(): void {
@@ -240,12 +235,7 @@ export class WorkerRun implements Run {
     this.stopListening();
     if (phase.drain()) this.releaseUnstarted();
     turns.kick();
-    if (phase.error === undefined) {
-      const deadline = performance.now() + drainTimeoutMs;
-      const isOver = () =>
-        phase.error !== undefined || this.quiescence.drained || performance.now() >= deadline;
-      await this.until(isOver, Math.max(1, Math.min(drainTimeoutMs, 50)));
-    }
+    await this.quiescence.untilDrained(changes, drainTimeoutMs);
     if (phase.release()) {
       await changes.until(() => !turns.isSending && !suspectRun.isAsking);
       executor.close();

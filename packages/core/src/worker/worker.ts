@@ -2,42 +2,24 @@
  * A worker as users have it: handles the events of all tenants of one stream, for one group, in one process. What it does
  * between `start` and `stop` is `worker-run.ts`.
  */
-import type { EventCatalog, EventSchemas } from "../catalog.js";
-import type { ComposeSettings } from "../compose.js";
-import type { Connection } from "../connection.js";
+import type { EventSchemas } from "../catalog.js";
 import type { ConsumerRunOptions } from "../consumer/assembly.js";
 import { emitterFor } from "../consumer/events.js";
 import { Handlers } from "../consumer/handlers.js";
+import type { PartsOfBus } from "../consumer/parts-of-bus.js";
 import { RunHolder } from "../consumer/run-holder.js";
-import type { RunningConsumer } from "../consumer/running-consumer.js";
 import { ConsumerStats } from "../consumer/stats.js";
 import type { UntypedEventHandler } from "../handler.js";
-import { type Logger, withFields } from "../logger.js";
+import { withFields } from "../logger.js";
 import type { HealthCheck } from "../monitoring/health.js";
 import type { Metrics } from "../monitoring/metrics.js";
-import type { Outages } from "../outages.js";
-import type { KnownTenant } from "../registry/listing.js";
 import type { WorkerRunParts } from "./assembly.js";
 import { type WorkerOptions, workerSettings } from "./settings.js";
 import { withWorkerMetrics } from "./worker-metrics.js";
 import { WorkerRun, type WorkerRunSources } from "./worker-run.js";
 import { WorkerStats } from "./worker-stats.js";
 
-export interface WorkerParts {
-  /** The bus's consumers and workers that run: this one is among them from `start` to `stop`. */
-  readonly consumers: Set<RunningConsumer>;
-  /** The sum over all of them. */
-  readonly stats: ConsumerStats;
-  readonly connection: Connection;
-  readonly catalog: EventCatalog;
-  readonly compose: ComposeSettings;
-  readonly stream: string;
-  readonly publishWindowMs: number;
-  readonly deadlineMs: number;
-  readonly logger: Logger;
-  readonly outages: Outages;
-  readonly list: () => AsyncIterable<KnownTenant>;
-}
+export interface WorkerParts extends PartsOfBus, WorkerRunSources {}
 
 export class Worker<C extends EventSchemas = EventSchemas> extends RunHolder<WorkerRun> {
   private readonly parts: WorkerRunParts & WorkerRunSources;
