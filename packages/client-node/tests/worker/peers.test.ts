@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { sharedServerUrl } from "@sluice/test-server";
 import { expect, it, onTestFinished } from "vitest";
 import { plainRedis } from "../stories/look.js";
-import { reports, until } from "../stories/support.js";
+import { Gate, reports, until } from "../stories/support.js";
 import { multi, names, noting, publish, started } from "./support.js";
 
 it("two workers handle each event once, and tell each other that they live", async () => {
@@ -53,23 +53,19 @@ it("workers that do not listen to a tenant help with what its listeners cannot t
   const handled: string[][] = [[], [], [], []];
   // Nothing ends before a third worker has begun something: until then the two listeners have no slot left.
   const begun = new Set<number>();
-  let open = () => {};
-  let gate = Promise.resolve();
+  const gate = new Gate();
   await Promise.all(
     handled.map((list, worker) => {
-      const held = async () => {
+      const held = (orderId: string) => {
+        if (orderId === "known") return undefined;
         begun.add(worker);
-        if (begun.size > 2) open();
-        await gate;
+        if (begun.size > 2) gate.open();
+        return gate.pass();
       };
       return started(bus, { group: "billing", concurrency: 2, handlers: [noting(list, held)] });
     }),
   );
   await until(() => handled.flat().length === 1);
-  begun.clear();
-  gate = new Promise((resolve) => {
-    open = resolve;
-  });
   const many = Array.from({ length: 100 }, (_, n) => {
     return { type: "order.shipped" as const, data: { orderId: `${n}` } };
   });
