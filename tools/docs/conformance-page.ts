@@ -121,8 +121,8 @@ const INTRODUCTION = [
 ].join("\n");
 
 const LEGEND = [
-  "Cases marked W are run twice: with consumers of a tenant, and with workers (`bus.worker()`) in their places, by the same",
-  "steps. A case that is about consumers alone says why, by `consumerOnly`.",
+  "Cases marked W have a second run, with workers (`bus.worker()`) in the places of a tenant's consumers, by the same steps:",
+  '`npm run conformance -- --case "*(worker)"`. A case that is about consumers alone says why, by `consumerOnly`.',
 ].join("\n");
 
 function matrixOf(page: string): string {

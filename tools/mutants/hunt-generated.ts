@@ -43,7 +43,7 @@ export async function huntGenerated(
   const left = all.filter((number) => !finds.has(number));
   if (left.length > 0) {
     // Mutants are of the scripts, which a worker calls as a consumer does.
-    const cases = (await loadCases()).filter(({ through }) => through === "consumer");
+    const cases = await loadCases();
     progress.begin("what cases get to", cases.length);
     const { reach, known } = await learnCases(benches, cases, speaking, () => progress.step());
     for (const numbers of reach.values()) for (const number of numbers) reached.add(number);

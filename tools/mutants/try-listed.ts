@@ -43,7 +43,7 @@ export async function tryListed(
 async function testsFor(names: readonly string[]): Promise<Map<string, Test>> {
   const vectors = loadVectors();
   // Mutants are of the scripts, which a worker calls as a consumer does.
-  const cases = (await loadCases()).filter(({ through }) => through === "consumer");
+  const cases = await loadCases();
   return new Map(
     names.map((name): [string, Test] => {
       const vector = vectors.find(({ id }) => id === name);
