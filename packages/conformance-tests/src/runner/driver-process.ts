@@ -66,14 +66,12 @@ export class DriverProcess implements AsyncDisposable {
     });
     child.stdin?.on("error", () => {});
     running.add(this);
-    child.once("error", (error) => {
+    const ended = (why: string) => {
       running.delete(this);
-      this.end(error.message);
-    });
-    child.once("exit", (code, signal) => {
-      running.delete(this);
-      this.end(`it ended with ${signal ?? code}`);
-    });
+      this.end(why);
+    };
+    child.once("error", (error) => ended(error.message));
+    child.once("exit", (code, signal) => ended(`it ended with ${signal ?? code}`));
   }
 
   /**
