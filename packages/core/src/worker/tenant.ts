@@ -55,7 +55,7 @@ export class Tenant implements Due {
 
   /** When there is something to do at a time; undefined if there is not. */
   get nextAt(): number | undefined {
-    const at = Math.min(this.dueAt, this.suspectsAt, this.lookAt);
+    const at = Math.min(this.recoverAt, this.lookAt);
     return at === NEVER ? undefined : at;
   }
 
@@ -73,9 +73,14 @@ export class Tenant implements Due {
 
   // --- waiting entries ---------------------------------------------------------------------------------------------
 
+  /** When to ask for what waits for a time, or to run alone. */
+  private get recoverAt(): number {
+    return Math.min(this.dueAt, this.suspectsAt);
+  }
+
   get isDue(): boolean {
-    const at = Math.min(this.dueAt, this.suspectsAt);
-    return at !== NEVER && performance.now() >= at;
+    const { recoverAt } = this;
+    return recoverAt !== NEVER && performance.now() >= recoverAt;
   }
 
   tell(nextDueInMs: number | undefined): void {
