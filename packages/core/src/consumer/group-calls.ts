@@ -8,6 +8,7 @@ import {
   releaseReply,
   type ScriptCall,
 } from "@sluice/lua-scripts";
+import { chunks } from "../chunks.js";
 import { again, type Connection, evaluate } from "../connection.js";
 import { SluiceError } from "../errors.js";
 import type { GroupScope } from "./group-scope.js";
@@ -79,10 +80,7 @@ export class GroupCalls {
   async release(entries: readonly ReleaseItem[]): Promise<readonly ReleaseVerdict[]> {
     if (entries.length === 0) return [];
     const { connection, requests, deadlineMs } = this.parts;
-    const calls = [];
-    for (let first = 0; first < entries.length; first += MAX_ENTRIES) {
-      calls.push(requests.release(entries.slice(first, first + MAX_ENTRIES)));
-    }
+    const calls = Array.from(chunks(entries, MAX_ENTRIES), (some) => requests.release(some));
     // In one write: what is out of flight must be released before a recovery that is asked for later.
     const replies = await connection.send(calls, { deadlineMs });
     return replies.flatMap((reply) => {

@@ -7,6 +7,7 @@ import {
   replayReply,
   type ScriptCall,
 } from "@sluice/lua-scripts";
+import { chunks } from "../chunks.js";
 import { again, type Connection, command, evaluate } from "../connection.js";
 import { entryFrom } from "../consumer/entry.js";
 import { decodeEvent } from "../envelope.js";
@@ -146,8 +147,7 @@ export class DeadLetters {
     const asked = ids === "all" ? await this.allIds() : ids.map((id) => checkId(attempted, id));
     let done = 0;
     const notFound: string[] = [];
-    for (let first = 0; first < asked.length; first += PER_CALL) {
-      const part = asked.slice(first, first + PER_CALL);
+    for (const part of chunks(asked, PER_CALL)) {
       const verdicts = read(
         await evaluate(this.parts.connection, call(part), { deadlineMs: this.parts.deadlineMs }),
       );

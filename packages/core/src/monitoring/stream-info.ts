@@ -8,6 +8,7 @@ import {
   infoReply,
   streamKeys,
 } from "@sluice/lua-scripts";
+import { chunks } from "../chunks.js";
 import { again, type Connection, evaluate } from "../connection.js";
 import { isGroup } from "../names.js";
 import { refusalError } from "../refusals.js";
@@ -103,8 +104,8 @@ export async function readInfo(
   note(found, reply);
   // Groups that come meanwhile are in the next look.
   const missing = isOneCall ? [] : names.filter((name) => !found.has(name));
-  for (let first = 0; first < missing.length; first += INFO_GROUPS) {
-    reply = await ask(missing.slice(first, first + INFO_GROUPS));
+  for (const some of chunks(missing, INFO_GROUPS)) {
+    reply = await ask(some);
     note(found, reply);
   }
   if (known.size < MAX_KNOWN || known.has(keys.stream)) known.set(keys.stream, names);

@@ -1,5 +1,6 @@
 /** What a worker leaves behind when it stops: nothing that others would have to wait for, in none of its tenants' groups. */
 import { begunField, groupKeys, type Member, retireCall } from "@sluice/lua-scripts";
+import { chunks } from "../chunks.js";
 import type { Connection, Request } from "../connection.js";
 import { BACKLOG_REQUESTS, backlogIn, backlogRequests } from "../consumer/backlog.js";
 import { handOver, releaseAll as releaseOf } from "../consumer/final-release.js";
@@ -33,7 +34,7 @@ export async function releaseAll(parts: LeaveParts): Promise<void> {
   if (phase.error !== undefined && !isSuperseded) return;
   try {
     const actives = [...tenants.withWork];
-    for (const some of chunks(actives))
+    for (const some of chunks(actives, TOGETHER))
       await Promise.all(some.map((active) => releaseOne(parts, active, isSuperseded)));
     if (isSuperseded || !settings.anonymous) return await forget(parts, [...tenants.all()], false);
     await forget(parts, [...tenants.all()], true);
@@ -63,7 +64,7 @@ async function forget(parts: LeaveParts, all: readonly Tenant[], retires: boolea
   const { connection, deadlineMs, stream, member } = parts;
   const { group, consumer } = member;
   const met = all.filter(({ usedAt, begun }) => usedAt !== Number.NEGATIVE_INFINITY || begun !== undefined);
-  for (const some of chunks(met)) {
+  for (const some of chunks(met, TOGETHER)) {
     const requests: Request[] = [];
     for (const { tenantId, begun, active, wasOpened } of some) {
       const keys = groupKeys(stream, group, tenantId);
@@ -90,7 +91,7 @@ export async function hasNoBacklogs(
     const { tenantId } = inFlight.scope;
     exceptOf.set(tenantId, [...(exceptOf.get(tenantId) ?? []), entry.id]);
   }
-  for (const some of chunks([...tenants.all()])) {
+  for (const some of chunks([...tenants.all()], TOGETHER)) {
     const requests = some.flatMap(({ tenantId }) => {
       const keys = groupKeys(stream, member.group, tenantId);
       return backlogRequests(keys, member, exceptOf.get(tenantId)?.length ?? 0);
@@ -103,8 +104,4 @@ export async function hasNoBacklogs(
     }
   }
   return true;
-}
-
-function* chunks<T>(all: readonly T[]): Iterable<readonly T[]> {
-  for (let from = 0; from < all.length; from += TOGETHER) yield all.slice(from, from + TOGETHER);
 }

@@ -3,6 +3,7 @@
  * at every tenant now and then, and the maintenance of their streams.
  */
 import { groupKeys } from "@sluice/lua-scripts";
+import { chunks } from "../chunks.js";
 import type { Connection } from "../connection.js";
 import { applyHeartbeat, type Heartbeat, heartbeatOf } from "../consumer/heartbeat.js";
 import { maintain } from "../consumer/maintenance.js";
@@ -102,9 +103,7 @@ export class Upkeep {
       const beat = heartbeatOf(inFlight, membership.requests, settings.leaseMs);
       if (beat !== undefined) beats.push({ active, beat });
     }
-    for (let from = 0; from < beats.length; from += MAX_HEARTBEATS) {
-      await this.send(beats.slice(from, from + MAX_HEARTBEATS));
-    }
+    for (const some of chunks(beats, MAX_HEARTBEATS)) await this.send(some);
   }
 
   private async send(
