@@ -1,18 +1,17 @@
 /** The runtime-neutral client of Sluice. The clients for Node and Deno export all of this, and `connect()`. */
 export { DEFAULT_RETRY_POLICY, type RetryPolicy, retryDelayMs } from "./backoff.js";
 export type { BellListener, Bells, Polled, Slots } from "./bells.js";
-export {
-  type Bus,
-  type BusOptions,
-  type CommonBus,
-  createBus,
-  type Monitoring,
-  type MultiTenantBus,
-  type Publishing,
-  type SingleTenantBus,
-  type Tenancy,
-  type TenantBus,
-} from "./bus.js";
+export { type BusOptions, createBus } from "./bus.js";
+export type {
+  Bus,
+  CommonBus,
+  Monitoring,
+  MultiTenantBus,
+  Publishing,
+  SingleTenantBus,
+  Tenancy,
+  TenantBus,
+} from "./bus-api.js";
 export {
   defineEvents,
   type EventCatalog,

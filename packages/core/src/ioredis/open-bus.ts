@@ -3,7 +3,8 @@
  * that is up, drained at signals. What a runtime has of its own is passed in.
  */
 
-import { type Bus, type BusOptions, createBus, type Tenancy } from "../bus.js";
+import { type BusOptions, createBus } from "../bus.js";
+import type { Bus, Tenancy } from "../bus-api.js";
 import type { EventSchemas } from "../catalog.js";
 import type { Connection } from "../connection.js";
 import { drainAt, type SignalProcess } from "../process-signals.js";

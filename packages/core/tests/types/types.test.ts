@@ -58,7 +58,7 @@ describe("types", { timeout: 120_000 }, () => {
 
   test("the compiler names the event types there are where one is wrong", () => {
     const text = `
-import type { Publishing } from "../../src/bus.js";
+import type { Publishing } from "../../src/bus-api.js";
 import { defineHandler } from "../../src/handler.js";
 import { events, type Schemas } from "./catalog.js";
 declare const bus: Publishing<Schemas>;
